@@ -1,0 +1,66 @@
+#ifndef MW_CAPTURE_CAPTURE_H
+#define MW_CAPTURE_CAPTURE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Capture files: pcap (micro- and nanoseconds, both byte orders, modified
+ * variants refused) and pcapng (several sections and interfaces; secrets and
+ * name blocks kept for who asks). Reading is streaming: memory does not grow with the file.
+ */
+struct capture_frame {
+	uint64_t number; /* 1-based */
+	int64_t time_ns;
+	int linktype; /* DLT_*, of its interface */
+	uint32_t captured, original;
+	const uint8_t *data; /* valid until the next read */
+};
+
+struct capture_reader;
+
+/* "-" is standard input. MW_E_IO (errno), MW_E_MALFORMED (no capture); *why (static) says which in a phrase. */
+MW_NODISCARD int capture_open(const char *path, struct capture_reader **out, const char **why);
+void capture_close(struct capture_reader **r);
+/* 1 and a frame, 0 at the end, MW_E_TRUNCATED for a file that ends inside a block (frames before it
+ * were given), MW_E_MALFORMED with capture_why. */
+int capture_next(struct capture_reader *r, struct capture_frame *out);
+const char *capture_why(const struct capture_reader *r);
+/* Bytes consumed and the file's size (0 when not known), for progress. */
+void capture_progress(const struct capture_reader *r, uint64_t *done, uint64_t *size);
+
+/* Live, through libpcap. filter may be NULL. */
+MW_NODISCARD int capture_open_live(const char *interface, const char *filter, struct capture_reader **out,
+                                   char why[256]);
+
+/*
+ * Writes pcapng with made-up but correct IP and TCP headers: a conversation of
+ * one's own, complete with handshakes, checksums and closes, from what was sent
+ * and received on sockets.
+ */
+struct capture_writer;
+MW_NODISCARD int capture_create(const char *path, struct capture_writer **out);
+/* 0, or the first error of any write. */
+int capture_finish(struct capture_writer **w);
+
+struct capture_endpoint {
+	uint8_t family; /* 4 or 6 */
+	uint8_t address[16];
+	uint16_t port;
+};
+/* Yields a number for the connection; writes SYN at syn_ns and SYN/ACK, ACK at answered_ns. */
+unsigned capture_connected(struct capture_writer *w, const struct capture_endpoint *client,
+                           const struct capture_endpoint *server, int64_t syn_ns, int64_t answered_ns);
+/* A connect that failed: SYN, and RST/ACK when refused. */
+void capture_refused(struct capture_writer *w, const struct capture_endpoint *client,
+                     const struct capture_endpoint *server, int64_t syn_ns, int64_t reset_ns, bool reset);
+void capture_data(struct capture_writer *w, unsigned conn, bool from_client, const void *data, size_t len,
+                  int64_t time_ns);
+void capture_closed(struct capture_writer *w, unsigned conn, bool by_client, int64_t time_ns);
+/* A whole frame as it is (exports, tests). */
+void capture_frame_write(struct capture_writer *w, int linktype, const void *data, size_t len, int64_t time_ns);
+
+#endif

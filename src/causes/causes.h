@@ -1,0 +1,53 @@
+#ifndef MW_CAUSES_CAUSES_H
+#define MW_CAUSES_CAUSES_H
+
+/*
+ * One table of what can be wrong between an Outlook and its server: used by
+ * `mapiwire walk`, by the lens' findings and by the server's log, so that the
+ * three say the same. Rows stand in causes.c.
+ */
+enum cause {
+	CAUSE_NONE,
+	CAUSE_NAME_NOT_FOUND,           /* DNS has no such host */
+	CAUSE_PORT_REFUSED,             /* RST to the SYN on a fixed port */
+	CAUSE_PORT_FILTERED,            /* no answer to the SYN */
+	CAUSE_DYNAMIC_PORT_BLOCKED,     /* handed out by the mapper, no answer there */
+	CAUSE_DYNAMIC_PORT_REFUSED,     /* handed out by the mapper, nothing listens there */
+	CAUSE_NOT_RPC,                  /* something answers, but not RPC */
+	CAUSE_INTERFACE_NOT_REGISTERED, /* the mapper does not know it */
+	CAUSE_INTERFACE_REFUSED,        /* bind: abstract syntax not supported */
+	CAUSE_BIND_REFUSED,             /* bind_nak */
+	CAUSE_AUTH_TYPE_REFUSED,        /* authentication type not recognised */
+	CAUSE_CREDENTIALS_REFUSED,      /* wrong user or password */
+	CAUSE_ACCOUNT_LOCKED,
+	CAUSE_CLOCK_SKEW,
+	CAUSE_ANONYMOUS_REFUSED,   /* anonymous NspiBind refused; Outlook retries with NTLM */
+	CAUSE_ENCRYPTION_REQUIRED, /* ecNotEncrypted */
+	CAUSE_UNKNOWN_MAILBOX,     /* ecUnknownUser: the DN is not in the directory */
+	CAUSE_NO_MAILBOX_ACCESS,   /* ecLoginPerm, ecLoginFailure */
+	CAUSE_WRONG_SERVER,        /* the mailbox lives elsewhere */
+	CAUSE_CLIENT_VERSION_BLOCKED,
+	CAUSE_SERVER_BUSY,
+	CAUSE_NO_ANSWER,       /* a call was sent, no answer in time */
+	CAUSE_CONNECTION_LOST, /* reset or closed in the middle */
+	CAUSE_BAD_SIGNATURE,   /* a response's signature does not verify */
+	CAUSE_PROTOCOL_ERROR,  /* the peer broke the protocol */
+	CAUSE_CALL_FAILED,     /* a call answered with an error not listed here */
+	CAUSE_NO_NOTIFICATION, /* a change was made, the parked call did not return */
+	CAUSE_COUNT,
+};
+
+struct cause_row {
+	const char *id;       /* "dynamic-port-blocked"; stable, in JSON */
+	const char *sentence; /* what is wrong; may hold one %s for the detail (port, name) */
+	const char *attempt;  /* what to try; may hold one %s for the same */
+	int exit_code;        /* of the commands that stop on it; documented in the manual */
+};
+
+/* The row of a cause; never NULL. */
+const struct cause_row *cause_get(enum cause cause);
+/* The cause that a status stands for (MAPI, fault, NTSTATUS, bind_nak codes differ by family). */
+enum cause_family { CAUSE_OF_MAPI, CAUSE_OF_FAULT, CAUSE_OF_BIND_NAK, CAUSE_OF_PROVIDER, CAUSE_OF_EPM };
+enum cause cause_of_status(enum cause_family family, unsigned status);
+
+#endif

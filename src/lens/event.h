@@ -1,0 +1,134 @@
+#ifndef MW_LENS_EVENT_H
+#define MW_LENS_EVENT_H
+
+#include "auth/auth.h"
+#include "rpc/connection.h"
+
+#include <netinet/in.h>
+
+/*
+ * What the views read, and all they read: one lens_event for each thing that
+ * happened on the wire, in order of its first frame. A protocol adds a decoder that
+ * makes events, never an `if` in a view.
+ */
+struct lens_address {
+	uint8_t family;    /* 4 or 6 */
+	uint8_t bytes[16]; /* network order */
+	uint16_t port;
+};
+
+#define LENS_ADDRESS_TEXT 56
+/* "192.168.0.2:135", "[fe80::1]:135" */
+const char *lens_address_format(const struct lens_address *a, char out[LENS_ADDRESS_TEXT]);
+
+enum lens_kind {
+	LENS_OPEN,  /* SYN seen (and its answer: ms) */
+	LENS_CLOSE, /* FIN of both, or the end */
+	LENS_RESET,
+	LENS_BIND,
+	LENS_BIND_ACK,
+	LENS_BIND_NAK,
+	LENS_ALTER,
+	LENS_ALTER_ACK,
+	LENS_AUTH3,
+	LENS_REQUEST,
+	LENS_RESPONSE,
+	LENS_FAULT,
+	LENS_CANCEL,
+	LENS_ORPHANED,
+	LENS_SHUTDOWN,
+	LENS_DAMAGED, /* a PDU that breaks a rule */
+	LENS_GAP,     /* bytes that were not captured */
+	LENS_KIND_COUNT,
+};
+/* "open", "bind_ack" ... as the JSON has them. */
+const char *lens_kind_name(enum lens_kind kind);
+
+enum lens_known_by { LENS_KNOWN_NOT, LENS_KNOWN_BIND, LENS_KNOWN_MAPPER, LENS_KNOWN_PORT };
+enum lens_service {
+	LENS_SVC_OTHER,
+	LENS_SVC_EPM,
+	LENS_SVC_MGMT,
+	LENS_SVC_RFR,
+	LENS_SVC_NSPI,
+	LENS_SVC_STORE,
+	LENS_SVC_ASYNC
+};
+
+#define LENS_ENCODING_XOR 1u
+#define LENS_ENCODING_LZ 2u
+
+struct lens_rop {
+	uint8_t id;
+	const char *name; /* "OpenFolder"; static */
+	uint32_t status;  /* of a response */
+	bool has_status;
+};
+
+struct lens_conn {
+	unsigned number; /* 1-based, in order of first frame */
+	struct lens_address client, server;
+	bool midstream; /* was open before the capture began */
+	bool rpc;       /* carries RPC */
+	unsigned frames;
+	uint64_t first_frame;
+	int64_t first_time_ns;
+	enum lens_service service; /* of its first bound or assumed interface */
+	const char *iface;         /* short name or UUID text */
+};
+
+struct lens_event {
+	uint64_t number; /* 1-based, in order */
+	enum lens_kind kind;
+	uint64_t frame, last_frame; /* 1-based; frames of its first and last byte */
+	int64_t time_ns, last_time_ns;
+	const struct lens_conn *conn;
+	bool from_client;
+	const char *transport; /* "tcp", "pipe", "rpc-http", "mapi-http" */
+	uint32_t call_id;
+	bool has_call;
+	enum lens_service service;
+	const char *iface; /* short name, else the UUID; NULL when unknown */
+	enum lens_known_by known_by;
+	uint16_t opnum;
+	bool has_opnum;
+	const char *op;       /* method name or NULL */
+	const char *endpoint; /* what a mapper's answer hands out: "nspi tcp 4997"; NULL */
+	const char *status;   /* symbolic, else 0x%08x; NULL where there is none */
+	bool failed;          /* status says so, or fault, nak, reset */
+	enum auth_type auth;
+	enum auth_level level;
+	bool sealed, decrypted;
+	enum rpc_signature signature;
+	const char *why_sealed;           /* why a given secret did not open it; NULL */
+	unsigned encoding;                /* LENS_ENCODING_* */
+	const char *user;                 /* "DOMAIN\\user" or NULL */
+	int64_t took_ns;                  /* since the request (open: SYN to SYN/ACK); -1: not known */
+	const struct lens_event *request; /* of an answer: what it answers; NULL */
+	const struct lens_rop *rops;
+	unsigned rop_count;
+	const char *damaged; /* "12: fragment shorter than its header"; NULL */
+	const char *summary; /* one short phrase for list and ladder: "ept_map nspi → port 4997"; never NULL */
+	unsigned fragments;
+	const struct lens_field *fields; /* opened contents, depth first; made only when asked for */
+	unsigned field_count;
+};
+
+/* One line of an opened call or PDU. */
+struct lens_field {
+	const char *name, *value; /* value NULL: a group */
+	unsigned depth;
+	uint32_t offset, size; /* in the stub (or the PDU when in_pdu) */
+	bool in_pdu;
+};
+
+/*
+ * Receives the events. Everything an event points to lives as long as the lens
+ * unless said otherwise there; strings are UTF-8 from the wire, not yet harmless for a medium.
+ */
+struct lens_sink {
+	void (*event)(void *user, const struct lens_event *e);
+	void *user;
+};
+
+#endif

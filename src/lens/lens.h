@@ -1,0 +1,46 @@
+#ifndef MW_LENS_LENS_H
+#define MW_LENS_LENS_H
+
+#include "lens/event.h"
+
+/*
+ * Frames in, events out: link layers, IP, TCP reassembly, RPC by content on any
+ * port, what the endpoint mapper said, pairing, names, opening. No I/O: the
+ * caller reads the capture (capture/capture.h). Memory is bounded by limits, oldest idle first.
+ */
+struct lens;
+
+struct lens_options {
+	const struct auth_secret *secrets;
+	size_t secret_count;
+	bool want_fields; /* fill lens_event.fields (tree, html, json with fields) */
+	bool keep_events; /* events stay valid until lens_free (ladder, html); else until the callback returns
+	                     (a request that an answer points to stays until then) */
+	const struct idl_module *const *idl; /* further interfaces, from --idl */
+	size_t idl_count;
+	size_t stream_limit; /* bytes held for one direction of a stream; 0 = 8 MiB */
+	size_t total_limit;  /* in all; 0 = 64 MiB */
+};
+
+struct lens_totals {
+	uint64_t frames;
+	int64_t first_time_ns, last_time_ns;
+	unsigned connections, rpc_connections;
+	uint64_t events, damaged;
+	uint64_t bytes_dropped; /* by the memory limits */
+};
+
+struct lens *lens_new(const struct lens_options *options, const struct lens_sink *sink);
+void lens_free(struct lens **lens);
+
+/* One captured frame; linktype is libpcap's DLT. Never fails: what cannot be read is counted. */
+void lens_frame(struct lens *lens, int linktype, const uint8_t *data, size_t captured, size_t original,
+                int64_t time_ns);
+/* The capture is over: open calls and connections are told. */
+void lens_end(struct lens *lens);
+
+void lens_get_totals(const struct lens *lens, struct lens_totals *out);
+/* Connections by number, 1..connections. NULL beyond. */
+const struct lens_conn *lens_get_conn(const struct lens *lens, unsigned number);
+
+#endif
