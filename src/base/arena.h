@@ -8,7 +8,8 @@
 /*
  * One owner, one end: what a PDU, a call or a table view needs is allocated
  * here and freed together. Allocations are zeroed and aligned to 16 bytes.
- * A ceiling bounds what one peer can make us hold.
+ * A ceiling bounds what one peer can make us hold; sizes count in steps of 16,
+ * so that many small allocations count for what they take.
  */
 struct arena;
 

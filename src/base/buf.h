@@ -10,8 +10,9 @@
  * A growing byte buffer with a hard maximum: what goes out on the wire, into a
  * file or onto the screen. Puts are little-endian unless they say otherwise.
  * A put that fails (MW_E_LIMIT, MW_E_NOMEM) leaves the buffer as it was and
- * marks it: buf_error tells the first failure, so that a builder may put many
- * fields and check once at the end.
+ * marks it: buf_error tells the first failure and every later put fails with it
+ * until buf_clear, so that a builder may put many fields and check once at the
+ * end.
  */
 struct buf {
 	uint8_t *data;

@@ -23,7 +23,8 @@ struct cursor {
 
 static inline struct cursor cursor_of(const void *data, size_t len)
 {
-	return (struct cursor){.data = (const uint8_t *)data, .len = len};
+	/* No bytes may come as NULL, but adding 0 to NULL is undefined. */
+	return (struct cursor){.data = data ? (const uint8_t *)data : (const uint8_t *)"", .len = len};
 }
 
 static inline size_t cursor_left(const struct cursor *c)
