@@ -1,0 +1,38 @@
+#ifndef MW_STORE_FOLDER_H
+#define MW_STORE_FOLDER_H
+
+#include "store/store.h"
+
+/*
+ * A folder needs no handle: its id is enough. Contents and counts are those of this moment.
+ * *ticket: see store/sync.h; may be NULL.
+ */
+
+/* [MS-OXCFOLD] 2.2.1.2: PidTagFolderType */
+enum store_folder_type { STORE_FOLDER_ROOT = 0, STORE_FOLDER_GENERIC = 1, STORE_FOLDER_SEARCH = 2 };
+
+struct store_folder_info {
+	uint64_t id, parent; /* parent 0: the root */
+	int32_t type;        /* enum store_folder_type */
+	uint32_t content_count, unread_count, associated_count, child_count;
+	bool has_rules;
+};
+
+MW_NODISCARD int store_folder_info(struct store_mailbox *m, uint64_t folder, struct store_folder_info *out);
+/* A child by display name, as names compare in the mailbox (case does not count). */
+MW_NODISCARD int store_folder_find(struct store_mailbox *m, uint64_t parent, const char *name, uint64_t *out);
+/* UTF-8 name, 1 to 255 characters. MW_E_EXISTS: the name is taken; *out is then that folder's id all the same. */
+MW_NODISCARD int store_folder_create(struct store_mailbox *m, uint64_t parent, const char *name,
+                                     const char *container_class, int64_t now, uint64_t *out, uint64_t *ticket);
+
+MW_NODISCARD int store_folder_get(struct store_mailbox *m, uint64_t folder, struct arena *arena, const uint32_t *tags,
+                                  size_t count, struct mapi_value *values);
+MW_NODISCARD int store_folder_all(struct store_mailbox *m, uint64_t folder, struct arena *arena,
+                                  struct mapi_value **values, size_t *count);
+/* problems[i] (may be NULL): 0, or the ec* code why that value was not taken; the others are. */
+MW_NODISCARD int store_folder_set(struct store_mailbox *m, uint64_t folder, const struct mapi_value *values,
+                                  size_t count, int64_t now, uint32_t *problems, uint64_t *ticket);
+MW_NODISCARD int store_folder_remove(struct store_mailbox *m, uint64_t folder, const uint32_t *tags, size_t count,
+                                     int64_t now, uint32_t *problems, uint64_t *ticket);
+
+#endif
