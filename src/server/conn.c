@@ -1,0 +1,335 @@
+#include "server/conn.h"
+
+#include "base/time.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A peer that does not read: stop taking its requests, then give it up. */
+#define PAUSE_BYTES ((size_t)4 << 20)
+#define RESUME_BYTES ((size_t)1 << 20)
+#define GIVE_UP_BYTES ((size_t)64 << 20)
+#define FIRST_BYTES 24 /* of a bind: up to and with assoc_group_id, C706 12.6.4.3 */
+
+struct pending_write {
+	uv_write_t request;
+	struct server_conn *conn;
+	size_t size;
+	uint8_t data[];
+};
+
+/* A connection on its way to the loop that its association group belongs to. */
+struct moving_conn {
+	struct loop_message message;
+	int fd;
+	enum server_port port;
+	size_t size;
+	uint8_t data[];
+};
+
+static struct server_conn **bucket(struct server_loop *loop, uint64_t id)
+{
+	return &loop->conns_by_id[id % ARRAY_SIZE(loop->conns_by_id)];
+}
+
+static void link_conn(struct server_conn *c)
+{
+	struct server_loop *loop = c->loop;
+	c->id = loop->next_conn++;
+	c->next = loop->conns;
+	if (c->next)
+		c->next->previous = c;
+	loop->conns = c;
+	struct server_conn **b = bucket(loop, c->id);
+	c->hash_next = *b;
+	*b = c;
+	atomic_fetch_add(&loop->server->connections, 1);
+}
+
+static void unlink_conn(struct server_conn *c)
+{
+	if (c->next)
+		c->next->previous = c->previous;
+	*(c->previous ? &c->previous->next : &c->loop->conns) = c->next;
+	struct server_conn **b = bucket(c->loop, c->id);
+	while (*b != c)
+		b = &(*b)->hash_next;
+	*b = c->hash_next;
+	atomic_fetch_sub(&c->loop->server->connections, 1);
+}
+
+struct server_conn *conn_find(struct server_loop *loop, uint64_t id)
+{
+	struct server_conn *c = *bucket(loop, id);
+	while (c && c->id != id)
+		c = c->hash_next;
+	return c;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void conn_close(struct server_conn *c)
+{
+	if (c->closing)
+		return;
+	c->closing = true;
+	unlink_conn(c);
+	if (!c->in_feed)
+		rpc_connection_free(&c->rpc);
+	uv_close((uv_handle_t *)&c->tcp, on_closed);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+	struct server_loop *loop = ((struct server_conn *)handle->data)->loop;
+	(void)suggested;
+	*out = uv_buf_init((char *)loop->read_buffer, sizeof loop->read_buffer);
+}
+
+static int start_rpc(struct server_conn *c)
+{
+	struct rpc_config config = {
+	        .role = RPC_SERVER,
+	        .on_event = dispatch_event,
+	        .user = c,
+	        .random = &random_system,
+	        .server = &c->loop->server->setups[c->port][c->loop->index],
+	};
+	c->rpc = rpc_connection_new(&config);
+	return c->rpc ? 0 : MW_E_NOMEM;
+}
+
+static void feed(struct server_conn *c, const void *data, size_t size)
+{
+	c->in_feed = true;
+	rpc_feed(c->rpc, RPC_FROM_CLIENT, data, size, c->last_ns);
+	c->in_feed = false;
+	if (c->closing)
+		rpc_connection_free(&c->rpc);
+	else
+		conn_flush(c);
+}
+
+static void on_moved(struct server_loop *loop, struct loop_message *message);
+
+/* Sends the socket and what was read of it to the loop of the group that its bind names. */
+static int move_conn(struct server_conn *c, uint8_t loop, const uint8_t *data, size_t size)
+{
+	struct moving_conn *m = (struct moving_conn *)calloc(1, sizeof *m + c->first_len + size);
+	uv_os_fd_t fd;
+	if (!m || uv_fileno((uv_handle_t *)&c->tcp, &fd) < 0 || (m->fd = dup(fd)) < 0) {
+		free(m);
+		return MW_E_NOMEM;
+	}
+	m->message.run = on_moved;
+	m->port = c->port;
+	m->size = c->first_len + size;
+	memcpy(m->data, c->first, c->first_len);
+	memcpy(m->data + c->first_len, data, size);
+	loop_post(&c->loop->server->loops[loop], &m->message);
+	return 0;
+}
+
+/* Whether the first bytes are a bind that names a group of another loop, and which. */
+static bool names_other_loop(const struct server_conn *c, const uint8_t first[FIRST_BYTES], uint8_t *loop)
+{
+	bool big = (first[4] & 0xF0) == 0;
+	*loop = big ? first[20] : first[23];
+	bool group = first[20] | first[21] | first[22] | first[23];
+	return first[2] == RPC_BIND && group && *loop != c->loop->index && *loop < c->loop->server->loop_count;
+}
+
+/* Holds the first bytes back until they tell whose connection this is. Returns whether it stays here. */
+static void feed_first(struct server_conn *c, const uint8_t *data, size_t size)
+{
+	uint8_t first[FIRST_BYTES], loop;
+	size_t have = c->first_len + size;
+	if (have < FIRST_BYTES) {
+		memcpy(c->first + c->first_len, data, size);
+		c->first_len += (unsigned)size;
+		return;
+	}
+	memcpy(first, c->first, c->first_len);
+	memcpy(first + c->first_len, data, FIRST_BYTES - c->first_len);
+	if (names_other_loop(c, first, &loop)) {
+		if (move_conn(c, loop, data, size) == 0) {
+			conn_close(c);
+			return;
+		}
+	}
+	if (start_rpc(c) < 0) {
+		conn_close(c);
+		return;
+	}
+	if (c->first_len > 0)
+		feed(c, c->first, c->first_len);
+	if (!c->closing)
+		feed(c, data, size);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
+{
+	struct server_conn *c = (struct server_conn *)stream->data;
+	if (c->closing || n == 0)
+		return;
+	c->last_ns = time_monotonic_ns();
+	if (n < 0) {
+		if (c->rpc)
+			rpc_eof(c->rpc, RPC_FROM_CLIENT, c->last_ns);
+		conn_close(c);
+	} else if (c->rpc) {
+		feed(c, buffer->base, (size_t)n);
+	} else {
+		feed_first(c, (const uint8_t *)buffer->base, (size_t)n);
+	}
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+	struct pending_write *w = (struct pending_write *)request->data;
+	struct server_conn *c = w->conn;
+	c->writes--;
+	c->write_bytes -= w->size;
+	free(w);
+	if (c->closing)
+		return;
+	if (status < 0 || (c->finishing && c->writes == 0)) {
+		conn_close(c);
+	} else if (c->paused && c->write_bytes < RESUME_BYTES) {
+		c->paused = false;
+		uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
+	}
+}
+
+static int queue_write(struct server_conn *c, const void *data, size_t size)
+{
+	struct pending_write *w = (struct pending_write *)malloc(sizeof *w + size);
+	if (!w)
+		return MW_E_NOMEM;
+	w->conn = c;
+	w->size = size;
+	w->request.data = w;
+	memcpy(w->data, data, size);
+	uv_buf_t buffer = uv_buf_init((char *)w->data, (unsigned)size);
+	if (uv_write(&w->request, (uv_stream_t *)&c->tcp, &buffer, 1, on_written) < 0) {
+		free(w);
+		return MW_E_IO;
+	}
+	c->writes++;
+	c->write_bytes += size;
+	return 0;
+}
+
+void conn_flush(struct server_conn *c)
+{
+	struct buf *out = rpc_output(c->rpc);
+	if (out->len > 0 && c->writes == 0) {
+		uv_buf_t buffer = uv_buf_init((char *)out->data, (unsigned)out->len);
+		int n = uv_try_write((uv_stream_t *)&c->tcp, &buffer, 1);
+		if (n > 0)
+			buf_consume(out, (size_t)n);
+	}
+	if (out->len > 0) {
+		if (queue_write(c, out->data, out->len) < 0 || c->write_bytes > GIVE_UP_BYTES) {
+			conn_close(c);
+			return;
+		}
+		buf_clear(out);
+	}
+	if (c->finishing && c->writes == 0) {
+		conn_close(c);
+	} else if (!c->paused && c->write_bytes > PAUSE_BYTES) {
+		c->paused = true;
+		uv_read_stop((uv_stream_t *)&c->tcp);
+	}
+}
+
+static struct server_conn *new_conn(struct server_loop *loop, enum server_port port)
+{
+	struct server_conn *c = (struct server_conn *)calloc(1, sizeof *c);
+	if (!c)
+		return NULL;
+	c->loop = loop;
+	c->port = port;
+	c->last_ns = time_monotonic_ns();
+	c->tcp.data = c;
+	if (uv_tcp_init(&loop->uv, &c->tcp) < 0) {
+		free(c);
+		return NULL;
+	}
+	link_conn(c);
+	return c;
+}
+
+static void start_reading(struct server_conn *c)
+{
+	uv_tcp_nodelay(&c->tcp, 1);
+	if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) < 0)
+		conn_close(c);
+}
+
+/* Makes room under the ceiling: the connection of this loop that was silent longest goes. */
+static void drop_oldest(struct server_loop *loop)
+{
+	struct server_conn *oldest = NULL;
+	for (struct server_conn *c = loop->conns; c; c = c->next)
+		if (!oldest || c->last_ns < oldest->last_ns)
+			oldest = c;
+	if (oldest) {
+		log_line(loop->server->config.log, LOG_WARNING, "too many connections: closed the one idle longest");
+		conn_close(oldest);
+	}
+}
+
+void conn_accept(struct server_loop *loop, enum server_port port)
+{
+	if (atomic_load(&loop->server->connections) >= loop->server->config.max_connections)
+		drop_oldest(loop);
+	struct server_conn *c = new_conn(loop, port);
+	if (!c)
+		return;
+	if (uv_accept((uv_stream_t *)&loop->listeners[port], (uv_stream_t *)&c->tcp) < 0)
+		conn_close(c);
+	else
+		start_reading(c);
+}
+
+static void on_moved(struct server_loop *loop, struct loop_message *message)
+{
+	struct moving_conn *m = (struct moving_conn *)message;
+	struct server_conn *c = loop->stopping ? NULL : new_conn(loop, m->port);
+	if (!c || uv_tcp_open(&c->tcp, m->fd) < 0) {
+		close(m->fd);
+		if (c)
+			conn_close(c);
+	} else if (start_rpc(c) < 0) {
+		conn_close(c);
+	} else {
+		start_reading(c);
+		if (!c->closing)
+			feed(c, m->data, m->size);
+	}
+	free(m);
+}
+
+void conn_tick_all(struct server_loop *loop, int64_t now_ns)
+{
+	for (struct server_conn *c = loop->conns, *next; c; c = next) {
+		next = c->next;
+		if (!c->rpc || now_ns < rpc_deadline(c->rpc))
+			continue;
+		c->in_feed = true;
+		rpc_tick(c->rpc, now_ns);
+		c->in_feed = false;
+		if (c->closing)
+			rpc_connection_free(&c->rpc);
+		else
+			conn_flush(c);
+	}
+}

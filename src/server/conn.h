@@ -1,0 +1,37 @@
+#ifndef MW_SERVER_CONN_H
+#define MW_SERVER_CONN_H
+
+#include "server/loop.h"
+#include "server/service.h"
+
+/* A TCP connection and its RPC machine; belongs to one loop. */
+struct server_conn {
+	struct server_conn *next, *previous; /* of the loop */
+	struct server_conn *hash_next;
+	struct server_loop *loop;
+	uint64_t id;
+	enum server_port port;
+	uv_tcp_t tcp;
+	struct rpc_connection *rpc; /* NULL until the first PDU tells which loop it belongs to */
+	uint8_t first[24];          /* its beginning, until then */
+	unsigned first_len;
+	bool closing, paused, in_feed;
+	bool finishing;  /* close when everything is written */
+	unsigned writes; /* outstanding */
+	size_t write_bytes;
+	int64_t last_ns;
+};
+
+void conn_accept(struct server_loop *loop, enum server_port port);
+struct server_conn *conn_find(struct server_loop *loop, uint64_t id);
+/* Sends what the machine has put out. */
+void conn_flush(struct server_conn *c);
+void conn_close(struct server_conn *c);
+/* Deadlines of all connections of the loop. */
+void conn_tick_all(struct server_loop *loop, int64_t now_ns);
+
+/* dispatch.c: what is offered on a port (user), and the event handler of a server's machine. */
+const struct idl_interface *dispatch_find_interface(void *user, const struct rpc_syntax *abstract);
+void dispatch_event(void *user, struct rpc_connection *rpc, const struct rpc_event *event);
+
+#endif

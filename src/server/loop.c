@@ -1,0 +1,130 @@
+#include "server/loop.h"
+
+#include "base/time.h"
+#include "server/conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_MS 1000
+/* A call's memory: its request (4 MiB at most) decoded, and its answer. */
+#define CALL_ARENA_LIMIT ((size_t)64 << 20)
+
+static void stop_all(struct server_loop *loop)
+{
+	loop->stopping = true;
+	uv_timer_stop(&loop->tick);
+	for (int p = 0; p < SERVER_PORT_COUNT; p++)
+		if (!uv_is_closing((uv_handle_t *)&loop->listeners[p]))
+			uv_close((uv_handle_t *)&loop->listeners[p], NULL);
+	for (struct server_conn *c = loop->conns, *next; c; c = next) {
+		next = c->next;
+		conn_close(c);
+	}
+	uv_close((uv_handle_t *)&loop->tick, NULL);
+	uv_close((uv_handle_t *)&loop->wake, NULL);
+}
+
+static void on_wake(uv_async_t *wake)
+{
+	struct server_loop *loop = (struct server_loop *)wake->data;
+	pthread_mutex_lock(&loop->lock);
+	struct loop_message *m = loop->inbox;
+	loop->inbox = NULL;
+	loop->inbox_end = &loop->inbox;
+	pthread_mutex_unlock(&loop->lock);
+	while (m) {
+		struct loop_message *next = m->next;
+		m->run(loop, m);
+		m = next;
+	}
+	if (atomic_load(&loop->server->stopping) && !loop->stopping)
+		stop_all(loop);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	conn_tick_all((struct server_loop *)timer->data, time_monotonic_ns());
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+	struct server_loop *loop = (struct server_loop *)listener->loop->data;
+	if (status == 0)
+		conn_accept(loop, (enum server_port)((uv_tcp_t *)listener - loop->listeners));
+}
+
+static int listen_on(struct server_loop *loop, int p)
+{
+	uv_tcp_t *tcp = &loop->listeners[p];
+	if (uv_tcp_init(&loop->uv, tcp) < 0)
+		return MW_E_IO;
+	int fd = dup(loop->server->sockets[p]);
+	if (fd < 0 || uv_tcp_open(tcp, fd) < 0)
+		return MW_E_IO;
+	return uv_listen((uv_stream_t *)tcp, 1024, on_connection) < 0 ? MW_E_IO : 0;
+}
+
+int loop_init(struct server_loop *loop, struct server *server, uint8_t index)
+{
+	loop->server = server;
+	loop->index = index;
+	loop->inbox_end = &loop->inbox;
+	loop->next_conn = 1;
+	if (pthread_mutex_init(&loop->lock, NULL) != 0 || uv_loop_init(&loop->uv) < 0)
+		return MW_E_NOMEM;
+	loop->uv.data = loop;
+	loop->wake.data = loop;
+	loop->tick.data = loop;
+	if (uv_async_init(&loop->uv, &loop->wake, on_wake) < 0 || uv_timer_init(&loop->uv, &loop->tick) < 0)
+		return MW_E_IO;
+	loop->associations = rpc_associations_new(index, &random_system);
+	if (!loop->associations)
+		return MW_E_NOMEM;
+	for (int p = 0; p < SERVER_PORT_COUNT; p++)
+		if (listen_on(loop, p) < 0)
+			return MW_E_IO;
+	return uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS) < 0 ? MW_E_IO : 0;
+}
+
+void loop_run(struct server_loop *loop)
+{
+	uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void loop_free(struct server_loop *loop)
+{
+	rpc_associations_free(&loop->associations);
+	for (unsigned i = 0; i < loop->spare_count; i++)
+		arena_free(&loop->spare_arenas[i]);
+	buf_free(&loop->scratch);
+	uv_loop_close(&loop->uv);
+	pthread_mutex_destroy(&loop->lock);
+}
+
+void loop_post(struct server_loop *to, struct loop_message *m)
+{
+	m->next = NULL;
+	pthread_mutex_lock(&to->lock);
+	*to->inbox_end = m;
+	to->inbox_end = &m->next;
+	pthread_mutex_unlock(&to->lock);
+	uv_async_send(&to->wake);
+}
+
+struct arena *loop_arena(struct server_loop *loop)
+{
+	if (loop->spare_count > 0)
+		return loop->spare_arenas[--loop->spare_count];
+	return arena_new(CALL_ARENA_LIMIT);
+}
+
+void loop_arena_return(struct server_loop *loop, struct arena **arena)
+{
+	if (*arena && loop->spare_count < ARRAY_SIZE(loop->spare_arenas)) {
+		arena_reset(*arena);
+		loop->spare_arenas[loop->spare_count++] = TAKE_PTR(*arena);
+	} else {
+		arena_free(arena);
+	}
+}

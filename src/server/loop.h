@@ -1,0 +1,79 @@
+#ifndef MW_SERVER_LOOP_H
+#define MW_SERVER_LOOP_H
+
+#include "base/arena.h"
+#include "rpc/connection.h"
+#include "server/server.h"
+
+#include <stdatomic.h>
+#include <uv.h>
+
+/*
+ * One event loop and what it alone touches: its connections, associations,
+ * mailboxes and sessions. Loops speak to each other only by messages.
+ */
+struct server_loop;
+struct server_conn;
+struct service;
+
+/* A packed message from one loop to another; embedded in what it carries, which then belongs to the receiver. */
+struct loop_message {
+	struct loop_message *next;
+	void (*run)(struct server_loop *loop, struct loop_message *m);
+};
+
+struct server_loop {
+	struct server *server;
+	uint8_t index;
+	uv_loop_t uv;
+	uv_async_t wake;
+	uv_timer_t tick;
+	uv_thread_t thread;
+	uv_tcp_t listeners[SERVER_PORT_COUNT];
+	pthread_mutex_t lock; /* of the inbox alone */
+	struct loop_message *inbox, **inbox_end;
+	bool stopping;
+	struct rpc_associations *associations;
+	struct server_conn *conns; /* newest first */
+	struct server_conn *conns_by_id[1024];
+	uint64_t next_conn;
+	uint8_t read_buffer[65536];
+	struct buf scratch; /* encoding of answers that leave at once */
+	struct arena *spare_arenas[64];
+	unsigned spare_count;
+	struct emsmdb_loop *store; /* server/emsmdb: sessions and open mailboxes of this loop */
+	struct epm_loop *epm;      /* server/epm: entry handles of running lookups */
+};
+
+int loop_init(struct server_loop *loop, struct server *server, uint8_t index);
+/* Runs until stopped; the thread's body. */
+void loop_run(struct server_loop *loop);
+void loop_free(struct server_loop *loop);
+/* From any thread. m->run is called in the receiver's thread. */
+void loop_post(struct server_loop *to, struct loop_message *m);
+/* A call's memory; given back empty. */
+struct arena *loop_arena(struct server_loop *loop);
+void loop_arena_return(struct server_loop *loop, struct arena **arena);
+
+/* Everything that all loops share; constant after server_new but for the atomics. */
+struct server {
+	struct server_config config;
+	const char *listen; /* text of the address */
+	char host[256];
+	int sockets[SERVER_PORT_COUNT];
+	uint16_t ports[SERVER_PORT_COUNT];
+	char port_text[SERVER_PORT_COUNT][8];
+	struct server_loop *loops;
+	unsigned loop_count;
+	struct directory *directory;
+	struct auth_server_config auth;
+	char *auth_names;                                      /* memory of the names in auth */
+	struct rpc_server_setup setups[SERVER_PORT_COUNT][16]; /* per port and loop; associations differ */
+	atomic_bool stopping;
+	atomic_uint connections;
+	atomic_ulong calls_in, calls_out, faults_out;
+};
+
+#define SERVER_MAX_LOOPS 16
+
+#endif

@@ -1,0 +1,40 @@
+#ifndef MW_SERVER_SERVER_H
+#define MW_SERVER_SERVER_H
+
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The server that Outlook and MAPI programs use instead of Exchange: listeners,
+ * one event loop per core, and the services behind them (one file or folder each).
+ */
+struct server;
+
+enum server_port { SERVER_PORT_EPM, SERVER_PORT_RFR, SERVER_PORT_NSPI, SERVER_PORT_STORE, SERVER_PORT_COUNT };
+
+struct server_config {
+	const char *state;                 /* directory with directory.sqlite and mailboxes/ */
+	const char *listen;                /* IP address; NULL = 127.0.0.1 */
+	uint16_t ports[SERVER_PORT_COUNT]; /* 0 = dynamic, but for the mapper's, which is 135 */
+	const char *host; /* the name clients know the server by; NULL = the listen address, or the host's name */
+	bool encryption_optional; /* EcDoConnectEx below privacy is then taken */
+	unsigned loops;           /* 0 = one per core */
+	unsigned max_connections; /* in all; 0 = 16,384; the oldest idle one makes room */
+	const struct log *log;
+};
+
+/*
+ * Opens the directory and binds the ports, and takes no call yet. On failure
+ * why is one sentence with what to do next ("TCP port 135 on 127.0.0.1 is taken ...").
+ */
+MW_NODISCARD int server_new(const struct server_config *config, struct server **out, char why[512]);
+uint16_t server_port(const struct server *s, enum server_port port);
+/* Serves until server_stop. */
+MW_NODISCARD int server_run(struct server *s);
+/* From any thread or signal handler. Calls that are running end, parked ones are given up. */
+void server_stop(struct server *s);
+void server_free(struct server **s);
+
+#endif

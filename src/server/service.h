@@ -1,0 +1,82 @@
+#ifndef MW_SERVER_SERVICE_H
+#define MW_SERVER_SERVICE_H
+
+#include "server/loop.h"
+
+/*
+ * What a service sees of a call: its decoded arguments and who asks. A service
+ * is an interface and one small function a method; the rest (decoding, encoding,
+ * faults, ranges) is done from the interface's tables.
+ */
+enum service_result {
+	SERVICE_DONE = 0, /* out arguments are set: answer now */
+	SERVICE_LATER,    /* the service keeps the call and will service_finish it, from any loop */
+	SERVICE_FAULT,    /* answer with call->fault */
+};
+
+struct service_call {
+	struct loop_message message; /* for hand-overs: moves the call to another loop */
+	struct server *server;
+	struct server_loop *home; /* the loop of the connection; answers leave there */
+	struct server_loop *at;   /* the loop that has the call now */
+	uint64_t conn;            /* its connection, which may be gone when the answer is ready */
+	uint32_t call_id;
+	const struct service *service;
+	const struct idl_method *method;
+	void *args;            /* struct METHOD_args: in filled, out zero until the method fills it */
+	struct arena *arena;   /* dies with the call */
+	uint32_t fault;        /* with SERVICE_FAULT: the status */
+	enum server_port port; /* where it came in */
+	enum auth_type auth_type;
+	enum auth_level level;
+	uint64_t account;  /* the directory's id; 0: nobody was authenticated */
+	const char *user;  /* "DOMAIN\\user" for the log, in the arena; NULL */
+	void *state;       /* the service's own, between parts of a call */
+	struct buf answer; /* the encoded answer on its way home */
+	void (*moved)(struct server_loop *loop, struct service_call *call);
+	enum service_result result;
+};
+
+typedef enum service_result (*service_fn)(struct service_call *call, void *args);
+
+struct service {
+	const struct idl_interface *interface;
+	const service_fn *methods; /* by opnum; NULL: op-range fault */
+	uint16_t method_count;
+	uint8_t ports; /* bit 1 << enum server_port: where the interface may be bound */
+};
+
+/* Every service there is; the mapper's registrations follow from it. NULL-terminated. */
+extern const struct service *const services[];
+extern const struct service epm_service, mgmt_service, rfr_service, nspi_service, emsmdb_service, asyncemsmdb_service;
+
+/* services.c: what the services keep in each loop; fails as loop_init does. */
+MW_NODISCARD int service_loops_init(struct server_loop *loop);
+void service_loops_free(struct server_loop *loop);
+
+/* accounts.c: the directory, and what NTLM asks of it. why as in server_new. */
+MW_NODISCARD int server_directory_open(struct server *s, char why[512]);
+void server_directory_close(struct server *s);
+
+/* Ends a call that was kept: from any thread of a loop; the call is gone afterwards. */
+void service_finish(struct service_call *call, enum service_result result);
+/* Convenience: sets the status and yields SERVICE_FAULT. */
+enum service_result service_fault(struct service_call *call, uint32_t status);
+
+/*
+ * Context handles, in the home loop of the call only (that is, in the method
+ * itself, before a hand-over). The connection's association holds them.
+ */
+MW_NODISCARD int service_handle_create(struct service_call *call, void *object, rpc_rundown_fn rundown,
+                                       struct idl_context_handle *out);
+void *service_handle_find(struct service_call *call, const struct idl_context_handle *handle);
+/* asyncemsmdb's handles are made by emsmdb: the interface of the handle may be another's. */
+MW_NODISCARD int service_handle_create_for(struct service_call *call, const struct idl_interface *iface, void *object,
+                                           rpc_rundown_fn rundown, struct idl_context_handle *out);
+void service_handle_close(struct service_call *call, struct idl_context_handle *handle);
+
+/* Hands the call to another loop: run is called there. The arguments and arena go along. */
+void service_move(struct service_call *call, struct server_loop *to,
+                  void (*run)(struct server_loop *loop, struct service_call *call));
+
+#endif
