@@ -1,0 +1,116 @@
+#include "causes/causes.h"
+
+#include <stddef.h>
+
+/* Exit codes: 1 is a usage mistake or a broken file, 2 an unexpected error; these name the causes. */
+static const struct cause_row rows[CAUSE_COUNT] = {
+        [CAUSE_NONE] = {"none", "Nothing is wrong.", "Nothing to do.", 0},
+        [CAUSE_NAME_NOT_FOUND] = {"name-not-found", "The name %s does not resolve to an address.",
+                                  "Check the spelling and the DNS server that this machine asks.", 10},
+        [CAUSE_PORT_REFUSED] = {"port-refused", "Nothing listens on port %s; the machine itself answers.",
+                                "Start the server there, or give the right port.", 11},
+        [CAUSE_PORT_FILTERED] = {"port-filtered",
+                                 "No answer on port %s. A firewall, most likely, or the machine is off.",
+                                 "Open the port on the way to the server, and check that the machine is up.", 12},
+        [CAUSE_DYNAMIC_PORT_REFUSED] = {"dynamic-port-refused", "The mapper hands out %s, but nothing listens there.",
+                                        "Restart the service behind it, so that it registers its port anew.", 13},
+        [CAUSE_DYNAMIC_PORT_BLOCKED] =
+                {"dynamic-port-blocked",
+                 "The mapper hands out %s, but nothing answers there; 135 does. A firewall, most likely.",
+                 "Open %s, or fix the port (--rfr-port, --nspi-port, --store-port; on Exchange the service's "
+                 "RpcTcpPort).",
+                 14},
+        [CAUSE_NOT_RPC] = {"not-rpc", "Port %s answers, but not with RPC.",
+                           "Give the port of the endpoint mapper; another program listens on this one.", 15},
+        [CAUSE_INTERFACE_NOT_REGISTERED] = {"interface-not-registered",
+                                            "The endpoint mapper answers, but has no %s registered.",
+                                            "Start that service, or ask the server that holds this role.", 16},
+        [CAUSE_INTERFACE_REFUSED] = {"interface-refused", "The server there does not offer the interface of the %s.",
+                                     "Another service has taken the port: look at what the mapper hands out.", 17},
+        [CAUSE_BIND_REFUSED] = {"bind-refused", "The server refused the connection's bind: %s.",
+                                "Look at the server's log; a proxy or an older server may be in between.", 18},
+        [CAUSE_AUTH_TYPE_REFUSED] = {"auth-type-refused", "The server does not take this kind of authentication.",
+                                     "Allow NTLM on the server, or use one that it allows.", 19},
+        [CAUSE_CREDENTIALS_REFUSED] =
+                {"credentials-refused", "The server refused the user name or password%s.",
+                 "Check user, domain and password; a new password may not have reached this server.", 20},
+        [CAUSE_ACCOUNT_LOCKED] = {"account-locked", "The account is locked, disabled or expired.",
+                                  "Unlock it in the directory.", 21},
+        [CAUSE_CLOCK_SKEW] = {"clock-skew", "The clocks of client and server are too far apart.",
+                              "Set both by the same time server.", 22},
+        [CAUSE_ANONYMOUS_REFUSED] = {"anonymous-refused", "Anonymous access was refused, as it should be.",
+                                     "Nothing to do when the retry with a user succeeds.", 23},
+        [CAUSE_ENCRYPTION_REQUIRED] =
+                {"encryption-required", "The server takes store connections only with encryption (ecNotEncrypted).",
+                 "Switch on \"Encrypt data between Outlook and Exchange\", or allow plain connections on the server.",
+                 24},
+        [CAUSE_UNKNOWN_MAILBOX] = {"unknown-mailbox", "The server knows no mailbox %s.",
+                                   "Check the name; the mailbox may have been moved, renamed or not yet created.", 25},
+        [CAUSE_NO_MAILBOX_ACCESS] = {"no-mailbox-access", "The user may not open this mailbox.",
+                                     "Give the user the right to it, or log on as its owner.", 26},
+        [CAUSE_WRONG_SERVER] = {"wrong-server", "The mailbox is on another server%s.",
+                                "Point the profile at that server, or repair the referral.", 27},
+        [CAUSE_CLIENT_VERSION_BLOCKED] = {"client-version-blocked", "The server blocks this client's version.",
+                                          "Update the client, or allow its version on the server.", 28},
+        [CAUSE_SERVER_BUSY] = {"server-busy", "The server is too busy and asks to come back later.",
+                               "Wait; if it stays so, look for throttling or load on the server.", 29},
+        [CAUSE_NO_ANSWER] = {"no-answer", "The server took the call and did not answer%s in time.",
+                             "Look at the server's load and log; raise --timeout to see whether it answers late.", 30},
+        [CAUSE_CONNECTION_LOST] = {"connection-lost", "The connection was cut in the middle%s.",
+                                   "Look for a firewall, a proxy or a crash on the way to the server.", 31},
+        [CAUSE_BAD_SIGNATURE] = {"bad-signature", "An answer's signature does not verify: it was changed on the way.",
+                                 "Find what sits in between; do not send passwords over this path.", 32},
+        [CAUSE_PROTOCOL_ERROR] = {"protocol-error", "The server broke the protocol: %s.",
+                                  "Keep the conversation with -w and report it to the server's makers.", 33},
+        [CAUSE_CALL_FAILED] = {"call-failed", "The server answered with an error: %s.",
+                               "Look the code up in the server's log at this time.", 34},
+        [CAUSE_NO_NOTIFICATION] = {"no-notification", "A change was made, but the parked call did not return.",
+                                   "Look for a proxy that cuts or holds long calls.", 35},
+};
+
+const struct cause_row *cause_get(enum cause cause)
+{
+	return &rows[(unsigned)cause < CAUSE_COUNT ? cause : CAUSE_NONE];
+}
+
+struct status_row {
+	enum cause_family family;
+	unsigned status;
+	enum cause cause;
+};
+
+/* [MS-OXCDATA] 2.4, [MS-RPCE] 2.2.2.5, C706 appendix E, [MS-ERREF] */
+static const struct status_row statuses[] = {
+        {CAUSE_OF_MAPI, 0x00000970, CAUSE_ENCRYPTION_REQUIRED},     /* ecNotEncrypted */
+        {CAUSE_OF_MAPI, 0x80040111, CAUSE_CREDENTIALS_REFUSED},     /* MAPI_E_LOGON_FAILED, ecLoginFailure */
+        {CAUSE_OF_MAPI, 0x80070005, CAUSE_NO_MAILBOX_ACCESS},       /* ecAccessDenied */
+        {CAUSE_OF_MAPI, 0x000003F2, CAUSE_NO_MAILBOX_ACCESS},       /* ecLoginPerm */
+        {CAUSE_OF_MAPI, 0x000003EB, CAUSE_UNKNOWN_MAILBOX},         /* ecUnknownUser */
+        {CAUSE_OF_MAPI, 0x00000478, CAUSE_WRONG_SERVER},            /* ecWrongServer */
+        {CAUSE_OF_MAPI, 0x80040110, CAUSE_CLIENT_VERSION_BLOCKED},  /* ecVersionMismatch */
+        {CAUSE_OF_MAPI, 0x000004DF, CAUSE_CLIENT_VERSION_BLOCKED},  /* ecClientVerDisallowed */
+        {CAUSE_OF_MAPI, 0x00000480, CAUSE_SERVER_BUSY},             /* ecServerBusy */
+        {CAUSE_OF_FAULT, 0x00000005, CAUSE_CREDENTIALS_REFUSED},    /* access denied */
+        {CAUSE_OF_FAULT, 0x00000721, CAUSE_CREDENTIALS_REFUSED},    /* a security package error */
+        {CAUSE_OF_FAULT, 0xC000006D, CAUSE_CREDENTIALS_REFUSED},    /* STATUS_LOGON_FAILURE */
+        {CAUSE_OF_FAULT, 0xC0000234, CAUSE_ACCOUNT_LOCKED},         /* STATUS_ACCOUNT_LOCKED_OUT */
+        {CAUSE_OF_FAULT, 0xC0000072, CAUSE_ACCOUNT_LOCKED},         /* STATUS_ACCOUNT_DISABLED */
+        {CAUSE_OF_FAULT, 0x1C010014, CAUSE_SERVER_BUSY},            /* nca_s_server_too_busy */
+        {CAUSE_OF_FAULT, 0x1C010003, CAUSE_INTERFACE_REFUSED},      /* nca_s_unk_if */
+        {CAUSE_OF_BIND_NAK, 1, CAUSE_SERVER_BUSY},                  /* temporary_congestion */
+        {CAUSE_OF_BIND_NAK, 2, CAUSE_SERVER_BUSY},                  /* local_limit_exceeded */
+        {CAUSE_OF_BIND_NAK, 8, CAUSE_AUTH_TYPE_REFUSED},            /* authentication_type_not_recognized */
+        {CAUSE_OF_BIND_NAK, 9, CAUSE_CREDENTIALS_REFUSED},          /* invalid_checksum */
+        {CAUSE_OF_PROVIDER, 1, CAUSE_INTERFACE_REFUSED},            /* abstract_syntax_not_supported */
+        {CAUSE_OF_EPM, 0x16C9A0D6, CAUSE_INTERFACE_NOT_REGISTERED}, /* ept_s_not_registered */
+};
+
+enum cause cause_of_status(enum cause_family family, unsigned status)
+{
+	if (status == 0 && family != CAUSE_OF_BIND_NAK)
+		return CAUSE_NONE;
+	for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
+		if (statuses[i].family == family && statuses[i].status == status)
+			return statuses[i].cause;
+	return family == CAUSE_OF_BIND_NAK || family == CAUSE_OF_PROVIDER ? CAUSE_BIND_REFUSED : CAUSE_CALL_FAILED;
+}
