@@ -11,11 +11,13 @@
  * Capture files: pcap (micro- and nanoseconds, both byte orders, modified
  * variants refused) and pcapng (several sections and interfaces; secrets and
  * name blocks kept for who asks). Reading is streaming: memory does not grow with the file.
+ * The readers are our own because libpcap refuses a file whose interfaces
+ * differ in link type and hides secrets and name blocks; it serves live capture.
  */
 struct capture_frame {
 	uint64_t number; /* 1-based */
 	int64_t time_ns;
-	int linktype; /* DLT_*, of its interface */
+	int linktype; /* as in files (LINKTYPE_*: raw IP is 101), of its interface */
 	uint32_t captured, original;
 	const uint8_t *data; /* valid until the next read */
 };
@@ -26,11 +28,23 @@ struct capture_reader;
 MW_NODISCARD int capture_open(const char *path, struct capture_reader **out, const char **why);
 void capture_close(struct capture_reader **r);
 /* 1 and a frame, 0 at the end, MW_E_TRUNCATED for a file that ends inside a block (frames before it
- * were given), MW_E_MALFORMED with capture_why. */
+ * were given), MW_E_MALFORMED or MW_E_LIMIT with capture_why; MW_E_IO. Live: MW_E_AGAIN when nothing
+ * came for 100 ms. */
 int capture_next(struct capture_reader *r, struct capture_frame *out);
 const char *capture_why(const struct capture_reader *r);
 /* Bytes consumed and the file's size (0 when not known), for progress. */
 void capture_progress(const struct capture_reader *r, uint64_t *done, uint64_t *size);
+
+/* What pcapng carries beside frames and has been read so far: decryption secrets (type: 0x544c534b
+ * for TLS key log text ...), and name records (type 1: IPv4 address and names, 2: IPv6). At most 16 MiB kept. */
+struct capture_extra {
+	enum { CAPTURE_SECRETS, CAPTURE_NAMES } kind;
+	uint32_t type;
+	const uint8_t *data; /* valid until capture_close */
+	size_t len;
+};
+/* NULL beyond the last. */
+const struct capture_extra *capture_get_extra(const struct capture_reader *r, size_t index);
 
 /* Live, through libpcap. filter may be NULL. */
 MW_NODISCARD int capture_open_live(const char *interface, const char *filter, struct capture_reader **out,
@@ -42,6 +56,7 @@ MW_NODISCARD int capture_open_live(const char *interface, const char *filter, st
  * and received on sockets.
  */
 struct capture_writer;
+/* A new file that only its owner may read, or "-". */
 MW_NODISCARD int capture_create(const char *path, struct capture_writer **out);
 /* 0, or the first error of any write. */
 int capture_finish(struct capture_writer **w);
@@ -59,6 +74,7 @@ void capture_refused(struct capture_writer *w, const struct capture_endpoint *cl
                      const struct capture_endpoint *server, int64_t syn_ns, int64_t reset_ns, bool reset);
 void capture_data(struct capture_writer *w, unsigned conn, bool from_client, const void *data, size_t len,
                   int64_t time_ns);
+/* FIN, FIN and ACK; what comes later for that connection is not written. */
 void capture_closed(struct capture_writer *w, unsigned conn, bool by_client, int64_t time_ns);
 /* A whole frame as it is (exports, tests). */
 void capture_frame_write(struct capture_writer *w, int linktype, const void *data, size_t len, int64_t time_ns);
