@@ -57,9 +57,9 @@ struct capture_reader {
 	struct capture_input in;
 	uint64_t number;
 	const char *why;
-	bool swapped;   /* the file's byte order is not the host's */
-	int64_t tick;   /* pcap: nanoseconds of the fraction's unit */
-	int linktype;   /* pcap */
+	bool swapped; /* the file's byte order is not the host's */
+	int64_t tick; /* pcap: nanoseconds of the fraction's unit */
+	int linktype; /* pcap */
 	struct capture_interface *interfaces;
 	size_t interface_count, interface_cap;
 	struct capture_extra *extras;

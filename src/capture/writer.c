@@ -10,8 +10,8 @@
 /* One direction of a written connection. */
 struct side {
 	struct capture_endpoint end;
-	uint32_t next;      /* sequence number of its next byte */
-	unsigned unacked;   /* segments of the other side since then */
+	uint32_t next;    /* sequence number of its next byte */
+	unsigned unacked; /* segments of the other side since then */
 };
 
 struct connection {
@@ -150,7 +150,8 @@ static struct connection begin(struct capture_writer *w, const struct capture_en
                                const struct capture_endpoint *server)
 {
 	uint32_t isn = 0x10000000u + w->count * 0x01000193u;
-	return (struct connection){.side = {{.end = *server, .next = isn ^ 0x40000000u}, {.end = *client, .next = isn}}};
+	return (struct connection){
+	        .side = {{.end = *server, .next = isn ^ 0x40000000u}, {.end = *client, .next = isn}}};
 }
 
 unsigned capture_connected(struct capture_writer *w, const struct capture_endpoint *client,
