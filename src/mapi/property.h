@@ -120,6 +120,14 @@ struct mapi_row {
 	uint8_t flagged; /* 0: every column has a value; 1: each carries its flag */
 	uint16_t count;
 	struct mapi_value *values;
+	/* Only from a decoder that does not know the columns: all bytes from the row's first to the end. */
+	struct mapi_binary opaque;
+};
+
+/* PropertyRowSet, 2.8.2.1. When the first row is opaque, the others are inside it. */
+struct mapi_row_set {
+	uint16_t count;
+	struct mapi_row *rows;
 };
 
 /* [MS-OXCDATA] 2.6.1. Kind 0xFF has neither LID nor name. */
