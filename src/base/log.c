@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define LINE_MAX_BYTES 1000
+/* As much of a time's text as shows milliseconds. */
+#define MILLISECONDS_END ((int)sizeof "2003-06-30 16:52:06.123" - 1)
 
 /* Cuts at a character's start and says so. */
 static void cut_line(struct buf *line)
@@ -49,9 +51,7 @@ static void write_stderr(void *user, enum log_level level, const char *line)
 
 	(void)user;
 	time_format(time_now_ns(), when);
-	/* To the millisecond: what follows the point is six digits and the Z. */
-	strcpy(strchr(when, '.') + 4, "Z");
-	fprintf(stderr, "%s %s: %s\n", when, names[level], line);
+	fprintf(stderr, "%.*sZ %s: %s\n", MILLISECONDS_END, when, names[level], line);
 }
 
 const struct log log_stderr = {.level = LOG_INFO, .write = write_stderr};
