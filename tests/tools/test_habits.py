@@ -27,13 +27,14 @@ class Habits(unittest.TestCase):
         self.breach("src/base/a.c", "int x;\n// TO" "DO: more\n", 2, "unfinished")
         self.breach("tools/a", "# FIX" "ME\n", 1, "unfinished")
         self.breach("src/a.c", "\tstrcpy(a, b);\n", 1, "strcpy is banned")
-        self.breach("tests/a.c", "x = atoi (b);\n", 1, "atoi is banned")
+        self.breach("fuzz/a.c", "x = atoi (b);\n", 1, "atoi is banned")
         self.breach("src/a.c", "\n" * 1001, 1, "1001 lines")
 
     def test_allowed(self):
         for text in ("\n" * 1000, "/* no strcpy( here */\n", "my_strcpy(a);\nx->rand(1);\nx.rand(1);\n", "snprintf(a);\n"):
             self.assertEqual(run("src/a.c", text), (0, []))
-        self.assertEqual(run("tests/a.py", "rand(1)\n"), (0, []))
+        self.assertEqual(run("tests/a.c", "atoi(a);\n"), (0, []))
+        self.assertEqual(run("wire/a.idl", "\n" * 1001), (0, []))
 
 
 if __name__ == "__main__":
