@@ -52,12 +52,16 @@ struct directory_new_user {
 };
 
 /*
- * Opens STATE/directory.sqlite. With create, makes the folder and the file when they are missing (settings, or
- * defaults from them where NULL; they are kept as they are when the file exists). Read-only without it.
- * MW_E_NOTFOUND: no such file. settings may be NULL unless a new file needs its mail domain.
+ * Opens STATE/directory.sqlite for reading and, where the file allows it, writing. With create, makes the folder and
+ * the file when they are missing, from settings (NULL members get the defaults; mail_domain is needed). Without, or
+ * when the file exists, settings may be NULL and is not looked at. MW_E_NOTFOUND: no such file.
+ * MW_E_MALFORMED: not our file, or a newer version. why (may be NULL) gets a sentence.
  */
+struct directory_why {
+	char text[256];
+};
 MW_NODISCARD int directory_open(const char *state, bool create, const struct directory_settings *settings,
-                                struct directory **out);
+                                struct directory **out, struct directory_why *why);
 void directory_close(struct directory **d);
 /* What went wrong last, as one English sentence; "" when nothing did. */
 const char *directory_error(const struct directory *d);
