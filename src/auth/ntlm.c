@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+const uint8_t ntlm_version[8] = {6, 1, 0, 0, 0, 0, 0, 15};
+
 int ntlm_context_new(const struct auth_provider *provider, enum auth_role role, enum auth_type type,
                      enum auth_level level, struct ntlm_context **out)
 {

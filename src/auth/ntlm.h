@@ -50,6 +50,9 @@ static inline const struct ntlm_context *ntlm_of_const(const struct auth_context
 MW_NODISCARD int ntlm_context_new(const struct auth_provider *provider, enum auth_role role, enum auth_type type,
                                   enum auth_level level, struct ntlm_context **out);
 
+/* VERSION, 2.2.2.10: for debugging only, but some find the MIC by its flag. The last byte is NTLMSSP_REVISION_W2K3. */
+extern const uint8_t ntlm_version[8];
+
 /* The parts of struct auth_provider that the roles share. */
 void ntlm_get_info(const struct auth_context *ctx, struct auth_info *out);
 size_t ntlm_signature_size(const struct auth_context *ctx);

@@ -7,7 +7,9 @@
 
 #define CLIENT_FLAGS                                                                                                   \
 	(NTLMSSP_NEGOTIATE_UNICODE | NTLMSSP_REQUEST_TARGET | NTLMSSP_NEGOTIATE_NTLM | NTLMSSP_NEGOTIATE_ALWAYS_SIGN | \
-	 NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY | NTLMSSP_NEGOTIATE_128 | NTLMSSP_NEGOTIATE_56)
+	 NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY | NTLMSSP_NEGOTIATE_VERSION | NTLMSSP_NEGOTIATE_128 |              \
+	 NTLMSSP_NEGOTIATE_56)
+
 /* 3.1.5.1.1; key exchange has a meaning only where something is signed (3.1.5.1.2). */
 static uint32_t client_flags(enum auth_level level)
 {
@@ -19,7 +21,9 @@ static int send_negotiate(struct ntlm_context *n, struct buf *out)
 {
 	n->flags = client_flags(n->base.level);
 	buf_clear(&n->negotiate);
-	int r = ntlm_negotiate_build(&(struct ntlm_negotiate){.flags = n->flags}, &n->negotiate);
+	struct ntlm_negotiate m = {.flags = n->flags};
+	memcpy(m.version, ntlm_version, sizeof m.version);
+	int r = ntlm_negotiate_build(&m, &n->negotiate);
 	if (r < 0 || (r = buf_put(out, n->negotiate.data, n->negotiate.len)) < 0)
 		return r;
 	n->stage = NTLM_HALFWAY;
@@ -135,6 +139,7 @@ static int send_answer(struct answer *a, struct buf *out)
 	struct buf MW_CLEANUP(buf_free) token = {0};
 	a->message.lm_response = (struct ntlm_bytes){no_lm_response, sizeof no_lm_response};
 	a->message.has_mic_field = true;
+	memcpy(a->message.version, ntlm_version, sizeof a->message.version);
 	int r = ntlm_authenticate_build(&a->message, &token);
 	if (r < 0)
 		return r;

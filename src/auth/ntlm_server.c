@@ -42,14 +42,6 @@ static int put_target_info(const struct auth_server_config *config, struct arena
 	return ntlm_av_put(out, MsvAvEOL, NULL, 0);
 }
 
-/* Version, 2.2.2.10: filled for debugging only; the last byte is NTLMSSP_REVISION_W2K3. */
-static void put_version(struct ntlm_challenge *m)
-{
-	static const uint8_t version[8] = {6, 1, 0, 0, 0, 0, 0, 15};
-	if (m->flags & NTLMSSP_NEGOTIATE_VERSION)
-		memcpy(m->version, version, sizeof version);
-}
-
 static int send_challenge(struct ntlm_context *n, const struct auth_env *env, struct cursor in, struct buf *out)
 {
 	const struct auth_server_config *config = n->config.server;
@@ -65,7 +57,8 @@ static int send_challenge(struct ntlm_context *n, const struct auth_env *env, st
 	env->random->fill(env->random->user, n->server_challenge, sizeof n->server_challenge);
 	memcpy(m.server_challenge, n->server_challenge, sizeof m.server_challenge);
 	m.target_info = (struct ntlm_bytes){info.data, info.len};
-	put_version(&m);
+	if (m.flags & NTLMSSP_NEGOTIATE_VERSION)
+		memcpy(m.version, ntlm_version, sizeof m.version);
 	buf_clear(&n->negotiate);
 	buf_clear(&n->challenge);
 	if ((r = buf_put(&n->negotiate, cursor_here(&in), cursor_left(&in))) < 0 ||
