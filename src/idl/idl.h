@@ -167,6 +167,7 @@ struct idl_type {
 	uint8_t wire_align;                 /* NDR 2.0 alignment of a struct, union or primitive: 1, 2, 4, 8 */
 	uint8_t wire_align64;               /* the same for NDR64 */
 	const struct idl_type *switch_type; /* of a union: what stands before its arm; NULL in packed */
+	bool ms_union;                      /* of a union: NDR 2.0 aligns its arm to the largest (MS-RPCE 2.2.4.5) */
 
 	/* IDL_POINTER, IDL_ARRAY */
 	enum idl_pointer pointer;

@@ -11,20 +11,42 @@
  * values, and, while decoding, an account of each field with its place in the
  * bytes. NDR 2.0 is C706 chapter 14 with [MS-RPCE] 2.2.4; packed is the form of
  * ROP buffers ([MS-OXCROPS] 2.2.1): no alignment, no referents, little-endian.
+ *
+ * What a caller may rely on after a decode:
+ * - An array holds as many elements as its size_is says, a varying one as many as
+ *   its length_is (never max_count, which no byte on the wire backs), a string its
+ *   terminator. Counts are judged when everything is decoded, since the fields that
+ *   tell them may come later.
+ * - Strict: a count or discriminant that differs from its expression, an offset other
+ *   than 0, a string without terminator or a value outside its range is MW_E_MALFORMED.
+ * - Lenient: all of them are told to the tracer as they stand; then the array's pointer
+ *   becomes NULL, or the union zero, so that no expression exceeds what is allocated.
+ *   What is opaque is told as one leaf up to the end, and what follows it stays zero.
+ * - An [until_end] array of which size_is is a plain field (which present_if(0) keeps
+ *   off the wire) leaves the number of its elements there; encoding takes it from there.
+ * Full pointers are shared within one message, not from request to response.
  */
 
 enum ndr_syntax { NDR_20, NDR_64, NDR_PACKED };
 enum ndr_op { NDR_DECODE, NDR_ENCODE };
 
-/* What a tracer is told of each field while decoding. Strings and values live as long as the arena. */
+/*
+ * What a tracer is told of each field while decoding. Strings and values live as long as
+ * the arena. Fields come in order of declaration: a pointee stands where its pointer is
+ * declared, wherever its bytes are, so offsets may go back and forth (NDR is told when all
+ * is decoded or has failed, packed while it is decoded). A null pointer is a leaf without
+ * value; other referents, counts, discriminants and gaps are not told. Byte arrays, text
+ * and strings are one leaf, whose value is the first element and whose size tells how many;
+ * other arrays are groups of "[0]", "[1]" ... A union is a group with its arm inside.
+ */
 struct ndr_field {
 	enum { NDR_FIELD_LEAF, NDR_FIELD_ENTER, NDR_FIELD_LEAVE } what;
 	const char *name;              /* field, parameter or "[3]" */
 	const struct idl_type *type;   /* of the value */
 	const struct idl_field *field; /* NULL for elements and shaped parts */
-	size_t offset, size;           /* in the decoded bytes; size is 0 on ENTER, whole on LEAVE */
-	const void *value;             /* the decoded C value; NULL for a null pointer */
-	const char *text;              /* if not NULL: how to print it (shaped parts name tags and codes) */
+	size_t offset, size; /* in the decoded bytes; size is 0 on ENTER, on LEAVE without deferred pointees */
+	const void *value;   /* the decoded C value; NULL for a null pointer */
+	const char *text;    /* if not NULL: how to print it (shaped parts name tags and codes) */
 	unsigned depth;
 };
 
@@ -80,6 +102,7 @@ static inline struct ndr ndr_encoder(enum ndr_syntax syntax, struct arena *arena
  * For shape functions, which serve both directions with one body: each moves a
  * value between *v and the bytes, and tells the tracer under that name.
  */
+MW_NODISCARD int ndr_value(struct ndr *n, const char *name, const struct idl_type *type, void *v);
 MW_NODISCARD int ndr_u8(struct ndr *n, const char *name, uint8_t *v);
 MW_NODISCARD int ndr_u16(struct ndr *n, const char *name, uint16_t *v);
 MW_NODISCARD int ndr_u32(struct ndr *n, const char *name, uint32_t *v);
