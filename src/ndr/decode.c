@@ -354,7 +354,8 @@ static int decode_bounded(struct ndr *n, const struct ndr_scope *s, const struct
 	int rc = ndr_eval_count(s, &f->bound_is, &size);
 	if (rc < 0)
 		return rc;
-	if (size == 0) {
+	bool counted = f->type->kind == IDL_ARRAY && f->type->size_is.ops;
+	if (size == 0 && !counted) {
 		memset(v, 0, f->type->size);
 		return 0;
 	}
