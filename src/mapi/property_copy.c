@@ -8,7 +8,7 @@
 
 static int copy_bytes(struct arena *arena, struct mapi_binary *b)
 {
-	b->data = arena_copy(arena, b->data, b->size);
+	b->data = b->size ? arena_copy(arena, b->data, b->size) : arena_alloc(arena, 0);
 	return b->data ? 0 : MW_E_NOMEM;
 }
 
@@ -70,11 +70,13 @@ int mapi_value_copy(struct arena *arena, const struct mapi_value *v, struct mapi
 	struct mapi_value w = *v;
 	int r = 0;
 	if (v->flag == MAPI_FLAG_VALUE && (type & PTYP_MULTIPLE)) {
-		w.u.multi = arena_copy(arena, v->u.multi, v->count * sizeof *v->u.multi);
+		w.u.multi = arena_new_array(arena, union mapi_datum, v->count);
 		if (!w.u.multi)
 			return MW_E_NOMEM;
-		for (uint32_t i = 0; r >= 0 && i < v->count; i++)
+		for (uint32_t i = 0; r >= 0 && i < v->count; i++) {
+			w.u.multi[i] = v->u.multi[i];
 			r = copy_datum(arena, type & 0x0FFF, &w.u.multi[i]);
+		}
 	} else if (v->flag == MAPI_FLAG_VALUE) {
 		r = copy_datum(arena, type, &w.u);
 	}
