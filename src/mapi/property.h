@@ -204,6 +204,8 @@ struct mapi_row mapi_row_of(struct mapi_value *values, uint16_t count);
 
 /* "PidTagSubject" (the first of that id and type; else of that id); NULL when unknown or named. */
 const char *mapi_tag_name(uint32_t tag);
+/* The same in the address book, where 0x8000 and above are attributes of its own. */
+const char *mapi_address_book_tag_name(uint32_t tag);
 /* "PtypString", "PtypMultipleBinary"; NULL when unknown. */
 const char *mapi_type_name(uint16_t type);
 

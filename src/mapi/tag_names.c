@@ -15,7 +15,7 @@ static unsigned first_of(uint16_t id)
 	return low;
 }
 
-const char *mapi_tag_name(uint32_t tag)
+const char *mapi_address_book_tag_name(uint32_t tag)
 {
 	uint16_t id = mapi_tag_id(tag), type = mapi_tag_type(tag);
 	unsigned first = first_of(id);
@@ -27,6 +27,11 @@ const char *mapi_tag_name(uint32_t tag)
 			return mapi_tag_table[i].name;
 	}
 	return mapi_tag_table[first].name;
+}
+
+const char *mapi_tag_name(uint32_t tag)
+{
+	return mapi_tag_is_named(tag) ? NULL : mapi_address_book_tag_name(tag);
 }
 
 const char *mapi_type_name(uint16_t type)

@@ -36,6 +36,7 @@ static void names_of_tags(void **state)
 	assert_string_equal(mapi_tag_name(0x3701000D), "PidTagAttachDataObject");
 	assert_null(mapi_tag_name(0x8006101E));
 	assert_true(mapi_tag_is_named(0x8006101E));
+	assert_string_equal(mapi_address_book_tag_name(0x800F101F), "PidTagAddressBookProxyAddresses");
 	assert_string_equal(mapi_type_name(0x1102), "PtypMultipleBinary");
 	assert_string_equal(mapi_type_name(PTYP_STRING), "PtypString");
 	assert_null(mapi_type_name(0x0099));
@@ -47,7 +48,7 @@ static void names_of_codes(void **state)
 	assert_string_equal(mapi_status_name(ecNotFound), "MAPI_E_NOT_FOUND");
 	assert_string_equal(mapi_status_name(ecNotEncrypted), "ecNotEncrypted");
 	assert_string_equal(mapi_code_name(MAPI_CODES_NTSTATUS, 0xC000006D), "STATUS_LOGON_FAILURE");
-	assert_string_equal(mapi_code_name(MAPI_CODES_NCA_FAULT, 0x1C010002), "nca_s_op_rng_error");
+	assert_string_equal(mapi_code_name(MAPI_CODES_NCA_FAULT, 0x1C010002), "nca_op_rng_error");
 	assert_string_equal(mapi_code_name(MAPI_CODES_PROVIDER_REASON, 1), "abstract_syntax_not_supported");
 	assert_null(mapi_status_name(0x12345678));
 }
