@@ -70,7 +70,8 @@ struct auth_account {
 struct auth_server_config {
 	const char *netbios_domain, *netbios_computer; /* for the target info of the CHALLENGE */
 	const char *dns_domain, *dns_computer;
-	/* 0 and *out; MW_E_NOTFOUND, or MW_E_AUTH for a locked or expired account. */
+	/* 0 and *out; MW_E_NOTFOUND, or MW_E_AUTH for a locked or expired account. Other codes are auth_step's answer.
+	 */
 	int (*find_account)(void *user, const char *domain, const char *name, struct auth_account *out);
 	void *user;
 	bool require_mic;
@@ -121,7 +122,7 @@ void auth_watch(struct auth_context *ctx, enum auth_side from, struct cursor tok
 
 /* Why an observer cannot open what it sees, or that it can. */
 enum auth_key_state {
-	AUTH_KEY_UNKNOWN,      /* handshake not finished yet */
+	AUTH_KEY_UNKNOWN,      /* handshake not finished yet, or a session key that no signature has proved yet */
 	AUTH_KEY_FITS,         /* proof verified: signatures can be checked, seals opened */
 	AUTH_KEY_NO_SECRETS,   /* none were given */
 	AUTH_KEY_NO_SUCH_USER, /* no secret for the user of this handshake */
@@ -135,8 +136,9 @@ struct auth_info {
 	enum auth_level level;
 	bool complete;
 	/* UTF-8, owned by the context; NULL when not known (yet). */
-	const char *domain, *user, *workstation, *target_name;
-	uint64_t account_id; /* server: the directory's */
+	const char *domain, *user, *workstation;
+	const char *target_name; /* NTLM: whom the CHALLENGE_MESSAGE says the client talks to, mostly a domain */
+	uint64_t account_id;     /* server: the directory's */
 	bool anonymous;
 	bool mic_present, mic_ok; /* of the AUTHENTICATE_MESSAGE */
 	enum auth_key_state key;

@@ -33,6 +33,7 @@ struct ntlm_context {
 	uint8_t server_challenge[8];
 	uint8_t exported_key[16];
 	bool has_key;
+	bool unproven;            /* observer: a session key from the secrets that only a signature can prove */
 	struct ntlm_seal seal[2]; /* by enum auth_side */
 	struct auth_info info;
 };

@@ -88,30 +88,38 @@ static bool exported_key(const struct handshake *h, const struct auth_secret *se
 static void forget_key(struct ntlm_context *n)
 {
 	n->has_key = false;
+	n->unproven = false;
 	secret_wipe(n->exported_key, sizeof n->exported_key);
 }
 
 /*
- * A session key has no proof but the MIC (and, where there is none, the first
- * signature): with a wrong one the MIC does not fit. After a proven password a
- * MIC that does not fit was tampered with; the keys are right all the same.
+ * After a proven password a MIC that does not fit was tampered with; the keys
+ * are right all the same. A session key is proved by the MIC or, where there is
+ * none, by the first signature: until then both directions count as lost, so
+ * that a wrong key touches nothing.
  */
-static bool try_secret(struct handshake *h, const struct auth_secret *secret)
+static enum auth_key_state try_secret(struct handshake *h, const struct auth_secret *secret)
 {
 	struct ntlm_context *n = h->n;
 	uint8_t key[16], mic[16];
 	if (!exported_key(h, secret, key))
-		return false;
+		return AUTH_KEY_WRONG_PROOF;
 	ntlm_set_key(n, key);
 	secret_wipe(key, sizeof key);
-	if (!n->info.mic_present)
-		return true;
-	ntlm_mic(n, h->token, mic);
-	n->info.mic_ok = secret_equal(mic, h->message.mic, sizeof mic);
-	if (n->info.mic_ok || secret->kind != AUTH_SECRET_SESSION_KEY)
-		return true;
-	forget_key(n);
-	return false;
+	if (n->info.mic_present) {
+		ntlm_mic(n, h->token, mic);
+		n->info.mic_ok = secret_equal(mic, h->message.mic, sizeof mic);
+	}
+	if (secret->kind != AUTH_SECRET_SESSION_KEY || n->info.mic_ok)
+		return AUTH_KEY_FITS;
+	if (n->info.mic_present) {
+		forget_key(n);
+		return AUTH_KEY_WRONG_PROOF;
+	}
+	n->unproven = true;
+	ntlm_lost(&n->base, AUTH_FROM_CLIENT);
+	ntlm_lost(&n->base, AUTH_FROM_SERVER);
+	return AUTH_KEY_UNKNOWN;
 }
 
 static enum auth_key_state try_secrets(struct handshake *h)
@@ -123,9 +131,9 @@ static enum auth_key_state try_secrets(struct handshake *h)
 	for (size_t i = 0; i < config->secret_count; i++) {
 		if (!is_for(&config->secrets[i], &h->n->info))
 			continue;
-		if (try_secret(h, &config->secrets[i]))
-			return AUTH_KEY_FITS;
-		state = AUTH_KEY_WRONG_PROOF;
+		state = try_secret(h, &config->secrets[i]);
+		if (state != AUTH_KEY_WRONG_PROOF)
+			return state;
 	}
 	return state;
 }
@@ -234,7 +242,12 @@ static int observer_check(struct auth_context *ctx, enum auth_side from, uint8_t
 	/* Protected PDUs pass by and the handshake never did. */
 	if (n->stage != NTLM_DONE && n->info.key == AUTH_KEY_UNKNOWN)
 		n->info.key = AUTH_KEY_NO_HANDSHAKE;
-	return ntlm_check(ctx, from, pdu, pdu_len, body, body_len, signature, signature_len);
+	int r = ntlm_check(ctx, from, pdu, pdu_len, body, body_len, signature, signature_len);
+	if (n->unproven) {
+		n->info.key = r == 0 ? AUTH_KEY_FITS : AUTH_KEY_WRONG_PROOF;
+		n->unproven = r != 0;
+	}
+	return r;
 }
 
 static const struct auth_provider observer_provider = {

@@ -8,7 +8,7 @@
 
 /* How far behind the last known position a sealed stream is searched, and how many bytes are hashed for it. */
 #define SEARCH_WINDOW ((size_t)1 << 20)
-#define SEARCH_BUDGET ((size_t)1 << 28)
+#define SEARCH_BUDGET ((size_t)1 << 26)
 /* Fragments are at most 64 KiB; a checksum takes 8 bytes of the stream. */
 #define MAX_PER_PDU (65535u + 8u)
 
@@ -132,11 +132,13 @@ static bool fits_at(struct search *s, size_t offset)
 static bool search_offsets(struct search *s, size_t from, size_t to, size_t *found)
 {
 	static const size_t steps[] = {16, 4};
+	/* Half of what is left, so that the next PDU has a chance too. */
+	size_t keep = s->seal->budget / 2;
 	for (size_t k = 0; k < ARRAY_SIZE(steps); k++) {
 		for (size_t at = from; at <= to; at += steps[k]) {
 			if (k > 0 && (at - from) % steps[k - 1] == 0)
 				continue;
-			if (s->seal->budget < s->pdu->len)
+			if (s->seal->budget - keep < s->pdu->len)
 				return false;
 			s->seal->budget -= s->pdu->len;
 			if (fits_at(s, at)) {

@@ -458,6 +458,44 @@ static void observer_session_key(void **state)
 	}
 }
 
+/* Without a MIC the first signature tells; a wrong key touches no byte. */
+static void observer_unproven_key(void **state)
+{
+	(void)state;
+	/* NTLM2 session of MS-NLMP 4.2.3: no MIC. */
+	static const char challenge[] = "4e544c4d53535000 02000000 0000000038000000 33820a82 0123456789abcdef"
+	                                "0000000000000000 0000000000000000 060070170000000f";
+	static const char authenticate[] = "4e544c4d53535000 03000000 1800180050000000 1800180068000000"
+	                                   "0000000048000000 0800080048000000 0000000048000000 0000000080000000"
+	                                   "35820882 0501280a0000000f 5500730065007200"
+	                                   "aaaaaaaaaaaaaaaa00000000000000000000000000000000"
+	                                   "7537f803ae367128ca458204bde7caf81e97ed2683267232";
+	struct hex key = unhex("eb93429a8bd952f8b89c55b87f475edc"), two = unhex(challenge), three = unhex(authenticate);
+	for (int wrong = 0; wrong < 2; wrong++) {
+		struct auth_secret secret = {.kind = AUTH_SECRET_SESSION_KEY, .domain = "", .user = "User"};
+		struct auth_observer_config config = {&secret, 1};
+		struct auth_context *ctx;
+		struct auth_info info;
+		struct ntlm_seal sender;
+		struct pdu p = plain_pdu(5);
+		memcpy(secret.key, key.data, 16);
+		secret.key[0] ^= (uint8_t)wrong;
+		assert_int_equal(auth_observer_new(AUTH_NTLM, AUTH_LEVEL_PRIVACY, &config, &ctx), 0);
+		auth_watch(ctx, AUTH_FROM_SERVER, cursor_of(two.data, two.len));
+		auth_watch(ctx, AUTH_FROM_CLIENT, cursor_of(three.data, three.len));
+		auth_get_info(ctx, &info);
+		assert_int_equal(info.key, AUTH_KEY_UNKNOWN);
+		ntlm_seal_init(&sender, key.data, 0x820a8233, AUTH_FROM_CLIENT);
+		ntlm_seal_protect(&sender, &(struct ntlm_pdu){p.data, PDU_SIZE, BODY, BODY_SIZE, true}, p.signature);
+		struct pdu before = p;
+		assert_int_equal(check_pdu(ctx, AUTH_FROM_CLIENT, &p), wrong ? MW_E_STATE : 0);
+		assert_memory_equal(p.data, wrong ? before.data : plain_pdu(5).data, PDU_SIZE);
+		auth_get_info(ctx, &info);
+		assert_int_equal(info.key, wrong ? AUTH_KEY_WRONG_PROOF : AUTH_KEY_FITS);
+		auth_free(&ctx);
+	}
+}
+
 static void observer_without(void **state)
 {
 	(void)state;
@@ -504,6 +542,26 @@ static void after_a_gap(void **state)
 			receive_pdu(w.observer, AUTH_FROM_SERVER, send_pdu(w.server, 4), 4);
 			close_world(&w);
 		}
+}
+
+/* A sequence number from the past or from far ahead, and a search that never ends well: lost, and soon said so. */
+static void gap_beyond_bounds(void **state)
+{
+	(void)state;
+	static const uint32_t numbers[] = {0, 5000, 0x7fffffff, 0xffffffff};
+	struct world w;
+	open_world(&w, AUTH_LEVEL_PRIVACY, "alice", "Passw0rd, with spaces");
+	shake(&w);
+	receive_pdu(w.observer, AUTH_FROM_CLIENT, send_pdu(w.client, 0), 0);
+	auth_lost(w.observer, AUTH_FROM_CLIENT);
+	struct pdu p = send_pdu(w.client, 1), garbage = p;
+	for (unsigned i = 0; i < 40; i++) {
+		memcpy(garbage.signature + 12, &numbers[i % ARRAY_SIZE(numbers)], 4);
+		assert_int_equal(check_pdu(w.observer, AUTH_FROM_CLIENT, &garbage), MW_E_STATE);
+		assert_memory_equal(garbage.data, p.data, PDU_SIZE);
+	}
+	receive_pdu(w.observer, AUTH_FROM_CLIENT, p, 1);
+	close_world(&w);
 }
 
 /* ---- Other providers ---- */
@@ -596,7 +654,8 @@ int main(void)
 	        cmocka_unit_test(who_is_refused),       cmocka_unit_test(nt_hash_instead),
 	        cmocka_unit_test(changed_authenticate), cmocka_unit_test(changed_negotiation),
 	        cmocka_unit_test(level_mismatch),       cmocka_unit_test(anonymous_when_allowed),
-	        cmocka_unit_test(observer_session_key), cmocka_unit_test(observer_without),
+	        cmocka_unit_test(observer_session_key), cmocka_unit_test(observer_unproven_key),
+	        cmocka_unit_test(observer_without),     cmocka_unit_test(gap_beyond_bounds),
 	        cmocka_unit_test(after_a_gap),          cmocka_unit_test(other_providers),
 	        cmocka_unit_test(inside_spnego),        cmocka_unit_test(names),
 	};
