@@ -1,4 +1,4 @@
-"""NTLM against impacket, and against what Windows machines sent (a capture outside the project).
+"""NTLM against impacket and Samba, and against what Windows machines sent (a capture outside the project).
 
 build-asan/tests/unit/auth/ntlm_tool is our side, on a pipe."""
 import json
@@ -193,6 +193,65 @@ def test_impacket_as_server(tool, level):
     assert authenticate[72:88] == mic
     if level != "connect":
         exchange("c", client, Impacket(message["flags"], key, level))
+
+
+# ---- Samba ----
+
+
+def samba_client(level, user, password):
+    """Samba's own NTLMSSP as DCE/RPC uses it, without a network."""
+    samba_param = pytest.importorskip("samba.param", reason="python3-samba is not installed")
+    from samba import credentials, gensec
+    settings = samba_param.LoadParm()
+    who = credentials.Credentials()
+    who.guess(settings)
+    who.set_domain(DOMAIN)
+    who.set_username(user)
+    who.set_password(password)
+    who.set_workstation("WS2")
+    who.set_kerberos_state(credentials.DONT_USE_KERBEROS)
+    client = gensec.Security.start_client({"lp_ctx": settings, "target_hostname": "mail"})
+    client.set_credentials(who)
+    client.want_feature(gensec.FEATURE_DCE_STYLE | gensec.FEATURE_SIGN)
+    if level == "privacy":
+        client.want_feature(gensec.FEATURE_SEAL)
+    client.start_mech_by_name("ntlmssp")
+    return client
+
+
+def samba_handshake(tool, level, user=USER, password=PASSWORD):
+    client = samba_client(level, user, password)
+    server = tool("server", level)
+    _, negotiate = client.update(b"")
+    code, challenge, _ = server.token(negotiate)
+    assert code == E_AGAIN
+    done, authenticate = client.update(challenge)
+    return client, server, server.token(authenticate)
+
+
+@pytest.mark.parametrize("level", ["integrity", "privacy"])
+def test_samba_as_client(tool, level):
+    client, server, answer = samba_handshake(tool, level)
+    assert answer == (0, b"", 0)
+    _, user, mic_present, mic_ok = server.ask("i")
+    assert (user, mic_present, mic_ok) == (USER, "1", "1")
+    assert server.key() == client.session_key()
+    for number in range(4):
+        data = bytes((number + at) & 0xff for at in range(64))
+        if level == "privacy":
+            wrapped = client.wrap(data)
+            assert wrapped[16:] != data
+            assert server.verify("c", wrapped[16:], 0, len(data), wrapped[:16]) == (0, data)
+            _, sealed, signature = server.ask("p", data, 0, len(data))
+            assert client.unwrap(bytes.fromhex(signature + sealed)) == data
+        else:
+            assert server.verify("c", data, 0, len(data), client.sign_packet(data, data)) == (0, data)
+            _, plain, signature = server.ask("p", data, 0, len(data))
+            client.check_packet(data, data, bytes.fromhex(signature))
+
+
+def test_samba_refused(tool):
+    assert samba_handshake(tool, "privacy", password="wrong")[2] == (E_AUTH, b"", 0xC000006D)
 
 
 # ---- A capture of Windows machines ----
