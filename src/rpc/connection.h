@@ -55,8 +55,8 @@ struct rpc_event {
 	const uint8_t *stub;
 	size_t stub_len;
 	bool big_endian;
-	uint8_t flags;               /* of the first PDU */
-	uint32_t status;             /* fault status, or bind_nak reason */
+	uint8_t flags;   /* of the first PDU */
+	uint32_t status; /* fault status, bind_nak reason; a server's auth3: NTSTATUS of a refusal, else 0 */
 	const struct rpc_bind *bind; /* bind, alter and their answers */
 	/* Protection. */
 	enum auth_type auth_type;
@@ -64,7 +64,7 @@ struct rpc_event {
 	bool sealed, decrypted;
 	enum rpc_signature signature;
 	const struct auth_context *auth; /* or NULL; auth_get_info tells user, key state ... */
-	/* Damaged: byte offset in the PDU, and one phrase. */
+	/* Damaged: byte offset in the PDU, and one phrase. Closed: why (NULL: the peer closed). */
 	size_t damaged_at;
 	const char *why;
 };
@@ -96,6 +96,7 @@ struct rpc_config {
 	void *user;
 	struct rpc_limits limits;
 	const struct random_source *random;          /* active roles */
+	int64_t clock_offset_ns;                     /* now_ns + this is the wall clock, for authentication */
 	const struct rpc_server_setup *server;       /* RPC_SERVER */
 	const struct auth_observer_config *observer; /* RPC_OBSERVER; may be NULL */
 };
@@ -110,7 +111,8 @@ void rpc_connection_free(struct rpc_connection **c);
  * RPC_EV_DAMAGED. An active role is fed only what its peer sent.
  */
 void rpc_feed(struct rpc_connection *c, enum rpc_side from, const void *data, size_t len, int64_t now_ns);
-/* Observer: n bytes of that side were not captured. The machine looks for the next PDU header. */
+/* Observer: n bytes of that side were not captured. The machine looks for the next PDU header.
+ * With n = 0 at the start: the capture began in the middle of the stream; raises no event. */
 void rpc_gap(struct rpc_connection *c, enum rpc_side from, uint64_t n);
 /* That side closed its stream. */
 void rpc_eof(struct rpc_connection *c, enum rpc_side from, int64_t now_ns);

@@ -1,0 +1,266 @@
+#include "rpc/private.h"
+
+/* Any value does; one that tells ours apart in a capture. */
+#define SECURITY_ID 1
+
+#define WHOLE (RPC_PFC_FIRST_FRAG | RPC_PFC_LAST_FRAG)
+
+/* Contexts for these interfaces, numbered from the next free id, in NDR 2.0. */
+static int contexts_for(struct rpc_connection *c, const struct rpc_syntax *interfaces, unsigned count,
+                        struct rpc_bind *out)
+{
+	if (count == 0 || count > UINT8_MAX || count > c->limits.max_contexts - c->context_count ||
+	    count > (unsigned)UINT16_MAX - c->next_context_id)
+		return MW_E_LIMIT;
+	out->contexts = arena_new_array(c->arena, struct rpc_context_item, count);
+	if (!out->contexts)
+		return MW_E_NOMEM;
+	for (unsigned i = 0; i < count; i++) {
+		struct rpc_context_item *item = &out->contexts[i];
+		item->id = (uint16_t)(c->next_context_id + i);
+		item->abstract = interfaces[i];
+		item->transfer_count = 1;
+		item->transfers = arena_copy(c->arena, &rpc_ndr20, sizeof rpc_ndr20);
+		if (!item->transfers)
+			return MW_E_NOMEM;
+	}
+	out->context_count = (uint8_t)count;
+	out->max_xmit_frag = out->max_recv_frag = RPC_MAX_FRAG;
+	return 0;
+}
+
+static int begin_security(struct rpc_connection *c, const struct rpc_client_bind *bind, struct buf *token)
+{
+	struct rpc_sec_trailer trailer = {
+	        .type = (uint8_t)bind->auth_type, .level = (uint8_t)bind->level, .context_id = SECURITY_ID};
+	struct auth_env env = rpc_auth_env(c);
+	struct auth_context *auth = NULL;
+	struct rpc_security *s;
+	int r = auth_client_new(bind->auth_type, rpc_level_of((uint8_t)bind->level), bind->auth, &auth);
+
+	if (r < 0)
+		return r;
+	r = auth_step(auth, &env, cursor_of(NULL, 0), token, NULL);
+	s = r == 0 || r == MW_E_AGAIN ? rpc_security_place(c, &trailer) : NULL;
+	if (!s) {
+		auth_free(&auth);
+		return r < 0 ? r : MW_E_LIMIT;
+	}
+	s->auth = auth;
+	s->complete = r == 0;
+	return 0;
+}
+
+/* Puts bind or alter_context and notes what was offered. */
+static int put_offer(struct rpc_connection *c, enum rpc_ptype ptype, const struct rpc_bind *bind,
+                     const struct buf *token)
+{
+	const struct rpc_security *s = c->security_count ? &c->security[0] : NULL;
+	uint8_t flags = WHOLE | (ptype == RPC_BIND ? RPC_PFC_CONC_MPX : 0);
+	size_t start = c->out.len;
+	int r = rpc_contexts_offer(c, bind);
+
+	if (r < 0)
+		return r;
+	if (s && token->len && rpc_is_protected(s))
+		flags |= RPC_PFC_PENDING_CANCEL; /* PFC_SUPPORT_HEADER_SIGN */
+	rpc_put_header(&c->out, ptype, flags, c->next_call_id);
+	rpc_put_bind(&c->out, bind);
+	r = rpc_send_handshake(c, start, s, token);
+	if (r < 0)
+		return r;
+	c->handshake_id = c->next_call_id++;
+	c->handshake_ns = c->now_ns;
+	c->altering = true;
+	return 0;
+}
+
+int rpc_client_bind(struct rpc_connection *c, const struct rpc_client_bind *bind, int64_t now_ns)
+{
+	struct buf token MW_CLEANUP(buf_free) = {0};
+	struct rpc_bind offer = {.assoc_group_id = bind->assoc_group_id};
+	int r;
+
+	if (c->config.role != RPC_CLIENT || c->bound || c->altering || c->over)
+		return MW_E_STATE;
+	c->now_ns = now_ns;
+	r = contexts_for(c, bind->interfaces, bind->interface_count, &offer);
+	if (r == 0 && bind->auth_type != AUTH_NONE)
+		r = begin_security(c, bind, &token);
+	if (r == 0)
+		r = put_offer(c, RPC_BIND, &offer, &token);
+	if (r == 0)
+		c->next_context_id = (uint16_t)(c->next_context_id + bind->interface_count);
+	return r;
+}
+
+int rpc_client_alter(struct rpc_connection *c, const struct rpc_syntax *interface, uint16_t *context_id, int64_t now_ns)
+{
+	struct buf no_token = {0};
+	struct rpc_bind offer = {.assoc_group_id = c->group};
+	int r;
+
+	if (c->config.role != RPC_CLIENT || !c->bound || c->altering || c->over)
+		return MW_E_STATE;
+	c->now_ns = now_ns;
+	r = contexts_for(c, interface, 1, &offer);
+	if (r == 0)
+		r = put_offer(c, RPC_ALTER_CONTEXT, &offer, &no_token);
+	if (r == 0)
+		*context_id = c->next_context_id++;
+	return r;
+}
+
+uint32_t rpc_client_group(const struct rpc_connection *c)
+{
+	return c->group;
+}
+
+/* ---- The answer to bind and alter_context ---- */
+
+static void put_auth3(struct rpc_connection *c, const struct rpc_security *s, const struct buf *token)
+{
+	size_t start = c->out.len;
+	int r;
+
+	rpc_put_header(&c->out, RPC_AUTH3, WHOLE, c->handshake_id);
+	buf_put_zero(&c->out, 4); /* pad, [MS-RPCE] 2.2.2.10 */
+	r = rpc_send_handshake(c, start, s, token);
+	(void)r; /* a failure has ended the connection */
+}
+
+/* A further leg by alter_context; it repeats the first presentation context, [MS-RPCE] 3.3.1.5.2.1. */
+static void put_next_leg(struct rpc_connection *c, const struct buf *token)
+{
+	struct rpc_syntax transfer = rpc_ndr20;
+	struct rpc_context_item item = {.transfer_count = 1, .transfers = &transfer};
+	struct rpc_bind offer = {.max_xmit_frag = RPC_MAX_FRAG, .max_recv_frag = RPC_MAX_FRAG, .context_count = 1};
+
+	offer.assoc_group_id = c->group;
+	offer.contexts = &item;
+	item.id = c->contexts[0].id;
+	item.abstract = c->contexts[0].abstract;
+	if (put_offer(c, RPC_ALTER_CONTEXT, &offer, token) < 0)
+		rpc_over(c, "out of memory");
+}
+
+/* The server's token and our next; false when the connection is over. */
+static bool next_leg(struct rpc_connection *c, struct rpc_taken *t)
+{
+	struct buf token MW_CLEANUP(buf_free) = {0};
+	struct rpc_security *s = c->security_count ? &c->security[0] : NULL;
+	struct auth_env env = rpc_auth_env(c);
+	int r;
+
+	if (!s || s->complete)
+		return true;
+	if (!t->pdu.has_auth || t->pdu.trailer.context_id != s->id || t->pdu.trailer.type != s->type ||
+	    rpc_level_of(t->pdu.trailer.level) != s->level) {
+		rpc_taken_damaged(c, t, "the server does not go on with the authentication");
+		return false;
+	}
+	t->security = s;
+	r = auth_step(s->auth, &env, cursor_of(t->pdu.auth_value, t->pdu.header.auth_length), &token, NULL);
+	if (r < 0 && r != MW_E_AGAIN) {
+		rpc_taken_damaged(c, t, "the server's authentication token is not acceptable");
+		return false;
+	}
+	s->complete = r == 0;
+	if (r == MW_E_AGAIN)
+		put_next_leg(c, &token);
+	else if (token.len > 0)
+		put_auth3(c, s, &token);
+	return !c->over;
+}
+
+static void note_ack(struct rpc_connection *c, const struct rpc_bind *ack)
+{
+	uint16_t size = ack->max_recv_frag < RPC_MAX_FRAG ? ack->max_recv_frag : RPC_MAX_FRAG;
+
+	c->max_xmit = size < RPC_MIN_FRAG ? RPC_MIN_FRAG : size;
+	c->group = ack->assoc_group_id;
+	c->bound = true;
+}
+
+void rpc_client_take_ack(struct rpc_connection *c, struct rpc_taken *t)
+{
+	bool first = t->pdu.header.ptype == RPC_BIND_ACK;
+	struct rpc_event e;
+
+	if (!c->altering || first == c->bound || t->pdu.header.call_id != c->handshake_id) {
+		rpc_taken_damaged(c, t, "an answer to no bind");
+		return;
+	}
+	if (t->pdu.bind.result_count != c->offered_count) {
+		rpc_taken_damaged(c, t, "not one result for each presentation context");
+		return;
+	}
+	if (first)
+		note_ack(c, &t->pdu.bind);
+	rpc_contexts_answer(c, &t->pdu.bind);
+	c->altering = false;
+	c->handshake_ns = INT64_MAX;
+	if (!next_leg(c, t))
+		return;
+	e = rpc_event_of(t, first ? RPC_EV_BIND_ACK : RPC_EV_ALTER_ACK);
+	e.bind = &t->pdu.bind;
+	rpc_emit(c, &e);
+}
+
+/* ---- Calls ---- */
+
+int rpc_client_call(struct rpc_connection *c, uint16_t context_id, uint16_t opnum, const struct guid *object,
+                    const void *stub, size_t len, uint32_t *call_id)
+{
+	const struct rpc_context *ctx = rpc_context_find(c, context_id);
+	struct rpc_security *s = c->security_count ? &c->security[0] : NULL;
+	struct rpc_message m = {
+	        .ptype = RPC_REQUEST,
+	        .call_id = c->next_call_id,
+	        .context_id = context_id,
+	        .opnum = opnum,
+	        .object = object,
+	        .stub = stub,
+	        .len = len,
+	        .security = s,
+	};
+	struct rpc_call *call;
+	int r;
+
+	if (c->config.role != RPC_CLIENT || !c->bound || c->over || (s && !s->complete))
+		return MW_E_STATE;
+	if (!ctx || ctx->state != RPC_CTX_ACCEPTED)
+		return MW_E_NOTFOUND;
+	if (len > c->limits.max_call)
+		return MW_E_LIMIT;
+	r = rpc_call_new(c, m.call_id, &call);
+	if (r < 0)
+		return r;
+	call->context_id = context_id;
+	call->interface = ctx->abstract;
+	call->interface_known = true;
+	call->syntax = ctx->syntax;
+	call->opnum = opnum;
+	call->opnum_known = call->asked = true;
+	call->security = s;
+	c->next_call_id++;
+	r = rpc_send(c, &m);
+	if (r == 0)
+		*call_id = m.call_id;
+	return r;
+}
+
+int rpc_client_cancel(struct rpc_connection *c, uint32_t call_id, bool orphan)
+{
+	struct rpc_call *call = c->config.role == RPC_CLIENT && !c->over ? rpc_call_find(c, call_id) : NULL;
+	int r;
+
+	if (!call)
+		return MW_E_NOTFOUND;
+	r = rpc_send_bare(c, orphan ? RPC_ORPHANED : RPC_CO_CANCEL, call_id, call->security);
+	if (r == 0 && orphan) {
+		rpc_call_drop(c, call);
+		c->gave_up = true;
+	}
+	return r;
+}

@@ -1,0 +1,30 @@
+#include "rpc/private.h"
+
+void rpc_gap(struct rpc_connection *c, enum rpc_side from, uint64_t n)
+{
+	struct rpc_stream *s = &c->streams[from];
+	struct rpc_event e = {
+	        .type = RPC_EV_GAP, .from = from, .first = s->offset + s->pending.len, .stub_len = (size_t)n};
+
+	if (!rpc_is_observer(c) || s->ended)
+		return;
+	e.end = e.first + n;
+	rpc_stream_gap(c, from, n);
+	rpc_calls_lost(c, from);
+	for (unsigned i = 0; i < c->security_count; i++)
+		if (c->security[i].auth)
+			auth_lost(c->security[i].auth, rpc_auth_side(from));
+	if (n > 0)
+		rpc_emit(c, &e);
+}
+
+bool rpc_looks_like(const uint8_t *data, size_t len)
+{
+	/* An HTTP-less stream may be cut early: the rest of the header is then taken as harmless. */
+	uint8_t head[RPC_HEADER_SIZE] = {0};
+
+	if (len < 10)
+		return false;
+	memcpy(head, data, len < sizeof head ? len : sizeof head);
+	return rpc_plausible(head, sizeof head);
+}
