@@ -243,6 +243,9 @@ int rpc_client_call(struct rpc_connection *c, uint16_t context_id, uint16_t opnu
 	call->opnum = opnum;
 	call->opnum_known = call->asked = true;
 	call->security = s;
+	call->has_object = object != NULL;
+	if (object)
+		call->object = *object;
 	c->next_call_id++;
 	r = rpc_send(c, &m);
 	if (r == 0)
