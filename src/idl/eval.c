@@ -145,8 +145,9 @@ static int step(const struct idl_op *op, const struct idl_type *type, const void
 			return MW_E_MALFORMED;
 		*depth = d + 1;
 		stack[d] = (struct value){op->value, false};
-		return op->code == IDL_OP_CONST ? 0
-		                                : load_field(type, base, op->value, op->code == IDL_OP_DEREF, &stack[d]);
+		return op->code == IDL_OP_CONST
+		               ? 0
+		               : load_field(type, base, op->value, op->code == IDL_OP_DEREF, &stack[d]);
 	case IDL_OP_NOT:
 	case IDL_OP_LNOT:
 	case IDL_OP_NEG:

@@ -28,15 +28,24 @@ struct binary {
 };
 
 static const struct binary binaries[] = {
-        {PUNCT2('|', '|'), 1, IDL_OP_LOR}, {PUNCT2('&', '&'), 2, IDL_OP_LAND},
-        {'|', 3, IDL_OP_OR},               {'^', 4, IDL_OP_XOR},
-        {'&', 5, IDL_OP_AND},              {PUNCT2('=', '='), 6, IDL_OP_EQ},
-        {PUNCT2('!', '='), 6, IDL_OP_NE},  {'<', 7, IDL_OP_LT},
-        {'>', 7, IDL_OP_GT},               {PUNCT2('<', '='), 7, IDL_OP_LE},
-        {PUNCT2('>', '='), 7, IDL_OP_GE},  {PUNCT2('<', '<'), 8, IDL_OP_SHL},
-        {PUNCT2('>', '>'), 8, IDL_OP_SHR}, {'+', 9, IDL_OP_ADD},
-        {'-', 9, IDL_OP_SUB},              {'*', 10, IDL_OP_MUL},
-        {'/', 10, IDL_OP_DIV},             {'%', 10, IDL_OP_MOD},
+        {PUNCT2('|', '|'), 1, IDL_OP_LOR},
+        {PUNCT2('&', '&'), 2, IDL_OP_LAND},
+        {'|', 3, IDL_OP_OR},
+        {'^', 4, IDL_OP_XOR},
+        {'&', 5, IDL_OP_AND},
+        {PUNCT2('=', '='), 6, IDL_OP_EQ},
+        {PUNCT2('!', '='), 6, IDL_OP_NE},
+        {'<', 7, IDL_OP_LT},
+        {'>', 7, IDL_OP_GT},
+        {PUNCT2('<', '='), 7, IDL_OP_LE},
+        {PUNCT2('>', '='), 7, IDL_OP_GE},
+        {PUNCT2('<', '<'), 8, IDL_OP_SHL},
+        {PUNCT2('>', '>'), 8, IDL_OP_SHR},
+        {'+', 9, IDL_OP_ADD},
+        {'-', 9, IDL_OP_SUB},
+        {'*', 10, IDL_OP_MUL},
+        {'/', 10, IDL_OP_DIV},
+        {'%', 10, IDL_OP_MOD},
 };
 
 static void parse_conditional(struct builder *b);
@@ -44,8 +53,8 @@ static void parse_unary(struct builder *b);
 
 static bool starts_type(const struct idl_lexer *lex)
 {
-	static const char *const words[] = {"unsigned", "signed", "char",  "short", "long", "int",
-	                                    "hyper",    "small",  "byte",  "struct", "union", "enum"};
+	static const char *const words[] = {"unsigned", "signed", "char", "short",  "long",  "int",
+	                                    "hyper",    "small",  "byte", "struct", "union", "enum"};
 
 	if (lex->tok.kind != TOK_NAME)
 		return false;
@@ -70,7 +79,8 @@ static int64_t parse_sizeof(struct idl_parser *p)
 	if (!n || pointer)
 		return pointer ? (int64_t)sizeof(void *) : 0;
 	while (n->kind == NODE_TYPEDEF)
-		n = n->alias->named ? &(const struct idl_node){.kind = NODE_TYPE, .type = n->alias->named} : n->alias->node;
+		n = n->alias->named ? &(const struct idl_node){.kind = NODE_TYPE, .type = n->alias->named}
+		                    : n->alias->node;
 	if (n->kind == NODE_TYPE && n->type->complete && !n->type->soft)
 		return n->type->t.size;
 	idl_fail(p, "the size of this type is not known here");

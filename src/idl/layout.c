@@ -113,11 +113,13 @@ static void check_struct(struct idl_parser *p, struct idl_itype *s, const struct
 		if (is_wrong_form(t, s->t.packed))
 			idl_fail_at(p, m->line, "'%.60s': packed and NDR types do not mix", m->field.name);
 		if (s->t.packed && t->kind == IDL_ARRAY && t->array & IDL_ARRAY_REST && !last)
-			idl_fail_at(p, m->line, "'%.60s' goes on until the end, so it must be the last field", m->field.name);
+			idl_fail_at(p, m->line, "'%.60s' goes on until the end, so it must be the last field",
+			            m->field.name);
 		if (s->t.packed || s->is_args || !is_conformant(t))
 			continue;
 		if (!last)
-			idl_fail_at(p, m->line, "'%.60s' has no fixed size, so it must be the last field", m->field.name);
+			idl_fail_at(p, m->line, "'%.60s' has no fixed size, so it must be the last field",
+			            m->field.name);
 		s->t.v1_aligned = true;
 	}
 }
@@ -146,8 +148,8 @@ static void infer_switch_type(struct idl_parser *p, const struct idl_itype *s, c
 void idl_complete_struct(struct idl_parser *p, struct idl_itype *s, struct idl_vec *members, enum idl_place place)
 {
 	for (size_t i = 0; i < members->n && !p->lex.failed; i++) {
-		bool result = s->is_args && i + 1 == members->n &&
-		              strcmp(member(members, i)->name->text, "ReturnValue") == 0;
+		bool result =
+		        s->is_args && i + 1 == members->n && strcmp(member(members, i)->name->text, "ReturnValue") == 0;
 		idl_lower_member(p, member(members, i), result ? PLACE_RESULT : place);
 	}
 	for (size_t i = 0; i < members->n && !p->lex.failed; i++)

@@ -224,7 +224,8 @@ static void lex_punct(struct idl_lexer *lex, struct idl_token *t)
 			return;
 		}
 	if (!c || c > 126 || !strchr("{}[]();:,*=+-/%&|^~!<>?.#", c)) {
-		idl_lex_fail(lex, t->line, c > 32 && c < 127 ? "'%c' has no meaning here" : "a byte 0x%02x stands here", c);
+		idl_lex_fail(lex, t->line, c > 32 && c < 127 ? "'%c' has no meaning here" : "a byte 0x%02x stands here",
+		             c);
 		return;
 	}
 	t->punct = c;

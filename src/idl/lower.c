@@ -16,6 +16,7 @@ struct lower {
 	bool pointer_used; /* an explicit ref, unique or ptr was given to a pointer */
 	bool by_value;     /* neither behind a pointer nor in an array: range applies */
 	bool status;
+	bool behind_pointer;
 	unsigned depth;
 };
 
@@ -30,8 +31,9 @@ const struct idl_attrs *idl_merge_attrs(struct idl_parser *p, const struct idl_a
 	if (!m)
 		return use;
 	*m = *def;
-	m->flags = (use->flags & ~ATTR_RANGE) |
-	           (def->flags & (ATTR_STRING | ATTR_HEX | ATTR_STATUS | ATTR_IGNORE | ATTR_CONTEXT_HANDLE | ATTR_RANGE));
+	m->flags =
+	        (use->flags & ~ATTR_RANGE) |
+	        (def->flags & (ATTR_STRING | ATTR_HEX | ATTR_STATUS | ATTR_IGNORE | ATTR_CONTEXT_HANDLE | ATTR_RANGE));
 	if (use->has_pointer) {
 		m->has_pointer = true;
 		m->pointer = use->pointer;
@@ -134,28 +136,61 @@ static void need_complete(struct lower *l, const struct idl_itype *t)
 		            member_name(l->m), t->t.name ? t->t.name : "struct");
 }
 
-/* The element of an array; it must have a size. */
+/* What an array cannot be made of. */
+static void check_element(struct idl_parser *p, const struct idl_type *e, const char *name, unsigned line)
+{
+	if (e->size == 0)
+		idl_fail_at(p, line, "the elements of '%.60s' have no size", name);
+	if (e->kind == IDL_STRUCT && e->v1_aligned)
+		idl_fail_at(p, line, "'%.60s' is an array of structs that end in an array without a fixed size", name);
+}
+
+/* Behind a pointer, an array may be of a struct that is still open, such as the one it stands in. */
+static void element_later(struct lower *l, struct idl_itype *array)
+{
+	struct idl_late *late = idl_new(l->p, struct idl_late);
+
+	if (!late)
+		return;
+	*late = (struct idl_late){array, member_name(l->m), l->m->line};
+	idl_push(l->p, &l->p->late, late);
+}
+
+void idl_close_arrays(struct idl_parser *p)
+{
+	for (size_t i = 0; i < p->late.n && !p->lex.failed; i++) {
+		const struct idl_late *late = p->late.items[i];
+		const struct idl_type *e = late->array->t.element;
+
+		check_element(p, e, late->name, late->line);
+		late->array->t.wire_align = e->wire_align;
+		late->array->t.wire_align64 = e->wire_align64;
+	}
+}
+
 static struct idl_itype *element(struct lower *l, const struct idl_node *n, const struct idl_attrs *a, unsigned level,
-                                 bool string)
+                                 struct idl_itype *array)
 {
 	struct idl_parser *p = l->p;
 	struct idl_itype *e;
-	bool by_value = l->by_value;
+	bool by_value = l->by_value, behind = l->behind_pointer;
 
-	if (string)
+	if (a->flags & ATTR_STRING && text_size(n))
 		return text_size(n) == 1 ? p->char_type : p->wchar_type;
-	l->by_value = false;
+	l->by_value = l->behind_pointer = false;
 	e = lower(l, n, a, level);
 	l->by_value = by_value;
+	if (behind && !e->complete) {
+		element_later(l, array);
+		return e;
+	}
 	need_complete(l, e);
-	if (!p->lex.failed && e->t.size == 0)
-		idl_fail_at(p, l->m->line, "the elements of '%.60s' have no size", member_name(l->m));
-	if (!p->lex.failed && e->t.kind == IDL_STRUCT && e->t.v1_aligned)
-		idl_fail_at(p, l->m->line, "'%.60s' is an array of structs that end in an array without a fixed size",
+	if (!p->lex.failed)
+		check_element(p, &e->t, member_name(l->m), l->m->line);
+	if (!p->lex.failed && e->t.kind == IDL_ARRAY && e->t.array & IDL_ARRAY_CONFORMANT &&
+	    !(e->t.array & IDL_ARRAY_STRING) && l->place != PLACE_PACKED)
+		idl_fail_at(p, l->m->line, "'%.60s' has more than one dimension without a fixed size",
 		            member_name(l->m));
-	if (!p->lex.failed && e->t.kind == IDL_ARRAY && e->t.array & IDL_ARRAY_CONFORMANT && !(e->t.array & IDL_ARRAY_STRING) &&
-	    l->place != PLACE_PACKED)
-		idl_fail_at(p, l->m->line, "'%.60s' has more than one dimension without a fixed size", member_name(l->m));
 	return e;
 }
 
@@ -176,7 +211,7 @@ static struct idl_itype *make_array(struct lower *l, const struct idl_node *n, c
 {
 	bool string = a->flags & ATTR_STRING && text_size(n), rest = a->flags & ATTR_UNTIL_END && !count;
 	const struct idl_source_expr *size = size_of(l, a, level), *length = length_of(l, a, level);
-	struct idl_itype *e = element(l, n, a, level + 1, string), *t = idl_new_type(l->p, IDL_ARRAY, NULL);
+	struct idl_itype *t = idl_new_type(l->p, IDL_ARRAY, NULL), *e = element(l, n, a, level + 1, t);
 
 	t->complete = true;
 	t->t.element = &e->t;
@@ -189,7 +224,7 @@ static struct idl_itype *make_array(struct lower *l, const struct idl_node *n, c
 		idl_fail_at(l->p, l->m->line, "until_end is for packed structs");
 	pend(l, &t->t.size_is, size);
 	pend(l, &t->t.length_is, length);
-	t->t.wire_align = e->t.wire_align;
+	t->t.wire_align = e->t.wire_align; /* of an open struct: idl_close_arrays */
 	t->t.wire_align64 = e->t.wire_align64;
 	t->t.size = t->t.align = sizeof(void *);
 	if (!t->t.array)
@@ -240,7 +275,9 @@ static struct idl_itype *pointee(struct lower *l, const struct idl_node *to, con
 
 	l->depth++;
 	if (is_sized(l, to, a, level)) {
+		l->behind_pointer = true;
 		t = make_array(l, to, a, level, 0);
+		l->behind_pointer = false;
 	} else {
 		l->by_value = false;
 		t = lower(l, to, a, level + 1);
@@ -268,7 +305,8 @@ static struct idl_itype *lower_pointer(struct lower *l, const struct idl_node *n
 		return opaque(l);
 	}
 	kind = pointer_of(l, a, level);
-	if (to->kind == NODE_TYPE && (to->type->t.kind == IDL_OPAQUE || (to->type->t.kind == IDL_VOID && !(a->flags & ATTR_IGNORE))))
+	if (to->kind == NODE_TYPE &&
+	    (to->type->t.kind == IDL_OPAQUE || (to->type->t.kind == IDL_VOID && !(a->flags & ATTR_IGNORE))))
 		return opaque(l);
 	if (top && kind == IDL_REF) {
 		l->m->collapsed = true;

@@ -42,7 +42,9 @@ static void gather_types(struct idl_parser *p)
 
 		if (!t->t.name || t->origin == IDL_BUILT_IN)
 			continue;
-		t->exported = true;
+		/* names of handles and integers may well occur in two files; nobody asks for their tables */
+		t->exported = t->t.kind == IDL_STRUCT || t->t.kind == IDL_UNION || t->t.kind == IDL_ENUM ||
+		              t->t.kind == IDL_SHAPED;
 		if (t->origin == IDL_OWN)
 			idl_push(p, &p->unit.types, t);
 	}
@@ -102,9 +104,10 @@ static int run(struct idl_parser *p, const char *name, const char *text, size_t 
 	idl_parse_text(p, "built-in", idl_prelude, strlen(idl_prelude), IDL_BUILT_IN);
 	p->serial = 0;
 	idl_parse_text(p, name, text, len, IDL_OWN);
-	close_tags(p);
-	gather_types(p);
 	p->lex.src.file = name;
+	close_tags(p);
+	idl_close_arrays(p);
+	gather_types(p);
 	if (!p->lex.failed)
 		p->unit.module = make_module(p, module_name(p, name));
 	return p->lex.failed;

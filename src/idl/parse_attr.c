@@ -218,12 +218,18 @@ static const struct {
 	const char *name;
 	attr_fn fn;
 } functions[] = {
-        {"ref", pointer_kind},   {"unique", pointer_kind},  {"ptr", pointer_kind}, {"pointer_default", pointer_default},
-        {"size_is", counts},     {"max_is", counts},        {"length_is", counts}, {"first_is", counts},
-        {"last_is", counts},     {"switch_is", one_expr},   {"ends_if", one_expr}, {"present_if", one_expr},
-        {"bound_is", one_expr},  {"switch_type", switch_type}, {"range", range},   {"case", cases},
-        {"request", message},    {"response", message},     {"alias", alias},      {"shaped_by", shaped_by},
-        {"c_type", c_type},      {"uuid", uuid},            {"version", version},
+        {"ref", pointer_kind},  {"unique", pointer_kind},
+        {"ptr", pointer_kind},  {"pointer_default", pointer_default},
+        {"size_is", counts},    {"max_is", counts},
+        {"length_is", counts},  {"first_is", counts},
+        {"last_is", counts},    {"switch_is", one_expr},
+        {"ends_if", one_expr},  {"present_if", one_expr},
+        {"bound_is", one_expr}, {"switch_type", switch_type},
+        {"range", range},       {"case", cases},
+        {"request", message},   {"response", message},
+        {"alias", alias},       {"shaped_by", shaped_by},
+        {"c_type", c_type},     {"uuid", uuid},
+        {"version", version},
 };
 
 static const struct {

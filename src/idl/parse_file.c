@@ -257,7 +257,11 @@ void idl_parse_typedef(struct idl_parser *p, struct idl_attrs *a)
 	struct idl_name *name;
 
 	idl_parse_attrs(p, a);
-	base = idl_parse_specifier(p, a);
+	/* a shaped type needs no base: typedef [shaped_by(f), c_type("struct x", "x.h")] X; */
+	if (a->shaped_by && p->lex.tok.kind == TOK_NAME && !p->lex.tok.name->type)
+		base = idl_node_of(p, p->void_type);
+	else
+		base = idl_parse_specifier(p, a);
 	do {
 		n = idl_parse_declarator(p, base, &name);
 		if (!name && !p->lex.failed)

@@ -24,7 +24,7 @@ static bool take_int_word(struct idl_parser *p, struct words *w)
 	static const struct {
 		const char *name;
 		unsigned size;
-	} sizes[] = {{"small", 1}, {"short", 2},   {"hyper", 8},   {"__int8", 1},
+	} sizes[] = {{"small", 1},   {"short", 2},   {"hyper", 8},   {"__int8", 1},
 	             {"__int16", 2}, {"__int32", 4}, {"__int64", 8}, {"__int3264", 4}};
 
 	if (idl_accept_word(&p->lex, "signed"))
@@ -90,7 +90,8 @@ static const struct idl_node *named_type(struct idl_parser *p)
 	}
 	if (!name->type) {
 		if (p->missing)
-			idl_fail(p, "'%.60s' is no known type (import \"%.40s\" was not found)", name->text, p->missing);
+			idl_fail(p, "'%.60s' is no known type (import \"%.40s\" was not found)", name->text,
+			         p->missing);
 		else
 			idl_fail(p, "'%.60s' is no known type", name->text);
 		return NULL;
@@ -154,8 +155,8 @@ const struct idl_node *idl_parse_specifier(struct idl_parser *p, const struct id
 
 static void skip_calling_convention(struct idl_parser *p)
 {
-	static const char *const words[] = {"__stdcall", "__cdecl", "_stdcall", "stdcall", "STDMETHODCALLTYPE", "pascal",
-	                                    "const",     "FAR",     "__RPC_FAR", "__RPC_USER"};
+	static const char *const words[] = {"__stdcall", "__cdecl", "_stdcall", "stdcall",   "STDMETHODCALLTYPE",
+	                                    "pascal",    "const",   "FAR",      "__RPC_FAR", "__RPC_USER"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (idl_accept_word(&p->lex, words[i]))

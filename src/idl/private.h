@@ -38,11 +38,11 @@ struct idl_itype {
 	bool exported; /* NAME_type is a global of the generated C */
 	bool encapsulated;
 	bool is_args;
-	bool renamed;    /* after the typedef that defines it */
-	unsigned serial; /* order of completion */
+	bool renamed;            /* after the typedef that defines it */
+	unsigned serial;         /* order of completion */
 	struct idl_itype *outer; /* a nameless struct or union: what holds it, as which field */
 	const char *outer_field;
-	const char *c_name;   /* of a shaped type: the whole C type, and its header */
+	const char *c_name; /* of a shaped type: the whole C type, and its header */
 	const char *c_header;
 	struct idl_itype *hex;
 	unsigned emit_id; /* generator: 1-based number; 0 = not reached */
@@ -112,11 +112,11 @@ enum idl_node_kind { NODE_TYPE, NODE_TYPEDEF, NODE_POINTER, NODE_ARRAY };
 /* A type as declared. */
 struct idl_node {
 	enum idl_node_kind kind;
-	struct idl_itype *type;     /* NODE_TYPE */
-	struct idl_typedef *alias;  /* NODE_TYPEDEF */
-	const struct idl_node *to;  /* NODE_POINTER, NODE_ARRAY: the element */
-	bool open;                  /* NODE_ARRAY: [] or [*] */
-	uint32_t count;             /* NODE_ARRAY */
+	struct idl_itype *type;    /* NODE_TYPE */
+	struct idl_typedef *alias; /* NODE_TYPEDEF */
+	const struct idl_node *to; /* NODE_POINTER, NODE_ARRAY: the element */
+	bool open;                 /* NODE_ARRAY: [] or [*] */
+	uint32_t count;            /* NODE_ARRAY */
 };
 
 struct idl_typedef {
@@ -159,6 +159,13 @@ struct idl_iface {
 	struct idl_vec methods; /* struct idl_method * */
 };
 
+/* An array whose element was not complete yet. */
+struct idl_late {
+	struct idl_itype *array;
+	const char *name;
+	unsigned line;
+};
+
 enum idl_decl_kind { DECL_TYPE, DECL_TYPEDEF, DECL_CONST };
 
 /* In order of definition, for the generator. */
@@ -191,6 +198,7 @@ struct idl_parser {
 	struct idl_unit unit;
 	struct idl_vec named; /* struct idl_itype *: all types that have or may get a name */
 	struct idl_vec tags;  /* struct idl_itype *: all that began with a tag */
+	struct idl_vec late;  /* struct idl_late * */
 	unsigned serial;
 	struct idl_itype *void_type, *char_type, *wchar_type, *guid_type, *handle_type, *context_type, *opaque_type,
 	        *string8_type, *string16_type;
@@ -245,6 +253,7 @@ enum idl_place { PLACE_FIELD, PLACE_ARM, PLACE_PARAMETER, PLACE_RESULT, PLACE_PA
 void idl_lower_member(struct idl_parser *p, struct idl_member *m, enum idl_place place);
 const struct idl_attrs *idl_merge_attrs(struct idl_parser *p, const struct idl_attrs *use, unsigned level,
                                         const struct idl_attrs *def);
+void idl_close_arrays(struct idl_parser *p);
 
 /* layout.c */
 void idl_complete_struct(struct idl_parser *p, struct idl_itype *s, struct idl_vec *members, enum idl_place place);
