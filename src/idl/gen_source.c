@@ -121,6 +121,7 @@ static void put_scalar_part(struct gen *g, const struct idl_itype *t)
 	put_number(g, "is_char", y->is_char);
 	put_number(g, "is_hex", y->is_hex);
 	put_number(g, "packed", y->packed);
+	put_number(g, "ms_union", y->ms_union);
 	put_number(g, "v1_aligned", y->v1_aligned);
 	put_number(g, "wire_align", y->wire_align);
 	put_number(g, "wire_align64", y->wire_align64);

@@ -252,6 +252,7 @@ static const struct {
         {"until_end", ATTR_UNTIL_END},
         {"default", ATTR_DEFAULT},
         {"callback", ATTR_CALLBACK},
+        {"ms_union", ATTR_MS_UNION},
 };
 
 /* The arguments of an attribute that we do not need, parentheses balanced. */

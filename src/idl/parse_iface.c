@@ -203,6 +203,7 @@ void idl_parse_interface(struct idl_parser *p, const struct idl_attrs *a)
 	struct idl_name *name = idl_take_name(&p->lex, "the name of an interface");
 	struct idl_iface *f = idl_new(p, struct idl_iface);
 	enum idl_pointer outer = p->pointer_default;
+	bool outer_ms_union = p->ms_union;
 
 	if (!name || !f || !idl_enter(p))
 		return;
@@ -215,6 +216,7 @@ void idl_parse_interface(struct idl_parser *p, const struct idl_attrs *a)
 		name->iface = f;
 	if (a->has_pointer_default)
 		p->pointer_default = a->pointer_default;
+	p->ms_union = a->flags & ATTR_MS_UNION;
 	if (idl_accept(&p->lex, ':'))
 		inherit(p, f);
 	f->is_object |= a->flags & ATTR_OBJECT || strcmp(name->text, "IUnknown") == 0;
@@ -224,5 +226,6 @@ void idl_parse_interface(struct idl_parser *p, const struct idl_attrs *a)
 		finish_interface(p, f);
 	}
 	p->pointer_default = outer;
+	p->ms_union = outer_ms_union;
 	idl_leave(p);
 }

@@ -203,6 +203,7 @@ static void union_body(struct idl_parser *p, struct idl_itype *u, bool packed)
 	struct idl_vec arms = {0};
 
 	u->t.packed = packed;
+	u->t.ms_union = p->ms_union && !packed;
 	idl_expect(&p->lex, '{');
 	if (!idl_enter(p))
 		return;

@@ -86,6 +86,7 @@ enum idl_attr_flags {
 	ATTR_RANGE = 1 << 15,
 	ATTR_UUID = 1 << 16,
 	ATTR_VERSION = 1 << 17,
+	ATTR_MS_UNION = 1 << 18,
 };
 
 struct idl_attrs {
@@ -192,6 +193,7 @@ struct idl_parser {
 	bool build; /* for the generator: shaped types without functions, layouts may be soft */
 	enum idl_origin origin;
 	enum idl_pointer pointer_default;
+	bool ms_union;
 	unsigned nesting, import_depth;
 	struct idl_vec imported; /* names of files seen */
 	const char *missing;     /* an import that was not found, for messages */

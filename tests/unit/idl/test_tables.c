@@ -96,6 +96,7 @@ static void same_numbers(const struct idl_type *a, const struct idl_type *b)
 	assert_int_equal(a->value_count, b->value_count);
 	assert_int_equal(a->field_count, b->field_count);
 	assert_int_equal(a->packed, b->packed);
+	assert_int_equal(a->ms_union, b->ms_union);
 	assert_int_equal(a->v1_aligned, b->v1_aligned);
 	assert_int_equal(a->wire_align, b->wire_align);
 	assert_int_equal(a->wire_align64, b->wire_align64);
