@@ -8,8 +8,9 @@
 
 /*
  * What the views read, and all they read: one lens_event for each thing that
- * happened on the wire, in order of its first frame. A protocol adds a decoder that
- * makes events, never an `if` in a view.
+ * happened on the wire, told when it is complete (a call of several fragments after
+ * its last; an open after the connection's first bytes, so that conn->rpc is known).
+ * A protocol adds a decoder that makes events, never an `if` in a view.
  */
 struct lens_address {
 	uint8_t family;    /* 4 or 6 */
@@ -23,7 +24,7 @@ const char *lens_address_format(const struct lens_address *a, char out[LENS_ADDR
 
 enum lens_kind {
 	LENS_OPEN,  /* SYN seen (and its answer: ms) */
-	LENS_CLOSE, /* FIN of both, or the end */
+	LENS_CLOSE, /* FIN of both */
 	LENS_RESET,
 	LENS_BIND,
 	LENS_BIND_ACK,
@@ -75,6 +76,8 @@ struct lens_conn {
 	int64_t first_time_ns;
 	enum lens_service service; /* of its first bound or assumed interface */
 	const char *iface;         /* short name or UUID text */
+	const char *iface_name;    /* as in lens_event */
+	bool over;                 /* private: its flow is forgotten */
 };
 
 struct lens_event {
@@ -89,6 +92,8 @@ struct lens_event {
 	bool has_call;
 	enum lens_service service;
 	const char *iface; /* short name, else the UUID; NULL when unknown */
+	const char
+	        *iface_name; /* for people: the short name, or of another known interface its name ("svcctl"); NULL */
 	enum lens_known_by known_by;
 	uint16_t opnum;
 	bool has_opnum;
@@ -96,6 +101,8 @@ struct lens_event {
 	const char *endpoint; /* what a mapper's answer hands out: "nspi tcp 4997"; NULL */
 	const char *status;   /* symbolic, else 0x%08x; NULL where there is none */
 	bool failed;          /* status says so, or fault, nak, reset */
+	bool unanswered;      /* of a request, bind, alter, when events are kept: no answer came until its connection
+	                         or the capture ended; set then */
 	enum auth_type auth;
 	enum auth_level level;
 	bool sealed, decrypted;

@@ -33,14 +33,22 @@ struct lens_totals {
 struct lens *lens_new(const struct lens_options *options, const struct lens_sink *sink);
 void lens_free(struct lens **lens);
 
-/* One captured frame; linktype is libpcap's DLT. Never fails: what cannot be read is counted. */
+/*
+ * A first look over the same capture, before the first lens_frame: teaches which interface listens where, so that
+ * connections opened before the capture began can be named from what is said later in it. Optional (live, standard
+ * input); keeps no state of connections and makes no events.
+ */
+void lens_learn(struct lens *lens, int linktype, const uint8_t *data, size_t captured, size_t original);
+
+/* One captured frame; linktype as capture_frame has it. Never fails: what cannot be read is counted. */
 void lens_frame(struct lens *lens, int linktype, const uint8_t *data, size_t captured, size_t original,
                 int64_t time_ns);
 /* The capture is over: open calls and connections are told. */
 void lens_end(struct lens *lens);
 
 void lens_get_totals(const struct lens *lens, struct lens_totals *out);
-/* Connections by number, 1..connections. NULL beyond. */
+/* Connections by number, 1..connections. NULL beyond, and, unless events are kept, for those
+ * forgotten: the latest 65,536 are remembered. */
 const struct lens_conn *lens_get_conn(const struct lens *lens, unsigned number);
 
 #endif

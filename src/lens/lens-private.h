@@ -1,0 +1,254 @@
+#ifndef MW_LENS_PRIVATE_H
+#define MW_LENS_PRIVATE_H
+
+#include "lens/interfaces.h"
+#include "lens/lens.h"
+#include "lens/streams.h"
+
+/*
+ * Inside the lens: flows.c finds a segment's TCP connection, streams.c puts its bytes in order,
+ * conversation.c feeds them to an RPC observer and makes events of what it tells.
+ */
+
+#define LENS_MAX_FLOWS 32768        /* TCP connections remembered at one time */
+#define LENS_MAX_CONVERSATIONS 2048 /* of these, with the state of an RPC connection */
+#define LENS_MAX_CONNS 65536        /* struct lens_conn, when events are not kept */
+#define LENS_MAX_PENDING 256        /* requests of one connection that wait for their answer */
+#define LENS_MAX_IFACES 4096
+#define LENS_MAX_PORTS 4096
+
+/* ---- Names ---- */
+
+/* An interface as events show it. */
+struct lens_iface {
+	struct rpc_syntax syntax;
+	const char *iface; /* short name, else the UUID */
+	const char *name;  /* for people; NULL */
+	enum lens_service service;
+	const struct idl_interface *idl; /* its description, or NULL */
+	const struct lens_known *known;
+};
+
+struct lens_names {
+	struct arena *arena;
+	const struct idl_module *const *idl; /* the user's */
+	size_t idl_count;
+	struct lens_iface **table; /* open addressing; a power of two */
+	size_t size, count;
+};
+
+MW_NODISCARD int lens_names_init(struct lens_names *n, const struct idl_module *const *idl, size_t idl_count);
+void lens_names_free(struct lens_names *n);
+/* Lives as long as the names. NULL: too many, or out of memory. */
+const struct lens_iface *lens_names_get(struct lens_names *n, const struct rpc_syntax *syntax);
+/* NULL when not known; static or as long as the names. */
+const char *lens_method_name(const struct lens_iface *i, uint16_t opnum);
+/* NULL without a description. */
+const struct idl_method *lens_method_of(const struct lens_iface *i, uint16_t opnum);
+
+/* ---- Ports: what is known to listen where ---- */
+
+#define LENS_PORT_IFACES 8
+
+struct lens_port {
+	struct lens_address address;
+	uint8_t count;
+	uint8_t mapped; /* bit i: the mapper said so */
+	const struct lens_iface *ifaces[LENS_PORT_IFACES];
+};
+
+struct lens_ports {
+	struct lens_port *table; /* open addressing, never full */
+	size_t count;
+};
+
+MW_NODISCARD int lens_ports_init(struct lens_ports *p);
+void lens_ports_free(struct lens_ports *p);
+void lens_ports_learn(struct lens_ports *p, const struct lens_address *a, const struct lens_iface *i, bool by_mapper);
+/* NULL when nothing is known. */
+const struct lens_port *lens_ports_find(const struct lens_ports *p, const struct lens_address *a);
+
+/* ---- Where in the capture a byte of a stream was ---- */
+
+struct lens_place {
+	uint64_t offset; /* first byte of the segment in the stream */
+	struct lens_stamp stamp;
+};
+
+/* A ring: the latest places. */
+struct lens_where {
+	struct lens_place *ring;
+	unsigned size, first, count;
+	uint64_t end; /* of the stream so far */
+};
+
+/* needed: the oldest offset that may still be asked for. */
+void lens_where_add(struct lens_where *w, size_t len, const struct lens_stamp *stamp, uint64_t needed);
+/* The frame of that byte; of the oldest one known when it is older. */
+struct lens_stamp lens_where_find(const struct lens_where *w, uint64_t offset);
+void lens_where_free(struct lens_where *w);
+
+/* ---- Flows ---- */
+
+struct lens_conversation;
+
+/* One direction's first bytes, while they are too few to judge. */
+struct lens_head {
+	uint8_t bytes[24];
+	struct lens_stamp stamps[24];
+	unsigned len;
+};
+
+enum lens_flow_kind { LENS_FLOW_UNDECIDED, LENS_FLOW_RPC, LENS_FLOW_OTHER };
+
+struct lens_flow {
+	struct lens_flow *next; /* in its bucket, or in the free list */
+	struct lens_flow *newer, *older;
+	uint64_t hash;
+	struct lens *lens;
+	struct lens_address ends[2]; /* by side; 0 sent the first frame */
+	struct lens_conn *conn;
+	struct lens_stream stream;
+	struct lens_conversation *talk;
+	struct lens_head *head[2];
+	enum lens_flow_kind kind;
+	uint8_t client; /* side */
+	bool syn_seen, syn_answered, open_told, over;
+	uint32_t syn_seq;
+	struct lens_stamp syn, answer;
+	unsigned tries; /* chunks of a midstream connection that did not begin a PDU */
+};
+
+struct lens_flows {
+	struct lens_flow **buckets;
+	struct lens_flow *newest, *oldest, *spare;
+	size_t count;
+	uint64_t seed;
+};
+
+MW_NODISCARD int lens_flows_init(struct lens *lens);
+void lens_flows_free(struct lens *lens);
+void lens_flows_segment(struct lens *lens, const struct lens_segment *seg, const struct lens_stamp *stamp);
+/* Its conversation is over as far as we are concerned. */
+void lens_flow_forget(struct lens_flow *f);
+/* Flushes and tells what is left of all connections. */
+void lens_flows_end(struct lens *lens);
+extern const struct lens_stream_sink lens_flow_sink;
+
+/* ---- Conversations ---- */
+
+/* A request, bind or alter that waits for its answer. */
+struct lens_pending {
+	struct lens_pending *next;
+	struct lens_event *event; /* in arena */
+	struct arena *arena;      /* its own, or the kept events' */
+	const struct lens_iface *iface;
+};
+
+/* What an interface is taken for whose bind was not seen. */
+struct lens_assumed {
+	uint16_t context_id;
+	const struct lens_iface *iface;
+	enum lens_known_by known_by;
+};
+
+#define LENS_MAX_ASSUMED 8
+
+struct lens_conversation {
+	struct lens_flow *flow;
+	struct lens *lens;
+	struct lens_conversation *newer, *older; /* among all, by last use */
+	struct rpc_connection *rpc;
+	struct lens_where where[2]; /* by enum rpc_side */
+	struct lens_pending *first, *last;
+	unsigned pending;
+	struct lens_assumed assumed[LENS_MAX_ASSUMED];
+	unsigned assumed_count;
+	struct arena *arena; /* lives as long as the conversation */
+	const char *user;    /* of the latest event */
+	struct lens_store *store;
+};
+
+/* NULL: out of memory. */
+struct lens_conversation *lens_talk_new(struct lens_flow *flow);
+void lens_talk_free(struct lens_conversation **talk);
+void lens_talk_data(struct lens_conversation *t, unsigned side, const uint8_t *data, size_t len,
+                    const struct lens_stamp *stamp);
+void lens_talk_gap(struct lens_conversation *t, unsigned side, uint64_t n, const struct lens_stamp *stamp);
+void lens_talk_end(struct lens_conversation *t, unsigned side, const struct lens_stamp *stamp);
+
+/* pending.c: requests in flight, oldest first. */
+struct lens_pending *lens_pending_new(struct lens *lens);
+void lens_pending_add(struct lens_conversation *t, struct lens_pending *p);
+/* Takes it out of the list; NULL. */
+struct lens_pending *lens_pending_take(struct lens_conversation *t, uint32_t call_id, bool handshake);
+void lens_pending_free(struct lens *lens, struct lens_pending *p);
+/* Nobody will answer these any more. */
+void lens_pending_drop(struct lens_conversation *t);
+
+/* ---- Events ---- */
+
+/* An event in the making. */
+struct lens_making {
+	struct lens *lens;
+	struct lens_conversation *talk;
+	const struct rpc_event *rpc;
+	struct lens_event *event;
+	struct arena *arena; /* of the event and its strings */
+	const struct lens_iface *iface;
+	const struct lens_pending *request; /* of an answer */
+	const char *what;                   /* what was called: "NspiBind", "ept_map nspi", "Logon, OpenFolder" */
+	const char *result;                 /* what came of it, when a status does not tell: "port 4997" */
+};
+
+/* making.c: the RPC machine's event into ours, told. */
+void lens_make(struct lens_conversation *t, const struct rpc_event *ev);
+/* iface.c: which interface an event is of, and how that is known. */
+void lens_find_iface(struct lens_making *m);
+/* What is offered or refused in a bind. */
+void lens_note_bind(struct lens_making *m);
+/* contents.c: status, endpoints, ROPs: what stands in the stub. */
+void lens_read_contents(struct lens_making *m);
+/* epm.c: an endpoint mapper's question or answer. */
+void lens_read_epm(struct lens_making *m);
+/* summary.c */
+const char *lens_why_sealed(struct arena *arena, const struct auth_context *auth, const char *user);
+void lens_summarize(struct lens_making *m);
+/* fields.c: the opened contents. */
+void lens_open_fields(struct lens_making *m);
+
+/* An event of this connection that is not RPC's: open, close, reset. */
+void lens_tell_plain(struct lens_flow *f, enum lens_kind kind, bool from_client, struct lens_stamp first,
+                     struct lens_stamp last, int64_t took_ns, const char *status, const char *summary);
+/* Numbers it and hands it out. */
+void lens_tell(struct lens *lens, struct lens_event *e);
+/* Where an event that no answer will point to is made: kept, or until the next one. */
+struct arena *lens_event_arena(struct lens *lens);
+
+/* learn.c: what a first look over the capture remembers of a connection. */
+struct lens_scout;
+
+struct lens {
+	struct lens_options options;
+	struct lens_sink sink;
+	struct auth_observer_config observer;
+	struct lens_names names;
+	struct lens_ports ports;
+	struct lens_flows flows;
+	struct lens_streams streams;
+	struct lens_totals totals;
+	struct lens_conn **conns; /* by number - 1, a ring unless events are kept */
+	size_t conn_cap;
+	struct arena *kept, *scratch;
+	struct lens_pending *spare_pending;
+	unsigned spare_count;
+	struct lens_conversation *newest, *oldest;
+	unsigned talks;
+	struct lens_scout *scout;
+	struct lens_stamp now;
+};
+
+/* The mapper's own interface. */
+extern const struct rpc_syntax lens_epm_syntax;
+
+#endif

@@ -1,0 +1,74 @@
+#include "lens/lens-private.h"
+
+#include <stdlib.h>
+
+#define FIRST_SIZE 16
+#define MAX_SIZE 8192
+
+static struct lens_place *at(const struct lens_where *w, unsigned i)
+{
+	return &w->ring[(w->first + i) & (w->size - 1)];
+}
+
+/* Places whose bytes end before needed. */
+static void prune(struct lens_where *w, uint64_t needed)
+{
+	while (w->count > 1 && at(w, 1)->offset <= needed) {
+		w->first = (w->first + 1) & (w->size - 1);
+		w->count--;
+	}
+}
+
+/* On failure, or at the largest size, the oldest place is given up. */
+static bool grow(struct lens_where *w)
+{
+	unsigned size = w->size ? w->size * 2 : FIRST_SIZE;
+	if (size > MAX_SIZE)
+		return false;
+	struct lens_place *ring = malloc(size * sizeof *ring);
+	if (!ring)
+		return false;
+	for (unsigned i = 0; i < w->count; i++)
+		ring[i] = *at(w, i);
+	free(w->ring);
+	w->ring = ring;
+	w->size = size;
+	w->first = 0;
+	return true;
+}
+
+void lens_where_add(struct lens_where *w, size_t len, const struct lens_stamp *stamp, uint64_t needed)
+{
+	if (w->count == w->size)
+		prune(w, needed);
+	if (w->count == w->size && !grow(w)) {
+		if (!w->size)
+			return;
+		w->first = (w->first + 1) & (w->size - 1);
+		w->count--;
+	}
+	w->count++;
+	*at(w, w->count - 1) = (struct lens_place){.offset = w->end, .stamp = *stamp};
+	w->end += len;
+}
+
+struct lens_stamp lens_where_find(const struct lens_where *w, uint64_t offset)
+{
+	if (!w->count)
+		return (struct lens_stamp){0};
+	unsigned low = 0, high = w->count; /* the last place at or before offset */
+	while (high - low > 1) {
+		unsigned middle = low + (high - low) / 2;
+		if (at(w, middle)->offset <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	return at(w, low)->stamp;
+}
+
+void lens_where_free(struct lens_where *w)
+{
+	free(w->ring);
+	*w = (struct lens_where){0};
+}
