@@ -73,6 +73,8 @@ struct rig {
 	uint64_t sent[2]; /* bytes carried, by side */
 	/* Tampering: the byte at this position of that side is flipped on its way. UINT64_MAX: none. */
 	uint64_t flip[2];
+	/* All that was carried, in order: side, length (u32), bytes. */
+	struct buf tape;
 };
 
 static inline uint32_t rig_sum(const uint8_t *p, size_t n)
@@ -257,6 +259,62 @@ static inline void rig_close(struct rig *r)
 	buf_free(&r->server_log);
 	buf_free(&r->observer_log);
 	buf_free(&r->answer);
+	buf_free(&r->tape);
+}
+
+/* A fresh observer, whose log begins anew. */
+static inline void rig_observe_anew(struct rig *r)
+{
+	rpc_connection_free(&r->observer);
+	buf_clear(&r->observer_log);
+	r->observer = rig_connection(r, RPC_OBSERVER, rig_observer_event);
+}
+
+/* Shows the tape to the observer: portions of at most so many bytes; of each side the bytes
+ * [from, to) are missing (to = 0: none); a side of which nothing is wanted is left out. */
+struct rig_replay {
+	size_t portion;
+	uint64_t from[2], to[2];
+	bool skip[2];
+};
+
+static inline void rig_show(struct rig *r, const struct rig_replay *how, unsigned side, const uint8_t *p, size_t n,
+                            uint64_t *at)
+{
+	while (n > 0) {
+		size_t k = n < how->portion ? n : how->portion;
+		if (*at < how->to[side] && *at >= how->from[side]) {
+			k = k < how->to[side] - *at ? k : (size_t)(how->to[side] - *at);
+			if (*at == how->from[side])
+				rpc_gap(r->observer, (enum rpc_side)side, how->to[side] - how->from[side]);
+		} else {
+			if (*at < how->from[side] && how->to[side] && k > how->from[side] - *at)
+				k = (size_t)(how->from[side] - *at);
+			rpc_feed(r->observer, (enum rpc_side)side, p, k, 0);
+		}
+		*at += k;
+		p += k;
+		n -= k;
+	}
+}
+
+static inline void rig_play(struct rig *r, const struct rig_replay *how)
+{
+	struct cursor in = cursor_of(r->tape.data, r->tape.len);
+	uint64_t at[2] = {0};
+
+	while (cursor_left(&in) > 0) {
+		const uint8_t *bytes;
+		uint8_t side = 0;
+		uint32_t n = 0;
+		assert_int_equal(cursor_u8(&in, &side), 0);
+		assert_int_equal(cursor_u32(&in, &n), 0);
+		assert_int_equal(cursor_bytes(&in, n, &bytes), 0);
+		if (!how->skip[side])
+			rig_show(r, how, side, bytes, n, &at[side]);
+	}
+	rpc_eof(r->observer, RPC_FROM_CLIENT, 0);
+	rpc_eof(r->observer, RPC_FROM_SERVER, 0);
 }
 
 /* Carries up to max bytes of one side to the other and to the observer. */
@@ -272,6 +330,9 @@ static inline void rig_carry(struct rig *r, enum rpc_side from, size_t max)
 		if (r->flip[from] >= r->sent[from] && r->flip[from] - r->sent[from] < n)
 			copy[r->flip[from] - r->sent[from]] ^= 1;
 		r->sent[from] += n;
+		buf_put_u8(&r->tape, (uint8_t)from);
+		buf_put_u32(&r->tape, (uint32_t)n);
+		buf_put(&r->tape, copy, n);
 		buf_consume(out, n);
 		rpc_feed(r->observer, from, copy, n, r->now);
 		rpc_feed(to, from, copy, n, r->now);
