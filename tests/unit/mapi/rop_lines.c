@@ -43,10 +43,11 @@ static int parse_line(struct arena *arena, const char *text, struct line *out)
 	return 0;
 }
 
-/* The trace: one leaf a name and text, to see that each byte is told once. */
+/* The trace: each leaf with its place in the payload. */
 struct told {
-	size_t next, list_end;
-	unsigned leaves, out_of_order;
+	struct buf leaves;
+	size_t last;
+	unsigned out_of_order;
 };
 
 static void tell(void *user, const struct ndr_field *f)
@@ -54,10 +55,12 @@ static void tell(void *user, const struct ndr_field *f)
 	struct told *t = user;
 	if (f->what != NDR_FIELD_LEAF)
 		return;
-	t->leaves++;
-	if (f->offset < t->next)
+	if (f->offset < t->last)
 		t->out_of_order++;
-	t->next = f->offset;
+	t->last = f->offset;
+	buf_printf(&t->leaves, "%s[", t->leaves.len ? ", " : "");
+	text_put_json(&t->leaves, f->name ? f->name : "");
+	buf_printf(&t->leaves, ", %zu, %zu]", f->offset, f->size);
 }
 
 static void print_rop(const struct mapi_rop *rop, bool first, struct buf *out)
@@ -117,11 +120,10 @@ static void answer(struct side *s, struct arena *arena, const struct line *line,
 	bool same = encoded >= 0 && again.len == line->size && memcmp(again.data, line->data, line->size) == 0;
 	buf_printf(&text, "{\"result\": %d, \"error\": %d, \"where\": ", r, list.error);
 	text_put_json(&text, list.error_where ? list.error_where : "");
-	buf_printf(&text,
-	           ", \"at\": %zu, \"encoded\": %d, \"same\": %s, \"disorder\": %u, \"leaves\": %u, \"handles\": %u",
-	           list.error_offset, encoded, same ? "true" : "false", told.out_of_order, told.leaves,
-	           list.handle_count);
-	buf_printf(&text, ", \"rops\": [");
+	buf_printf(&text, ", \"at\": %zu, \"encoded\": %d, \"same\": %s, \"disorder\": %u, \"leaves\": [",
+	           list.error_offset, encoded, same ? "true" : "false", told.out_of_order);
+	buf_put(&text, told.leaves.data, told.leaves.len);
+	buf_printf(&text, "], \"rops\": [");
 	for (unsigned i = 0; i < list.count; i++)
 		print_rop(&list.rops[i], i == 0, &text);
 	buf_printf(&text, "]}\n");
@@ -129,6 +131,7 @@ static void answer(struct side *s, struct arena *arena, const struct line *line,
 	*requests = list;
 	*have = line->kind == 'Q' && r >= 0;
 	buf_free(&again);
+	buf_free(&told.leaves);
 	buf_free(&text);
 }
 
