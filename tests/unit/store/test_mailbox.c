@@ -21,7 +21,7 @@ static void has_special_folders(void **state)
 
 	(void)state;
 	assert_int_equal(STORE_LOGON_FOLDERS, 13);
-	assert_int_equal(info_of(store_special_id(STORE_ROOT)).child_count, 9);
+	assert_int_equal(info_of(store_special_id(STORE_ROOT)).child_count, 8);
 	assert_int_equal(info_of(store_special_id(STORE_IPM_SUBTREE)).child_count, 10);
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		uint32_t tags[] = {PidTagDisplayName, PidTagContainerClass, PidTagParentFolderId, PidTagRights};
