@@ -13,6 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { LENIENT = 1, BIG_ENDIAN_BYTES = 2, TRACED = 4, WIDE = 8, ARENA_LIMIT = 1 << 26 };
 
+#define HEAD "[uuid(12345678-1234-1234-1234-123456789abc), version(1.0), pointer_default(unique)] interface t {"
+
 struct subject {
 	const struct idl_method *method;
 	const struct idl_type *type;
@@ -30,10 +32,8 @@ static struct subject parse(struct arena *arena, const struct message *m)
 {
 	struct idl_error error;
 	const struct idl_module *module;
-	const char *text = arena_printf(
-	        arena,
-	        "[uuid(12345678-1234-1234-1234-123456789abc), version(1.0), pointer_default(unique)] interface t {%s}",
-	        m->idl);
+	bool whole = strncmp(m->idl, "[uuid", 5) == 0;
+	const char *text = arena_printf(arena, "%s%s%s", whole ? "" : HEAD, m->idl, whole ? "" : "}");
 	must(idl_parse(arena, "t.idl", text, strlen(text), NULL, &module, &error) == 0);
 	if (strncmp(m->item, "struct ", 7) == 0) {
 		const struct idl_type *t = idl_find_type(module, m->item + 7);

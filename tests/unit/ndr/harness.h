@@ -37,15 +37,15 @@ static inline struct buf unhex(const char *hex)
 	return b;
 }
 
-/* idl stands inside an interface; name is a method, or "struct NAME". */
+#define HEAD "[uuid(12345678-1234-1234-1234-123456789abc), version(1.0), pointer_default(unique)] interface t {\n"
+
+/* idl is an interface or stands inside one; name is a method, or "struct NAME". */
 static inline struct item parse_item(struct arena *arena, const char *idl, const char *name)
 {
 	const struct idl_module *m;
 	struct idl_error error = {0};
-	const char *text = arena_printf(arena,
-	                                "[uuid(12345678-1234-1234-1234-123456789abc), version(1.0), "
-	                                "pointer_default(unique)] interface t {\n%s\n}",
-	                                idl);
+	bool whole = strncmp(idl, "[uuid", 5) == 0;
+	const char *text = arena_printf(arena, "%s%s%s", whole ? "" : HEAD, idl, whole ? "" : "\n}");
 	int rc = idl_parse(arena, "test.idl", text, strlen(text), NULL, &m, &error);
 	if (rc < 0)
 		fail_msg("line %u: %s", error.line, error.message);

@@ -6,7 +6,7 @@
 /* A message, its description, its bytes and what the printer makes of it. */
 struct message {
 	const char *name;
-	const char *idl;  /* what stands inside an interface */
+	const char *idl;  /* what stands inside an interface, or a whole one */
 	const char *item; /* the method, or "struct NAME" */
 	enum ndr_syntax syntax;
 	const char *request;    /* NULL: hex is a request; else hex is the response to it */
@@ -234,6 +234,25 @@ static const struct message messages[] = {
                        "void f([in] S *s);",
                 .item = "f",
                 .hex = "0100 000000000000 0500000000000000 0300 0000 00000200 0900 0700 0700 43 00 2a000000",
+                .print = NULL,
+        },
+        {
+                .name = "unions behind pointers",
+                .idl = "typedef [switch_type(short)] union { [case(1)] long a; [case(2)] byte b; } U;"
+                       "typedef struct { short k; [switch_is(k)] U *p; } S;"
+                       "void f([in] S *s, [in] short k, [in, switch_is(k)] U **q, [in, switch_is(k)] U r);",
+                .item = "f",
+                .hex = "0200 0000 00000200 0200 07 00 0200 0000 04000200 0200 08 00 0200 09",
+                .print = NULL,
+        },
+        {
+                .name = "ms_union: the arm stands where the largest would (MS-RPCE 2.2.4.5), as "
+                        "LsarQueryInformationPolicy has it",
+                .idl = "[uuid(12345678-1234-1234-1234-123456789abc), version(0.0), ms_union] interface t {"
+                       "typedef [switch_type(short)] union { [case(6)] short role; [case(3)] long *p; } U;"
+                       "void f([in] long level, [in, switch_is(level)] U *u); }",
+                .item = "f",
+                .hex = "06000000 0600 0000 0300",
                 .print = NULL,
         },
         {
