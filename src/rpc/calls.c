@@ -80,14 +80,15 @@ static struct rpc_call *call_alloc(struct rpc_connection *c)
 	return call;
 }
 
-int rpc_call_new(struct rpc_connection *c, uint32_t call_id, struct rpc_call **out)
+int rpc_call_new(struct rpc_connection *c, uint32_t call_id, bool dead, struct rpc_call **out)
 {
+	unsigned limit = dead ? 2 * c->limits.max_calls : c->limits.max_calls;
 	struct rpc_call **link = &c->calls, *call;
 
 	/* An observer forgets the oldest: its answer was lost or will never come. */
 	if (c->call_count >= c->limits.max_calls && rpc_is_observer(c))
 		rpc_call_drop(c, c->calls);
-	if (c->call_count >= c->limits.max_calls)
+	if (c->call_count >= limit)
 		return MW_E_LIMIT;
 	call = call_alloc(c);
 	if (!call)
@@ -97,6 +98,7 @@ int rpc_call_new(struct rpc_connection *c, uint32_t call_id, struct rpc_call **o
 	*link = call;
 	c->call_count++;
 	call->call_id = call_id;
+	call->dead = dead;
 	*out = call;
 	return 0;
 }
@@ -199,7 +201,7 @@ static void answer_dead(struct rpc_connection *c, const struct rpc_taken *t, str
 	const struct rpc_header *h = &t->pdu.header;
 
 	rpc_server_put_fault(c, h->call_id, t->pdu.context_id, status);
-	if (!call && !(h->flags & RPC_PFC_LAST_FRAG) && rpc_call_new(c, h->call_id, &call) < 0) {
+	if (!call && !(h->flags & RPC_PFC_LAST_FRAG) && rpc_call_new(c, h->call_id, true, &call) < 0) {
 		rpc_taken_damaged(c, t, "too many calls in flight");
 		return;
 	}
@@ -222,7 +224,7 @@ static void begin_request(struct rpc_connection *c, struct rpc_taken *t, struct 
 		answer_dead(c, t, NULL, NCA_S_UNK_IF);
 		return;
 	}
-	if (rpc_call_new(c, pdu->header.call_id, &call) < 0) {
+	if (rpc_call_new(c, pdu->header.call_id, false, &call) < 0) {
 		if (server)
 			answer_dead(c, t, NULL, NCA_S_SERVER_TOO_BUSY);
 		return;
@@ -351,7 +353,7 @@ static struct rpc_call *answered(struct rpc_connection *c, struct rpc_taken *t)
 
 	if (!rpc_is_observer(c) || call)
 		return call;
-	if (rpc_call_new(c, t->pdu.header.call_id, &call) < 0)
+	if (rpc_call_new(c, t->pdu.header.call_id, false, &call) < 0)
 		return NULL;
 	call_set_interface(c, call, t->pdu.context_id);
 	return call;

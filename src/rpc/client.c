@@ -233,7 +233,7 @@ int rpc_client_call(struct rpc_connection *c, uint16_t context_id, uint16_t opnu
 		return MW_E_NOTFOUND;
 	if (len > c->limits.max_call)
 		return MW_E_LIMIT;
-	r = rpc_call_new(c, m.call_id, &call);
+	r = rpc_call_new(c, m.call_id, false, &call);
 	if (r < 0)
 		return r;
 	call->context_id = context_id;

@@ -55,8 +55,9 @@ struct rpc_event {
 	const uint8_t *stub;
 	size_t stub_len;
 	bool big_endian;
-	uint8_t flags;   /* of the first PDU */
-	uint32_t status; /* fault status, bind_nak reason; a server's auth3: NTSTATUS of a refusal, else 0 */
+	uint8_t flags;               /* of the first PDU */
+	uint32_t status;             /* fault status, bind_nak reason; a server's auth3: NTSTATUS of a refusal
+	                              * (signature is RPC_SIG_BAD then), else 0 */
 	const struct rpc_bind *bind; /* bind, alter and their answers */
 	/* Protection. */
 	enum auth_type auth_type;

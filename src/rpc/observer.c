@@ -11,9 +11,7 @@ void rpc_gap(struct rpc_connection *c, enum rpc_side from, uint64_t n)
 	e.end = e.first + n;
 	rpc_stream_gap(c, from, n);
 	rpc_calls_lost(c, from);
-	for (unsigned i = 0; i < c->security_count; i++)
-		if (c->security[i].auth)
-			auth_lost(c->security[i].auth, rpc_auth_side(from));
+	rpc_security_lost(c, from);
 	if (n > 0)
 		rpc_emit(c, &e);
 }

@@ -61,7 +61,7 @@ void rpc_taken_damaged(struct rpc_connection *c, const struct rpc_taken *t, cons
 {
 	struct rpc_event e = rpc_event_of(t, RPC_EV_DAMAGED);
 
-	rpc_damaged(c, &e, 0, why);
+	rpc_damaged(c, &e, t->damaged_at, why);
 }
 
 static void take_bind(struct rpc_connection *c, struct rpc_taken *t)
@@ -168,29 +168,27 @@ static void dispatch(struct rpc_connection *c, struct rpc_taken *t)
 }
 
 /* The header could be read, the body could not: told with what the header says. */
-static void unreadable(struct rpc_connection *c, struct rpc_taken *t, size_t at, const char *why)
+static void unreadable(struct rpc_connection *c, struct rpc_taken *t, const char *why)
 {
-	struct rpc_event e;
-
 	if (rpc_header_parse(cursor_of(t->data, t->end - t->first), &t->pdu.header) < 0)
 		return;
 	if (c->config.role == RPC_SERVER) {
 		rpc_server_protocol_error(c, t, why);
 		return;
 	}
-	e = rpc_event_of(t, RPC_EV_DAMAGED);
-	rpc_damaged(c, &e, at, why);
+	if (rpc_is_observer(c))
+		rpc_security_lost(c, t->from);
+	rpc_taken_damaged(c, t, why);
 }
 
 void rpc_take_pdu(struct rpc_connection *c, enum rpc_side from, const uint8_t *data, size_t len, uint64_t first)
 {
 	struct rpc_taken t = {.from = from, .data = data, .first = first, .end = first + len};
 	const char *why = NULL;
-	size_t at = 0;
 
 	arena_reset(c->arena);
-	if (rpc_pdu_parse(c->arena, data, len, &t.pdu, &why, &at) < 0)
-		unreadable(c, &t, at, why);
+	if (rpc_pdu_parse(c->arena, data, len, &t.pdu, &why, &t.damaged_at) < 0)
+		unreadable(c, &t, why);
 	else if (from_client(t.pdu.header.ptype) != (from == RPC_FROM_CLIENT))
 		rpc_taken_damaged(c, &t, "a PDU that the other side sends");
 	else

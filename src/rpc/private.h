@@ -19,7 +19,6 @@ struct rpc_stream {
 	int64_t begun_ns;   /* when pending began */
 	size_t held;        /* bytes in unfinished calls of this direction */
 	bool hunting;       /* no header where one was due: looking for the next */
-	bool lossy;         /* bytes were missing: a call may lack its beginning */
 	bool ended;
 };
 
@@ -74,6 +73,7 @@ struct rpc_taken {
 	bool sealed, decrypted;
 	enum rpc_signature signature;
 	uint32_t status; /* NTSTATUS of a refused token */
+	size_t damaged_at;
 };
 
 struct rpc_connection {
@@ -144,6 +144,8 @@ void rpc_security_watch(struct rpc_connection *c, struct rpc_taken *t);
  */
 MW_NODISCARD int rpc_security_open(struct rpc_connection *c, struct rpc_taken *t);
 void rpc_security_free(struct rpc_connection *c);
+/* Observer: a PDU of that side was not unsealed; keys must find their position again. */
+void rpc_security_lost(struct rpc_connection *c, enum rpc_side from);
 static inline uint8_t rpc_level_of(uint8_t level)
 {
 	return level == AUTH_LEVEL_DEFAULT ? AUTH_LEVEL_CONNECT : level;
@@ -159,7 +161,8 @@ static inline enum auth_side rpc_auth_side(enum rpc_side from)
 
 /* calls.c */
 struct rpc_call *rpc_call_find(struct rpc_connection *c, uint32_t call_id);
-MW_NODISCARD int rpc_call_new(struct rpc_connection *c, uint32_t call_id, struct rpc_call **out);
+/* dead: only so that its fragments are passed over; there is more room for these. */
+MW_NODISCARD int rpc_call_new(struct rpc_connection *c, uint32_t call_id, bool dead, struct rpc_call **out);
 void rpc_call_drop(struct rpc_connection *c, struct rpc_call *call);
 void rpc_calls_free(struct rpc_connection *c);
 /* After a gap: unfinished calls of that direction are given up. */

@@ -32,6 +32,13 @@ void rpc_security_free(struct rpc_connection *c)
 	c->security_count = 0;
 }
 
+void rpc_security_lost(struct rpc_connection *c, enum rpc_side from)
+{
+	for (unsigned i = 0; i < c->security_count; i++)
+		if (c->security[i].auth)
+			auth_lost(c->security[i].auth, rpc_auth_side(from));
+}
+
 static struct rpc_security *observe_new(struct rpc_connection *c, const struct rpc_sec_trailer *trailer)
 {
 	const struct auth_observer_config *config = c->config.observer ? c->config.observer : &no_secrets;
@@ -88,8 +95,12 @@ static void observe(struct rpc_connection *c, struct rpc_taken *t)
 		return;
 	t->sealed = trailer->level == AUTH_LEVEL_PRIVACY;
 	t->signature = RPC_SIG_UNCHECKED;
-	if (!t->security || !t->security->auth || t->security->level != trailer->level)
+	if (!t->security || !t->security->auth)
 		return;
+	if (t->security->level != trailer->level) {
+		rpc_security_lost(c, t->from);
+		return;
+	}
 	r = unseal(c, t);
 	if (r == 0 || r == MW_E_AUTH) {
 		t->signature = r == 0 ? RPC_SIG_OK : RPC_SIG_BAD;

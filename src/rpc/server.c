@@ -158,6 +158,7 @@ void rpc_server_take_auth3(struct rpc_connection *c, struct rpc_taken *t)
 	}
 	e = rpc_event_of(t, RPC_EV_AUTH3);
 	e.status = t->status;
+	e.signature = t->security->refused ? RPC_SIG_BAD : RPC_SIG_NONE;
 	rpc_emit(c, &e);
 }
 

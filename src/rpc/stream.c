@@ -61,7 +61,7 @@ static size_t hunt(struct rpc_connection *c, enum rpc_side from, const uint8_t *
 {
 	size_t i = 0;
 
-	while (len - i >= RPC_HEADER_SIZE) {
+	while (data && len - i >= RPC_HEADER_SIZE) {
 		const uint8_t *five = memchr(data + i, 5, len - i - RPC_HEADER_SIZE + 1);
 		int r;
 		if (!five)
@@ -87,7 +87,9 @@ static void no_header(struct rpc_connection *c, enum rpc_side from, const uint8_
 	        .end = s->offset + RPC_HEADER_SIZE,
 	};
 
-	s->hunting = s->lossy = true;
+	s->hunting = true;
+	if (rpc_is_observer(c))
+		rpc_security_lost(c, from);
 	if (c->config.role == RPC_SERVER)
 		rpc_server_bad_header(c, data);
 	rpc_damaged(c, &e, 0, "no RPC PDU begins here");
@@ -196,7 +198,6 @@ void rpc_stream_gap(struct rpc_connection *c, enum rpc_side from, uint64_t n)
 		rest = h.frag_length - s->pending.len;
 	s->offset += s->pending.len + n;
 	buf_clear(&s->pending);
-	s->lossy = true;
 	/* A hole inside one PDU leaves the next header where it was. */
 	s->skip = n > 0 && n <= rest ? rest - n : 0;
 	s->hunting = !(n > 0 && n <= rest);

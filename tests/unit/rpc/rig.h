@@ -109,6 +109,8 @@ static inline void rig_log(struct buf *log, const struct rpc_event *e)
 		buf_printf(log, "%s%s", signatures[e->signature],
 		           e->sealed ? e->decrypted ? " opened" : " sealed" : "");
 	}
+	if (e->type == RPC_EV_AUTH3 && e->signature == RPC_SIG_BAD)
+		buf_printf(log, " refused%x", e->status);
 	if (e->auth_type)
 		buf_printf(log, " %s/%s", auth_type_name(e->auth_type), auth_level_name(e->level));
 	if (e->type == RPC_EV_FAULT || e->type == RPC_EV_BIND_NAK)

@@ -342,6 +342,15 @@ static void test_limits(void **state)
 	send_hex(&r, "05000003 10000000 %L 0000 06000000 00000000 0000 0200 61");
 	assert_true(next_reply(&r, arena, &pdu));
 	assert_int_equal(pdu.fault_status, NCA_S_SERVER_TOO_BUSY);
+	/* In fragments: one fault, and the rest is passed over. */
+	for (unsigned i = 0; i < 4; i++) {
+		fragment[3] = i == 0 ? 1 : i == 3 ? 2 : 0;
+		fragment[12] = 7;
+		rpc_feed(r.server, RPC_FROM_CLIENT, fragment, sizeof fragment, 0);
+	}
+	assert_true(next_reply(&r, arena, &pdu));
+	assert_int_equal(pdu.fault_status, NCA_S_SERVER_TOO_BUSY);
+	assert_false(next_reply(&r, arena, &pdu));
 	assert_false(rig_saw(&r.server_log, "closed"));
 	rig_close(&r);
 }

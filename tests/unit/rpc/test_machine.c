@@ -207,6 +207,7 @@ static void test_wrong_password(void **state)
 		r.client_auth.password = "wrong";
 		rig_bind(&r, some[l]);
 		assert_true(rig_saw(&r.client_log, "bind_ack"));
+		assert_true(rig_saw(&r.server_log, "> auth3 1 refusedc000006"));
 		rig_call(&r, OP_ECHO, "abc", 3);
 		assert_int_equal(r.fault, RPC_S_ACCESS_DENIED);
 		/* A call of several fragments gets one fault, and the connection stays in step. */

@@ -196,6 +196,33 @@ static void test_flipped_bit(void **state)
 	rig_close(&r);
 }
 
+/* A sealed PDU whose header was damaged cannot be opened; those that follow can. */
+static void test_lost_position(void **state)
+{
+	struct buf *tape;
+	struct rig r;
+	(void)state;
+
+	record(&r, AUTH_LEVEL_PRIVACY, 6);
+	tape = &r.tape;
+	/* The last but one request: its auth_length is made too large. */
+	for (size_t i = tape->len - 1; i > 5; i--) {
+		uint8_t *p = tape->data + i;
+		if (tape->len - i > 16 && p[0] == 5 && p[1] == 0 && p[2] == RPC_REQUEST && p[3] == 3 && p[4] == 0x10 &&
+		    p[12] == 6) {
+			p[11] = 0x70;
+			break;
+		}
+	}
+	rig_observe_anew(&r);
+	rig_play(&r, &(struct rig_replay){.portion = 5000});
+	assert_true(rig_saw(&r.observer_log, "> damaged 6 authentication reaches beyond the fragment"));
+	assert_int_equal(count(&r.observer_log, "BAD"), 0);
+	assert_int_equal(count(&r.observer_log, "sealed"), 0);
+	assert_true(rig_saw(&r.observer_log, "> request 7 ctx0 11111111 op4 frags1 len45"));
+	rig_close(&r);
+}
+
 struct span {
 	uint64_t first, end;
 	unsigned events;
@@ -237,7 +264,8 @@ int main(void)
 	        cmocka_unit_test(test_portions),          cmocka_unit_test(test_holes),
 	        cmocka_unit_test(test_holes_in_portions), cmocka_unit_test(test_midstream),
 	        cmocka_unit_test(test_one_side),          cmocka_unit_test(test_damage),
-	        cmocka_unit_test(test_flipped_bit),       cmocka_unit_test(test_offsets),
+	        cmocka_unit_test(test_flipped_bit),       cmocka_unit_test(test_lost_position),
+	        cmocka_unit_test(test_offsets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
