@@ -1,6 +1,7 @@
 #include "causes/causes.h"
 
-#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 /* Exit codes: 1 is a usage mistake or a broken file, 2 an unexpected error; these name the causes. */
 static const struct cause_row rows[CAUSE_COUNT] = {
@@ -16,10 +17,8 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                                         "Restart the service behind it, so that it registers its port anew.", 13},
         [CAUSE_DYNAMIC_PORT_BLOCKED] =
                 {"dynamic-port-blocked",
-                 "The mapper hands out %s, but nothing answers there; 135 does. A firewall, most likely.",
-                 "Open %s, or fix the port (--rfr-port, --nspi-port, --store-port; on Exchange the service's "
-                 "RpcTcpPort).",
-                 14},
+                 "The mapper hands out %s, but nothing answers there; {mapper} does. A firewall, most likely.",
+                 "Open %s, or fix the port ({setting}).", 14},
         [CAUSE_NOT_RPC] = {"not-rpc", "Port %s answers, but not with RPC.",
                            "Give the port of the endpoint mapper; another program listens on this one.", 15},
         [CAUSE_INTERFACE_NOT_REGISTERED] = {"interface-not-registered",
@@ -71,6 +70,46 @@ static const struct cause_row rows[CAUSE_COUNT] = {
 const struct cause_row *cause_get(enum cause cause)
 {
 	return &rows[(unsigned)cause < CAUSE_COUNT ? cause : CAUSE_NONE];
+}
+
+/* Copies text with what the markers stand for. Cut to fit, never in the middle of a character. */
+static void fill(const char *text, const struct cause_about *about, char out[CAUSE_TEXT_SIZE])
+{
+	const struct {
+		const char *marker, *value;
+	} parts[] = {
+	        {"%s", about->detail ? about->detail : ""},
+	        {"{mapper}", about->mapper_port ? about->mapper_port : "135"},
+	        {"{setting}", about->setting
+	                              ? about->setting
+	                              : "--rfr-port, --nspi-port, --store-port; on Exchange the service's RpcTcpPort"},
+	};
+	size_t n = 0;
+	while (*text && n < CAUSE_TEXT_SIZE - 1) {
+		const char *value = NULL;
+		for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !value; i++)
+			if (strncmp(text, parts[i].marker, strlen(parts[i].marker)) == 0) {
+				value = parts[i].value;
+				text += strlen(parts[i].marker);
+			}
+		if (!value) {
+			out[n++] = *text++;
+			continue;
+		}
+		int written = snprintf(out + n, CAUSE_TEXT_SIZE - n, "%s", value);
+		n += (size_t)written < CAUSE_TEXT_SIZE - n ? (size_t)written : CAUSE_TEXT_SIZE - 1 - n;
+	}
+	while (n > 0 && *text && ((unsigned char)out[n - 1] & 0xC0) == 0x80)
+		n--;
+	out[n] = 0;
+}
+
+void cause_explain(enum cause cause, const struct cause_about *about, char sentence[CAUSE_TEXT_SIZE],
+                   char attempt[CAUSE_TEXT_SIZE])
+{
+	const struct cause_row *row = cause_get(cause);
+	fill(row->sentence, about, sentence);
+	fill(row->attempt, about, attempt);
 }
 
 struct status_row {

@@ -39,13 +39,25 @@ enum cause {
 
 struct cause_row {
 	const char *id;       /* "dynamic-port-blocked"; stable, in JSON */
-	const char *sentence; /* what is wrong; may hold one %s for the detail (port, name) */
-	const char *attempt;  /* what to try; may hold one %s for the same */
+	const char *sentence; /* what is wrong, with markers: %s the detail (port, name), {mapper}, {setting} */
+	const char *attempt;  /* what to try, likewise */
 	int exit_code;        /* of the commands that stop on it; documented in the manual */
 };
 
 /* The row of a cause; never NULL. */
 const struct cause_row *cause_get(enum cause cause);
+
+#define CAUSE_TEXT_SIZE 320
+/* What the markers stand for; NULL: nothing, 135, all settings that there are. */
+struct cause_about {
+	const char *detail;
+	const char *mapper_port;
+	const char *setting; /* which fixes the port of the service in question */
+};
+/* Both texts with the markers filled in. */
+void cause_explain(enum cause cause, const struct cause_about *about, char sentence[CAUSE_TEXT_SIZE],
+                   char attempt[CAUSE_TEXT_SIZE]);
+
 /* The cause that a status stands for (MAPI, fault, NTSTATUS, bind_nak codes differ by family). */
 enum cause_family { CAUSE_OF_MAPI, CAUSE_OF_FAULT, CAUSE_OF_BIND_NAK, CAUSE_OF_PROVIDER, CAUSE_OF_EPM };
 enum cause cause_of_status(enum cause_family family, unsigned status);
