@@ -1,0 +1,249 @@
+#ifndef MAPIWIRE_H
+#define MAPIWIRE_H
+
+/*
+ * libmapiwire: Outlook's RPC, spoken. One client talks to one server as one user:
+ * endpoint mapper, referral, address book, information store, notifications.
+ *
+ * Every call blocks until it is done or the client's timeout has passed; while it
+ * waits, answers on the client's other connections are taken in, so that a parked
+ * wait (mapiwire_watch_*) runs beside other calls. A client belongs to one thread at
+ * a time; there is no global state, several clients may run in several threads. Texts are UTF-8.
+ *
+ * Functions return 0 or a negative MAPIWIRE_E_*; mapiwire_error then tells the
+ * cause in words. Outputs are untouched on failure. Closing functions take a pointer to
+ * the handle and clear it; NULL is fine. A client outlives what was opened on it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MAPIWIRE_API __attribute__((visibility("default")))
+
+enum mapiwire_result {
+	MAPIWIRE_OK = 0,
+	MAPIWIRE_E_ARGUMENT = -1,    /* an argument is wrong */
+	MAPIWIRE_E_MEMORY = -2,      /* out of memory, or an answer beyond our bounds */
+	MAPIWIRE_E_UNREACHABLE = -3, /* the name is not known, or nobody answers at the port */
+	MAPIWIRE_E_TIMEOUT = -4,     /* connected, but no answer in time */
+	MAPIWIRE_E_LOST = -5,        /* the connection was cut */
+	MAPIWIRE_E_REFUSED = -6,     /* the server refused the bind or the user */
+	MAPIWIRE_E_STATUS = -7,      /* the server answered the call with an error: error.status */
+	MAPIWIRE_E_PROTOCOL = -8,    /* the answer breaks the protocol, or its signature */
+	MAPIWIRE_E_NOTFOUND = -9,    /* no such folder, name, message, property */
+	MAPIWIRE_E_FILE = -10,       /* the capture file */
+};
+
+/* What went wrong last; owned by the client, valid until its next call. */
+struct mapiwire_error {
+	int code;                /* MAPIWIRE_E_* */
+	const char *cause;       /* stable id, such as "port-filtered"; "none" */
+	const char *sentence;    /* what is wrong */
+	const char *attempt;     /* what to try */
+	int exit_code;           /* that the commands use for this cause */
+	uint32_t status;         /* what the server said: fault, bind_nak reason, MAPI code; 0: nothing */
+	const char *status_name; /* of it, such as "ecNotEncrypted"; "" */
+};
+
+/* ---- The client ---- */
+
+enum mapiwire_level {                             /* [MS-RPCE] 2.2.1.1.8 */
+	              MAPIWIRE_LEVEL_DEFAULT = 0, /* privacy */
+	              MAPIWIRE_LEVEL_NONE = 1,    /* no authentication */
+	              MAPIWIRE_LEVEL_CONNECT = 2,
+	              MAPIWIRE_LEVEL_CALL = 3,
+	              MAPIWIRE_LEVEL_PACKET = 4,
+	              MAPIWIRE_LEVEL_INTEGRITY = 5,
+	              MAPIWIRE_LEVEL_PRIVACY = 6,
+};
+
+struct mapiwire_options {
+	const char *host;                     /* name or address */
+	uint16_t mapper_port;                 /* 0: 135 */
+	const char *domain, *user, *password; /* all copied; may be NULL */
+	enum mapiwire_level level;
+	unsigned timeout_ms; /* of a connect, and of an answer; 0: 10,000 */
+	const char *capture; /* pcapng file of all that is said (rpc in clear only where it was); or NULL */
+};
+
+struct mapiwire;
+
+/* The client's error cannot be asked when this fails: MAPIWIRE_E_ARGUMENT, _MEMORY, _FILE (errno). */
+MAPIWIRE_API int mapiwire_new(const struct mapiwire_options *options, struct mapiwire **out);
+/* 0, or MAPIWIRE_E_FILE when the capture could not be written in full. */
+MAPIWIRE_API int mapiwire_free(struct mapiwire **m);
+/* Never NULL. */
+MAPIWIRE_API const struct mapiwire_error *mapiwire_error(const struct mapiwire *m);
+/* Looks the host's name up, which other calls do by themselves. address (may be NULL): the one in use, as text. */
+MAPIWIRE_API int mapiwire_find_host(struct mapiwire *m, const char **address);
+
+/* ---- Endpoint mapper and management ---- */
+
+struct mapiwire_interface {
+	char uuid[37]; /* lower case, hyphens */
+	uint16_t major, minor;
+	char name[20]; /* "nspi", ...; "" when it has none here */
+};
+/* By our short name (epm, mgmt, rfr, nspi, emsmdb or store, asyncemsmdb) or by UUID, "UUID/MAJOR.MINOR" too. */
+MAPIWIRE_API int mapiwire_interface_named(const char *text, struct mapiwire_interface *out);
+
+/* The TCP port of an interface (ept_map). */
+MAPIWIRE_API int mapiwire_map(struct mapiwire *m, const struct mapiwire_interface *interface, uint16_t *port);
+
+struct mapiwire_registration {
+	struct mapiwire_interface interface;
+	const char *protocol; /* "ncacn_ip_tcp", ... */
+	uint16_t port;        /* TCP, UDP, HTTP; else 0 */
+	const char *address;  /* that the mapper tells, or "" */
+	const char *endpoint; /* port, pipe or LRPC name as text */
+	const char *annotation;
+};
+struct mapiwire_registrations {
+	size_t count;
+	struct mapiwire_registration *list;
+	void *owner;
+};
+/* All that the mapper has (ept_lookup). */
+MAPIWIRE_API int mapiwire_lookup(struct mapiwire *m, struct mapiwire_registrations *out);
+MAPIWIRE_API void mapiwire_registrations_free(struct mapiwire_registrations *r);
+
+/* Opens and closes a TCP connection; ns (may be NULL): how long the opening took. */
+MAPIWIRE_API int mapiwire_knock(struct mapiwire *m, uint16_t port, int64_t *ns);
+
+/* A bound connection that is asked whether its server listens. */
+struct mapiwire_service;
+MAPIWIRE_API int mapiwire_service_open(struct mapiwire *m, const struct mapiwire_interface *interface, uint16_t port,
+                                       struct mapiwire_service **out);
+MAPIWIRE_API int mapiwire_service_listening(struct mapiwire_service *s, bool *listening);
+MAPIWIRE_API void mapiwire_service_close(struct mapiwire_service **s);
+
+/* ---- Property values ---- */
+
+/*
+ * The type is the low half of the tag, [MS-OXCDATA] 2.11.1. Integers, booleans and error codes (type 0x000A: why
+ * there is no value) are in integer; 0x0040 (times) too, as nanoseconds since 1970; texts (0x001E, 0x001F) as
+ * UTF-8; 0x0102, 0x0048 and others as bytes; multiple ones (0x1000) as a list of values.
+ */
+struct mapiwire_value {
+	uint32_t tag;
+	int64_t integer;
+	double real;
+	const char *text;
+	const void *bytes;
+	size_t size; /* of bytes; elements of list */
+	const struct mapiwire_value *list;
+};
+
+/* count rows of columns values: values[row * columns + column]. */
+struct mapiwire_rows {
+	size_t count, columns;
+	struct mapiwire_value *values;
+	void *owner;
+};
+MAPIWIRE_API void mapiwire_rows_free(struct mapiwire_rows *r);
+/* The value of a property in a row, whatever its type; NULL: none, or an error code. */
+MAPIWIRE_API const struct mapiwire_value *mapiwire_row_find(const struct mapiwire_rows *r, size_t row, uint32_t tag);
+
+/* ---- Referral and address book ---- */
+
+/* RfrGetNewDSA: the server that has the address book for this user ("" is fine); free it with free(). */
+MAPIWIRE_API int mapiwire_referral(struct mapiwire *m, uint16_t port, const char *user_dn, char **server);
+
+struct mapiwire_book;
+MAPIWIRE_API int mapiwire_book_open(struct mapiwire *m, uint16_t port, struct mapiwire_book **out);
+MAPIWIRE_API void mapiwire_book_close(struct mapiwire_book **b);
+/* NspiResolveNamesW: one row of the asked properties; MAPIWIRE_E_NOTFOUND: nobody, or more than one. */
+MAPIWIRE_API int mapiwire_book_resolve(struct mapiwire_book *b, const char *name, const uint32_t *tags,
+                                       size_t tag_count, struct mapiwire_rows *out);
+/* NspiQueryRows from the beginning; total (may be NULL): entries in the list. */
+MAPIWIRE_API int mapiwire_book_first(struct mapiwire_book *b, const uint32_t *tags, size_t tag_count, unsigned max,
+                                     struct mapiwire_rows *out, unsigned *total);
+
+/* ---- The store ---- */
+
+/* A session and a private logon. */
+struct mapiwire_store;
+/* dn: the mailbox's, as the address book has it (0x3003001F). */
+MAPIWIRE_API int mapiwire_store_open(struct mapiwire *m, uint16_t port, const char *dn, struct mapiwire_store **out);
+MAPIWIRE_API void mapiwire_store_close(struct mapiwire_store **s);
+/* Whether the server takes store sessions without encryption: tries one, signed, and ends it. */
+MAPIWIRE_API int mapiwire_store_probe(struct mapiwire *m, uint16_t port, const char *dn, bool *encryption_required);
+
+/* "inbox", "outbox", "sent", "deleted", "root", "top", "drafts", or a path of display names below the top:
+ * "Projects/Old". */
+MAPIWIRE_API int mapiwire_folder_find(struct mapiwire_store *s, const char *name, uint64_t *folder);
+MAPIWIRE_API int mapiwire_folder_get(struct mapiwire_store *s, uint64_t folder, const uint32_t *tags, size_t tag_count,
+                                     struct mapiwire_rows *out);
+MAPIWIRE_API int mapiwire_folder_set(struct mapiwire_store *s, uint64_t folder, const struct mapiwire_value *values,
+                                     size_t count);
+
+enum mapiwire_table_kind { MAPIWIRE_MESSAGES, MAPIWIRE_FOLDERS, MAPIWIRE_FOLDERS_DEEP };
+struct mapiwire_table;
+/* sort_tag 0: as the server has them. */
+MAPIWIRE_API int mapiwire_table_open(struct mapiwire_store *s, uint64_t folder, enum mapiwire_table_kind kind,
+                                     const uint32_t *tags, size_t tag_count, uint32_t sort_tag, bool descending,
+                                     struct mapiwire_table **out);
+MAPIWIRE_API void mapiwire_table_close(struct mapiwire_table **t);
+/* Rows in the table when it was opened. */
+MAPIWIRE_API uint32_t mapiwire_table_count(const struct mapiwire_table *t);
+/* The next at most max rows; none at the end. The server decides how many come at once. */
+MAPIWIRE_API int mapiwire_table_read(struct mapiwire_table *t, unsigned max, struct mapiwire_rows *out);
+
+struct mapiwire_message;
+MAPIWIRE_API int mapiwire_message_open(struct mapiwire_store *s, uint64_t folder, uint64_t message,
+                                       struct mapiwire_message **out);
+MAPIWIRE_API void mapiwire_message_close(struct mapiwire_message **msg);
+/* One row. A text or bytes too large for an answer are read as a stream. */
+MAPIWIRE_API int mapiwire_message_get(struct mapiwire_message *msg, const uint32_t *tags, size_t tag_count,
+                                      struct mapiwire_rows *out);
+
+struct mapiwire_recipient {
+	enum { MAPIWIRE_TO = 1, MAPIWIRE_CC = 2, MAPIWIRE_BCC = 3 } kind;
+	const char *name;    /* NULL: the address */
+	const char *address; /* SMTP */
+};
+struct mapiwire_draft {
+	const char *subject, *body; /* plain text */
+	const struct mapiwire_recipient *recipients;
+	size_t recipient_count;
+	const struct mapiwire_value *values; /* more properties */
+	size_t value_count;
+};
+/* Creates and saves a message; id may be NULL. It is kept, not sent. */
+MAPIWIRE_API int mapiwire_message_save(struct mapiwire_store *s, uint64_t folder, const struct mapiwire_draft *draft,
+                                       uint64_t *id);
+
+/* ---- Notifications ---- */
+
+#define MAPIWIRE_NEW_MAIL 0x0002 /* [MS-OXCNOTIF] 2.2.1.1 */
+#define MAPIWIRE_CREATED 0x0004
+#define MAPIWIRE_DELETED 0x0008
+#define MAPIWIRE_MODIFIED 0x0010
+#define MAPIWIRE_MOVED 0x0020
+#define MAPIWIRE_COPIED 0x0040
+
+struct mapiwire_event {
+	unsigned kind;            /* one of the above */
+	uint64_t folder, message; /* message 0: of the folder itself */
+	int64_t woken_ns;         /* CLOCK_MONOTONIC: when the parked call returned */
+};
+
+/* At most one for each store. Keep it no longer than its store. */
+struct mapiwire_watch;
+/* Registers for changes in a folder (0: the whole mailbox) and parks EcDoAsyncWaitEx on a second connection. */
+MAPIWIRE_API int mapiwire_watch_open(struct mapiwire_store *s, uint64_t folder, unsigned kinds,
+                                     struct mapiwire_watch **out);
+MAPIWIRE_API void mapiwire_watch_close(struct mapiwire_watch **w);
+/* The next event; parks again as needed. MAPIWIRE_E_TIMEOUT after timeout_ms. */
+MAPIWIRE_API int mapiwire_watch_next(struct mapiwire_watch *w, unsigned timeout_ms, struct mapiwire_event *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

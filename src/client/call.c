@@ -1,0 +1,204 @@
+#include "client/private.h"
+
+#include "base/time.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct arena *client_arena(struct mapiwire *m)
+{
+	struct arena *arena = arena_new(CLIENT_ARENA_LIMIT);
+	if (!arena)
+		(void)client_fail_inside(m, MW_E_NOMEM, "an answer");
+	return arena;
+}
+
+struct rpc_syntax client_syntax(const struct idl_interface *interface)
+{
+	return (struct rpc_syntax){interface->uuid, interface->major, interface->minor};
+}
+
+/* Why the connection ended while something was still due. */
+static int fail_ended(struct client_conn *c, const char *what)
+{
+	switch (c->cause) {
+	case CAUSE_NOT_RPC:
+		return client_fail_on(c->m, MAPIWIRE_E_PROTOCOL, CAUSE_NOT_RPC, "%s", c->port_text);
+	case CAUSE_PROTOCOL_ERROR:
+	case CAUSE_BAD_SIGNATURE:
+		return client_fail_on(c->m, MAPIWIRE_E_PROTOCOL, c->cause, "%s", c->why);
+	default:
+		return client_fail_on(c->m, MAPIWIRE_E_LOST, CAUSE_CONNECTION_LOST, " of %s", what);
+	}
+}
+
+/* Pumps until *done; says why not. */
+static int wait_for(struct client_conn *c, const bool *done, int64_t deadline, const char *what)
+{
+	int r = MW_E_AGAIN;
+	while (!*done && !c->closed && r == MW_E_AGAIN)
+		r = client_pump(c->m, done, deadline);
+	if (*done)
+		return 0;
+	if (c->closed)
+		return fail_ended(c, what);
+	if (r == MW_E_TIMEOUT)
+		return client_fail_on(c->m, MAPIWIRE_E_TIMEOUT, CAUSE_NO_ANSWER, " %s", what);
+	return client_fail_inside(c->m, r, what);
+}
+
+/* ---- Bind ---- */
+
+static void set_auth(struct client_conn *c, enum auth_level level)
+{
+	struct mapiwire *m = c->m;
+	c->level = level;
+	c->auth = (struct auth_client_config){
+	        .domain = m->domain,
+	        .user = m->user,
+	        .password = m->password,
+	        .workstation = m->workstation,
+	        .target = m->target,
+	};
+}
+
+/* A short name that a person knows it by. */
+static const char *name_of(const struct idl_interface *interface)
+{
+	return interface->alias ? interface->alias : interface->name;
+}
+
+int client_bind(struct client_conn *c, const struct idl_interface *const *interfaces, unsigned count,
+                enum auth_level level, uint32_t group)
+{
+	struct rpc_syntax syntaxes[ARRAY_SIZE(c->interfaces)];
+	for (unsigned i = 0; i < count; i++) {
+		c->interfaces[i] = interfaces[i];
+		syntaxes[i] = client_syntax(interfaces[i]);
+	}
+	c->interface_count = count;
+	set_auth(c, level);
+	const struct rpc_client_bind bind = {
+	        .interfaces = syntaxes,
+	        .interface_count = count,
+	        .assoc_group_id = group,
+	        .auth_type = level > AUTH_LEVEL_NONE ? AUTH_NTLM : AUTH_NONE,
+	        .level = level,
+	        .auth = &c->auth,
+	};
+	int r = rpc_client_bind(c->rpc, &bind, time_monotonic_ns());
+	if (r < 0)
+		return client_fail_inside(c->m, r, "bind");
+	client_flush(c);
+	r = wait_for(c, &c->bound, client_deadline(c->m), "the bind");
+	if (c->cause == CAUSE_BIND_REFUSED && !c->bound)
+		return client_fail_status(c->m, CAUSE_OF_BIND_NAK, c->status, name_of(interfaces[0]));
+	if (r == 0 && c->cause != CAUSE_NONE)
+		return client_fail_status(c->m, CAUSE_OF_PROVIDER, c->status, name_of(interfaces[0]));
+	return r;
+}
+
+int client_open(struct mapiwire *m, uint16_t port, const char *setting, const struct idl_interface *interface,
+                enum auth_level level, struct client_conn **out)
+{
+	struct client_conn *c = NULL;
+	int r = client_connect(m, port, setting != NULL, setting, &c);
+	if (r == 0)
+		r = client_bind(c, &interface, 1, level, 0);
+	if (r < 0)
+		client_close(&c);
+	else
+		*out = c;
+	return r;
+}
+
+/* ---- Calls ---- */
+
+static void unlink_call(struct client_call *call)
+{
+	struct client_call **link = &call->conn->calls;
+	while (*link != call)
+		link = &(*link)->next;
+	*link = call->next;
+}
+
+void client_call_drop(struct client_call **call)
+{
+	struct client_call *p = *call;
+	if (!p)
+		return;
+	*call = NULL;
+	unlink_call(p);
+	buf_free(&p->stub);
+	free(p);
+}
+
+static int send_call(struct client_conn *c, unsigned context, struct client_call *call, const void *args)
+{
+	struct buf stub MW_CLEANUP(buf_free) = {0};
+	struct arena *scratch MW_CLEANUP(arena_cleanup) = arena_new(CLIENT_ARENA_LIMIT);
+	if (!scratch)
+		return MW_E_NOMEM;
+	struct ndr n = ndr_encoder(NDR_20, scratch, &stub);
+	int r = ndr_encode_args(&n, call->method, IDL_REQUEST, args);
+	if (r == 0)
+		r = rpc_client_call(c->rpc, (uint16_t)context, call->method->opnum, NULL, stub.data, stub.len,
+		                    &call->id);
+	return r;
+}
+
+int client_call_begin(struct client_conn *c, unsigned context, unsigned opnum, const void *args,
+                      struct client_call **out)
+{
+	const struct idl_method *method = &c->interfaces[context]->methods[opnum];
+	if (c->closed)
+		return fail_ended(c, method->name);
+	struct client_call *call = (struct client_call *)calloc(1, sizeof *call);
+	if (!call)
+		return client_fail_inside(c->m, MW_E_NOMEM, method->name);
+	call->conn = c;
+	call->method = method;
+	call->next = c->calls;
+	c->calls = call;
+	int r = send_call(c, context, call, args);
+	if (r < 0) {
+		client_call_drop(&call);
+		return client_fail_inside(c->m, r, method->name);
+	}
+	client_flush(c);
+	*out = call;
+	return 0;
+}
+
+static int decode_answer(const struct client_call *call, struct arena *arena, void *args)
+{
+	struct mapiwire *m = call->conn->m;
+	if (call->fault)
+		return client_fail_status(m, CAUSE_OF_FAULT, call->status, call->method->name);
+	if (call->signature == RPC_SIG_BAD)
+		return client_fail_on(m, MAPIWIRE_E_PROTOCOL, CAUSE_BAD_SIGNATURE, "%s", call->method->name);
+	if (buf_error(&call->stub) < 0)
+		return client_fail_inside(m, buf_error(&call->stub), call->method->name);
+	struct cursor in = cursor_of(call->stub.data, call->stub.len);
+	in.big_endian = call->big_endian;
+	struct ndr n = ndr_decoder(NDR_20, arena, in);
+	int r = ndr_decode_args(&n, call->method, IDL_RESPONSE, args);
+	return r < 0 ? client_fail_inside(m, r, call->method->name) : 0;
+}
+
+int client_call_end(struct client_call **call, struct arena *arena, void *args, int64_t deadline)
+{
+	struct client_call *p = *call;
+	int r = wait_for(p->conn, &p->done, deadline, p->method->name);
+	if (r == 0)
+		r = decode_answer(p, arena, args);
+	client_call_drop(call);
+	return r;
+}
+
+int client_call(struct client_conn *c, unsigned context, unsigned opnum, struct arena *arena, void *args)
+{
+	struct client_call *call;
+	int r = client_call_begin(c, context, opnum, args, &call);
+	return r < 0 ? r : client_call_end(&call, arena, args, client_deadline(c->m));
+}

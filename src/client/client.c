@@ -1,0 +1,92 @@
+#include "base/secret.h"
+#include "base/time.h"
+#include "client/private.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_TIMEOUT_MS 10000
+
+const char client_setting_book[] = "--rfr-port, --nspi-port; Exchange 2010: MSExchangeAB RpcTcpPort";
+const char client_setting_store[] = "--store-port; Exchange 2010: MSExchangeRPC TCP/IP Port";
+
+/* What we tell the server our machine is called: the host name's first label in capitals, as Windows does. */
+static char *own_name(void)
+{
+	char name[64] = "";
+	if (gethostname(name, sizeof name - 1) != 0)
+		name[0] = 0;
+	name[strcspn(name, ".")] = 0;
+	for (char *p = name; *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+	name[15] = 0;
+	return strdup(name);
+}
+
+static int copy_texts(struct mapiwire *m, const struct mapiwire_options *o)
+{
+	m->host = strdup(o->host);
+	m->domain = strdup(o->domain ? o->domain : "");
+	m->user = strdup(o->user ? o->user : "");
+	m->password = strdup(o->password ? o->password : "");
+	m->workstation = own_name();
+	if (asprintf(&m->target, "exchangeMDB/%s", o->host) < 0)
+		m->target = NULL;
+	return m->host && m->domain && m->user && m->password && m->workstation && m->target ? 0 : MAPIWIRE_E_MEMORY;
+}
+
+static int open_capture(struct mapiwire *m, const char *path)
+{
+	if (!path || capture_create(path, &m->capture) == 0)
+		return 0;
+	m->capture = NULL;
+	return MAPIWIRE_E_FILE;
+}
+
+int mapiwire_new(const struct mapiwire_options *o, struct mapiwire **out)
+{
+	if (!o->host || !*o->host || o->level > MAPIWIRE_LEVEL_PRIVACY)
+		return MAPIWIRE_E_ARGUMENT;
+	struct mapiwire *m = (struct mapiwire *)calloc(1, sizeof *m);
+	if (!m)
+		return MAPIWIRE_E_MEMORY;
+	m->mapper_port = o->mapper_port ? o->mapper_port : 135;
+	snprintf(m->mapper_text, sizeof m->mapper_text, "%u", m->mapper_port);
+	m->timeout_ns = (int64_t)(o->timeout_ms ? o->timeout_ms : DEFAULT_TIMEOUT_MS) * NS_PER_MS;
+	m->level = o->level ? (enum auth_level)o->level : AUTH_LEVEL_PRIVACY;
+	client_no_error(m);
+	int r = copy_texts(m, o);
+	if (r == 0)
+		r = open_capture(m, o->capture);
+	if (r < 0)
+		(void)mapiwire_free(&m);
+	else
+		*out = m;
+	return r;
+}
+
+int mapiwire_free(struct mapiwire **client)
+{
+	struct mapiwire *m = *client;
+	if (!m)
+		return 0;
+	*client = NULL;
+	while (m->conns) {
+		struct client_conn *c = m->conns;
+		client_close(&c);
+	}
+	int r = m->capture ? capture_finish(&m->capture) : 0;
+	if (m->password)
+		secret_wipe(m->password, strlen(m->password));
+	free(m->host);
+	free(m->domain);
+	free(m->user);
+	free(m->password);
+	free(m->workstation);
+	free(m->target);
+	free(m);
+	return r < 0 ? MAPIWIRE_E_FILE : 0;
+}

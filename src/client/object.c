@@ -1,0 +1,87 @@
+#include "client/store.h"
+
+#include <string.h>
+
+/* Properties of an open object: [MS-OXCPRPT] 3.1.4. */
+
+static int get(struct client_rops *b, uint32_t handle, const uint32_t *tags, size_t count, const struct mapi_row **row)
+{
+	const void *answer;
+	const struct RopGetPropertiesSpecificRequest q = {
+	        .InputHandleIndex = client_rops_handle(b, handle),
+	        .WantUnicode = 1,
+	        .PropertyTagCount = (uint16_t)count,
+	        .PropertyTags = (uint32_t *)tags,
+	};
+	client_rops_add(b, ROP_GET_PROPERTIES_SPECIFIC, &q);
+	int r = client_rops_run(b);
+	if (r == 0)
+		r = client_rops_answer(b, ROP_GET_PROPERTIES_SPECIFIC, &answer);
+	if (r < 0)
+		return r;
+	*row = &((const struct RopGetPropertiesSpecificResponse *)answer)->RowData;
+	if ((*row)->count != count)
+		return client_fail_on(b->store->m, MAPIWIRE_E_PROTOCOL, CAUSE_PROTOCOL_ERROR,
+		                      "RopGetPropertiesSpecific answers %u of %zu properties", (*row)->count, count);
+	return 0;
+}
+
+/* A value, read as a stream where it does not fit into an answer. */
+static int put(struct mapiwire_store *s, uint32_t handle, uint32_t tag, struct arena *arena,
+               const struct mapi_value *in, struct mapiwire_value *out)
+{
+	struct mapi_value whole;
+	if (in->flag != MAPI_FLAG_ERROR || in->u.error != ecMAPIOOM)
+		return client_put_value(s->m, arena, in, out);
+	int r = client_stream_read(s, handle, tag, arena, &whole);
+	return r < 0 ? r : client_put_value(s->m, arena, &whole, out);
+}
+
+int client_get_properties(struct mapiwire_store *s, uint32_t handle, const uint32_t *tags, size_t count,
+                          struct mapiwire_rows *out)
+{
+	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct arena *keep = arena;
+	struct mapiwire_rows rows;
+	const struct mapi_row *row;
+	client_rops_begin(&b, s, arena);
+	if (count == 0 || count > UINT16_MAX)
+		return client_fail_inside(s->m, MW_E_INVALID, "the list of properties");
+	int r = get(&b, handle, tags, count, &row);
+	if (r == 0)
+		r = client_rows_new(s->m, &arena, 1, count, &rows);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = put(s, handle, tags[i], keep, &row->values[i], &rows.values[i]);
+	if (r < 0)
+		mapiwire_rows_free(&rows);
+	else
+		*out = rows;
+	return r;
+}
+
+int client_set_properties(struct mapiwire_store *s, uint32_t handle, const struct mapi_value *values, size_t count)
+{
+	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	const void *answer;
+	client_rops_begin(&b, s, arena);
+	if (count > UINT16_MAX)
+		return client_fail_inside(s->m, MW_E_INVALID, "the list of properties");
+	const struct RopSetPropertiesRequest q = {
+	        .InputHandleIndex = client_rops_handle(&b, handle),
+	        .PropertyValues = {(uint16_t)count, (struct mapi_value *)values},
+	};
+	client_rops_add(&b, ROP_SET_PROPERTIES, &q);
+	int r = client_rops_run(&b);
+	if (r == 0)
+		r = client_rops_answer(&b, ROP_SET_PROPERTIES, &answer);
+	if (r < 0)
+		return r;
+	const struct RopSetPropertiesResponse *a = (const struct RopSetPropertiesResponse *)answer;
+	return a->PropertyProblemCount == 0
+	               ? 0
+	               : client_fail_status(s->m, CAUSE_OF_MAPI, a->PropertyProblems[0].ErrorCode, "RopSetProperties");
+}

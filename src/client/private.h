@@ -1,0 +1,141 @@
+#ifndef MW_CLIENT_PRIVATE_H
+#define MW_CLIENT_PRIVATE_H
+
+#include "capture/capture.h"
+#include "causes/causes.h"
+#include "mapi/property.h"
+#include "mapi/status.h"
+#include "mapi/tags.h"
+#include "mapiwire.h"
+#include "rpc/connection.h"
+
+#include <sys/socket.h>
+
+/*
+ * Inside libmapiwire. conn.c owns sockets and moves bytes between them and the RPC
+ * machine; call.c binds and calls by the generated tables; the other files are one
+ * service each. client_pump is the only place that waits: an event-loop form of
+ * the library replaces it and nothing else.
+ */
+
+#define CLIENT_MAX_ADDRESSES 8
+#define CLIENT_CODE_PAGE 1252u
+#define CLIENT_LOCALE 0x0409u
+/* What one answer may hold when it is decoded. */
+#define CLIENT_ARENA_LIMIT ((size_t)64 << 20)
+
+struct client_address {
+	struct sockaddr_storage at;
+	socklen_t len;
+};
+
+struct mapiwire {
+	char *host, *domain, *user, *password, *workstation, *target;
+	uint16_t mapper_port;
+	char mapper_text[8];
+	int64_t timeout_ns;
+	enum auth_level level;
+	struct client_address addresses[CLIENT_MAX_ADDRESSES];
+	unsigned address_count, address; /* the one that answered last */
+	char address_text[64];
+	struct capture_writer *capture;
+	struct client_conn *conns;
+	struct mapiwire_error error;
+	char sentence[CAUSE_TEXT_SIZE], attempt[CAUSE_TEXT_SIZE], status_text[16];
+};
+
+/* ---- error.c: each yields the code it was given ---- */
+
+int client_fail(struct mapiwire *m, int code, enum cause cause, uint32_t status, const struct cause_about *about);
+/* With a detail. */
+int client_fail_on(struct mapiwire *m, int code, enum cause cause, const char *format, ...) MW_PRINTF(4, 5);
+/* A call that was answered with an error: finds the cause. call: its name. */
+int client_fail_status(struct mapiwire *m, enum cause_family family, uint32_t status, const char *call);
+/* An MW_E_* of our own layers. what: the thing that was being read or written. */
+int client_fail_inside(struct mapiwire *m, int error, const char *what);
+void client_no_error(struct mapiwire *m);
+
+/* ---- name.c ---- */
+
+MW_NODISCARD int client_find_host(struct mapiwire *m);
+
+/* ---- conn.c ---- */
+
+/* A call under way. */
+struct client_call {
+	struct client_call *next;
+	struct client_conn *conn;
+	const struct idl_method *method;
+	uint32_t id;
+	bool done, fault, big_endian;
+	enum rpc_signature signature;
+	uint32_t status;
+	struct buf stub;
+	int64_t arrived_ns; /* monotonic */
+};
+
+struct client_conn {
+	struct client_conn *next;
+	struct mapiwire *m;
+	int fd;
+	uint16_t port;
+	char port_text[8];
+	const char *setting; /* what fixes this port, in words; NULL for the mapper's */
+	struct rpc_connection *rpc;
+	struct auth_client_config auth;
+	enum auth_level level;
+	unsigned capture;
+	bool dynamic, captured, closed, reset, answered, bound;
+	/* Why it is over, from an event. */
+	enum cause cause;
+	uint32_t status;
+	char why[128];
+	struct client_call *calls;
+	const struct idl_interface *interfaces[2]; /* by presentation context */
+	unsigned interface_count;
+};
+
+/* Opens a TCP connection. dynamic: the port was handed out by the mapper; setting: see cause_about. */
+MW_NODISCARD int client_connect(struct mapiwire *m, uint16_t port, bool dynamic, const char *setting,
+                                struct client_conn **out);
+void client_close(struct client_conn **c);
+/* Moves bytes on all connections until *done, or MW_E_TIMEOUT at the deadline. */
+MW_NODISCARD int client_pump(struct mapiwire *m, const bool *done, int64_t deadline);
+int64_t client_deadline(const struct mapiwire *m);
+/* Sends what the machine has to say; what does not go out now goes in the pump. */
+void client_flush(struct client_conn *c);
+/* How the socket's connect failed. */
+int client_fail_connect(struct client_conn *c, int error);
+
+/* ---- call.c ---- */
+
+/* Binds one or two interfaces. level NONE: without authentication. */
+MW_NODISCARD int client_bind(struct client_conn *c, const struct idl_interface *const *interfaces, unsigned count,
+                             enum auth_level level, uint32_t group);
+/* Connects, then binds. */
+MW_NODISCARD int client_open(struct mapiwire *m, uint16_t port, const char *setting,
+                             const struct idl_interface *interface, enum auth_level level, struct client_conn **out);
+/* Encodes args and sends. The call is owned by the connection until client_call_end. */
+MW_NODISCARD int client_call_begin(struct client_conn *c, unsigned context, unsigned opnum, const void *args,
+                                   struct client_call **out);
+/* Waits for the answer and decodes it into args; texts live in the arena. Frees the call. */
+MW_NODISCARD int client_call_end(struct client_call **call, struct arena *arena, void *args, int64_t deadline);
+/* Frees a call that is not wanted any more. */
+void client_call_drop(struct client_call **call);
+MW_NODISCARD int client_call(struct client_conn *c, unsigned context, unsigned opnum, struct arena *arena, void *args);
+struct rpc_syntax client_syntax(const struct idl_interface *interface);
+struct arena *client_arena(struct mapiwire *m);
+
+/* ---- value.c ---- */
+
+MW_NODISCARD int client_put_value(struct mapiwire *m, struct arena *arena, const struct mapi_value *in,
+                                  struct mapiwire_value *out);
+MW_NODISCARD int client_take_value(struct mapiwire *m, struct arena *arena, const struct mapiwire_value *in,
+                                   struct mapi_value *out);
+/* Room for rows; takes over the arena (which is *arena, NULL afterwards). */
+MW_NODISCARD int client_rows_new(struct mapiwire *m, struct arena **arena, size_t count, size_t columns,
+                                 struct mapiwire_rows *out);
+
+extern const char client_setting_book[], client_setting_store[];
+
+#endif

@@ -1,0 +1,109 @@
+#ifndef MW_CLIENT_STORE_H
+#define MW_CLIENT_STORE_H
+
+#include "client/private.h"
+#include "mapi/rop_buffer.h"
+#include "wire/asyncemsmdb.h"
+#include "wire/emsmdb.h"
+#include "wire/rops.h"
+
+/* The store's half of the client: [MS-OXCRPC], [MS-OXCROPS]. */
+
+enum { /* RopIds, [MS-OXCROPS] 2.2.2 */
+       ROP_OPEN_FOLDER = 0x02,
+       ROP_OPEN_MESSAGE = 0x03,
+       ROP_GET_HIERARCHY_TABLE = 0x04,
+       ROP_GET_CONTENTS_TABLE = 0x05,
+       ROP_CREATE_MESSAGE = 0x06,
+       ROP_GET_PROPERTIES_SPECIFIC = 0x07,
+       ROP_SET_PROPERTIES = 0x0A,
+       ROP_SAVE_CHANGES_MESSAGE = 0x0C,
+       ROP_MODIFY_RECIPIENTS = 0x0E,
+       ROP_SET_COLUMNS = 0x12,
+       ROP_SORT_TABLE = 0x13,
+       ROP_QUERY_ROWS = 0x15,
+       ROP_GET_RECEIVE_FOLDER = 0x27,
+       ROP_REGISTER_NOTIFICATION = 0x29,
+       ROP_OPEN_STREAM = 0x2B,
+       ROP_READ_STREAM = 0x2C,
+       ROP_WRITE_STREAM = 0x2D,
+       ROP_COMMIT_STREAM = 0x5D,
+       ROP_LOGON = 0xFE,
+};
+
+/* FolderIds of a private logon, [MS-OXCSTOR] 2.2.1.1.3 */
+enum {
+	LOGON_ROOT = 0,
+	LOGON_TOP = 3, /* the IPM subtree */
+	LOGON_INBOX = 4,
+	LOGON_OUTBOX = 5,
+	LOGON_SENT = 6,
+	LOGON_DELETED = 7,
+	LOGON_FOLDERS = 13,
+};
+
+struct mapiwire_store {
+	struct mapiwire *m;
+	struct client_conn *conn;
+	uint16_t port;
+	struct idl_context_handle cxh;
+	struct mapi_session *context;
+	uint32_t logon; /* handle */
+	uint64_t folders[LOGON_FOLDERS];
+	struct mapiwire_watch *watch;
+};
+
+/* store.c. EcDoConnectEx and EcDoDisconnect on a connection of any level. */
+MW_NODISCARD int client_session_connect(struct client_conn *c, const char *dn, struct idl_context_handle *cxh);
+MW_NODISCARD int client_session_disconnect(struct client_conn *c, struct idl_context_handle *cxh);
+
+/* rops.c: some ROPs, sent together. Texts of the answers live in the arena. */
+#define CLIENT_MAX_HANDLES 8
+struct client_rops {
+	struct mapiwire_store *store;
+	struct arena *arena;
+	struct buf payload;
+	struct mapi_rop_writer writer;
+	uint32_t handles[CLIENT_MAX_HANDLES];
+	unsigned handle_count;
+	int error;
+	struct mapi_rop_list answers;
+	unsigned next;
+};
+
+void client_rops_begin(struct client_rops *b, struct mapiwire_store *s, struct arena *arena);
+/* An index into the table of handles: of a handle, or of one to come (MAPI_NO_HANDLE). */
+uint8_t client_rops_handle(struct client_rops *b, uint32_t handle);
+/* request: struct RopXxxRequest. Failures are told by client_rops_run. */
+void client_rops_add(struct client_rops *b, uint8_t id, const void *request);
+void client_rops_release(struct client_rops *b, uint8_t index);
+MW_NODISCARD int client_rops_run(struct client_rops *b);
+/* The answer to the next request: struct RopXxxResponse; fails when that has an error status. */
+MW_NODISCARD int client_rops_answer(struct client_rops *b, uint8_t id, const void **response);
+/* The handle that came to stand there. */
+uint32_t client_rops_made(const struct client_rops *b, uint8_t index);
+void client_rops_end(struct client_rops *b);
+static inline void client_rops_cleanup(struct client_rops *b)
+{
+	client_rops_end(b);
+}
+/* Releases one handle; what fails is of no interest. */
+void client_release(struct mapiwire_store *s, uint32_t handle);
+
+/* stream.c: a property of an open object as a whole; bytes in the arena. */
+MW_NODISCARD int client_stream_read(struct mapiwire_store *s, uint32_t handle, uint32_t tag, struct arena *arena,
+                                    struct mapi_value *out);
+MW_NODISCARD int client_stream_write(struct mapiwire_store *s, uint32_t handle, uint32_t tag, const void *data,
+                                     size_t size);
+
+/* object.c: the properties of an open object. */
+MW_NODISCARD int client_get_properties(struct mapiwire_store *s, uint32_t handle, const uint32_t *tags, size_t count,
+                                       struct mapiwire_rows *out);
+MW_NODISCARD int client_set_properties(struct mapiwire_store *s, uint32_t handle, const struct mapi_value *values,
+                                       size_t count);
+MW_NODISCARD int client_open_folder(struct mapiwire_store *s, uint64_t folder, uint32_t *handle);
+
+/* watch.c: a RopNotify that came with some answer. */
+void client_watch_note(struct mapiwire_store *s, const struct RopNotifyResponse *n);
+
+#endif
