@@ -234,6 +234,7 @@ static void begin_request(struct rpc_connection *c, struct rpc_taken *t, struct 
 	call->opnum_known = true;
 	call->has_object = pdu->header.flags & RPC_PFC_OBJECT_UUID;
 	call->object = pdu->object;
+	call->maybe = pdu->header.flags & RPC_PFC_MAYBE;
 	call->security = t->security;
 	*out = call;
 }

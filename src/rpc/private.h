@@ -59,6 +59,7 @@ struct rpc_call {
 	enum ndr_syntax syntax;
 	struct rpc_security *security; /* of the request; answers are protected likewise */
 	bool asked;                    /* the request is whole */
+	bool maybe;                    /* PFC_MAYBE: no answer is wanted, C706 12.6.3.1 */
 	bool dead;                     /* already answered with a fault, or given up: fragments are passed over */
 	struct rpc_assembly part[RPC_SIDES];
 };

@@ -328,13 +328,15 @@ int rpc_server_respond(struct rpc_connection *c, uint32_t call_id, const void *s
 {
 	struct rpc_call *call = answerable(c, call_id);
 	struct rpc_message m = {.ptype = RPC_RESPONSE, .call_id = call_id, .stub = stub, .len = len};
+	bool maybe;
 
 	if (!call)
 		return MW_E_NOTFOUND;
 	m.context_id = call->context_id;
 	m.security = call->security;
+	maybe = call->maybe;
 	rpc_call_drop(c, call);
-	return rpc_send(c, &m);
+	return maybe ? 0 : rpc_send(c, &m);
 }
 
 int rpc_server_fault(struct rpc_connection *c, uint32_t call_id, uint32_t status)
@@ -344,6 +346,10 @@ int rpc_server_fault(struct rpc_connection *c, uint32_t call_id, uint32_t status
 
 	if (!call)
 		return MW_E_NOTFOUND;
+	if (call->maybe) {
+		rpc_call_drop(c, call);
+		return 0;
+	}
 	rpc_server_put_fault(c, call_id, call->context_id, status);
 	if (buf_error(&c->out))
 		return buf_error(&c->out);

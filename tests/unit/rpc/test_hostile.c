@@ -242,6 +242,11 @@ static void test_results(void **state)
 	assert_int_equal(ack.bind.results[3].result, 2);
 	assert_int_equal(ack.bind.results[3].reason, 1);
 	assert_string_equal(ack.bind.secondary_address, "49152");
+	/* PFC_MAYBE: the call runs, no answer goes out. */
+	send_hex(&r, "05000043 10000000 %L 0000 02000000 00000000 0000 0000 61");
+	send_hex(&r, "05000043 10000000 %L 0000 03000000 00000000 0000 0100 61");
+	assert_true(rig_saw(&r.server_log, "> request 3 ctx0 11111111 op1"));
+	assert_int_equal(rpc_output(r.server)->len, 0);
 	/* Theirs and ours, the smaller; in multiples of 8. */
 	assert_int_equal(ack.bind.max_recv_frag, 4280);
 	assert_int_equal(ack.bind.max_xmit_frag, 2000);
