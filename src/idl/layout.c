@@ -124,12 +124,19 @@ static void check_struct(struct idl_parser *p, struct idl_itype *s, const struct
 	}
 }
 
+const struct idl_type *idl_innermost(const struct idl_type *t)
+{
+	while (t->kind == IDL_POINTER || t->kind == IDL_ARRAY)
+		t = t->element;
+	return t;
+}
+
 /* A union behind a field without switch_type: of the field that it switches on. */
 static void infer_switch_type(struct idl_parser *p, const struct idl_itype *s, const struct idl_vec *members)
 {
 	for (size_t i = 0; i < members->n; i++) {
 		const struct idl_field *f = &member(members, i)->field;
-		struct idl_itype *u = idl_itype(f->type);
+		struct idl_itype *u = idl_itype(idl_innermost(f->type));
 		const struct idl_op *op = f->switch_is.ops;
 
 		if (u->t.kind != IDL_UNION || u->encapsulated || u->t.switch_type || s->t.packed)

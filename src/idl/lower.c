@@ -444,7 +444,7 @@ void idl_lower_member(struct idl_parser *p, struct idl_member *m, enum idl_place
 	if (place == PLACE_PARAMETER || place == PLACE_RESULT)
 		m->field.flags |= direction_flags(a, place == PLACE_RESULT);
 	member_flags(&l, a, place);
-	pend(&l, &m->field.switch_is, t->t.kind == IDL_UNION ? a->switch_is : NULL);
+	pend(&l, &m->field.switch_is, idl_innermost(&t->t)->kind == IDL_UNION ? a->switch_is : NULL);
 	pend(&l, &m->field.present_if, a->present_if);
 	pend(&l, &m->field.bound_is, a->bound_is);
 	pend(&l, &m->field.ends_if, a->ends_if);

@@ -262,6 +262,8 @@ void idl_complete_struct(struct idl_parser *p, struct idl_itype *s, struct idl_v
 void idl_complete_union(struct idl_parser *p, struct idl_itype *u, struct idl_vec *arms);
 
 struct idl_itype *idl_empty_args(struct idl_parser *p);
+/* What pointers and arrays lead to. */
+const struct idl_type *idl_innermost(const struct idl_type *t);
 
 /* module.c */
 int idl_parse_unit(struct arena *arena, const char *name, const char *text, size_t len, const struct idl_loader *loader,

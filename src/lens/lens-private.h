@@ -4,6 +4,7 @@
 #include "lens/interfaces.h"
 #include "lens/lens.h"
 #include "lens/streams.h"
+#include "mapi/session.h"
 
 /*
  * Inside the lens: flows.c finds a segment's TCP connection, streams.c puts its bytes in order,
@@ -16,6 +17,9 @@
 #define LENS_MAX_PENDING 256        /* requests of one connection that wait for their answer */
 #define LENS_MAX_IFACES 4096
 #define LENS_MAX_PORTS 4096
+#define LENS_SESSION_SETS 64 /* store sessions: at most LENS_SESSION_WAYS times as many */
+#define LENS_SESSION_WAYS 8
+#define LENS_MAPPER_PORT 135
 
 /* ---- Names ---- */
 
@@ -36,6 +40,9 @@ struct lens_names {
 	struct lens_iface **table; /* open addressing; a power of two */
 	size_t size, count;
 };
+
+extern const struct idl_module *const lens_wire_modules[];
+extern const size_t lens_wire_module_count;
 
 MW_NODISCARD int lens_names_init(struct lens_names *n, const struct idl_module *const *idl, size_t idl_count);
 void lens_names_free(struct lens_names *n);
@@ -141,8 +148,13 @@ extern const struct lens_stream_sink lens_flow_sink;
 struct lens_pending {
 	struct lens_pending *next;
 	struct lens_event *event; /* in arena */
-	struct arena *arena;      /* its own, or the kept events' */
+	struct arena *arena;
 	const struct lens_iface *iface;
+	const struct lens_iface **offered; /* bind, alter: by presentation context */
+	unsigned offered_count;
+	const struct mapi_rop_list *rops; /* EcDoRpc, EcDoRpcExt2: what was asked */
+	void *args;                       /* EcDoConnect, EcDoConnectEx: what was asked */
+	const void *opened_args;          /* with want_fields: the decoded request */
 };
 
 /* What an interface is taken for whose bind was not seen. */
@@ -164,9 +176,10 @@ struct lens_conversation {
 	unsigned pending;
 	struct lens_assumed assumed[LENS_MAX_ASSUMED];
 	unsigned assumed_count;
-	struct arena *arena; /* lives as long as the conversation */
-	const char *user;    /* of the latest event */
-	struct lens_store *store;
+	const struct lens_iface *bound; /* what was offered last */
+	struct arena *arena;            /* lives as long as the conversation */
+	const char *user;               /* who authenticated */
+	bool store_told;                /* an answer of the store was told to be obfuscated or not */
 };
 
 /* NULL: out of memory. */
@@ -180,13 +193,20 @@ void lens_talk_end(struct lens_conversation *t, unsigned side, const struct lens
 /* pending.c: requests in flight, oldest first. */
 struct lens_pending *lens_pending_new(struct lens *lens);
 void lens_pending_add(struct lens_conversation *t, struct lens_pending *p);
-/* Takes it out of the list; NULL. */
-struct lens_pending *lens_pending_take(struct lens_conversation *t, uint32_t call_id, bool handshake);
+/* The oldest with that id; NULL. */
+struct lens_pending *lens_pending_find(struct lens_conversation *t, uint32_t call_id, bool handshake);
+/* Out of the list; it is the caller's then. */
+void lens_pending_take(struct lens_conversation *t, struct lens_pending *taken);
 void lens_pending_free(struct lens *lens, struct lens_pending *p);
 /* Nobody will answer these any more. */
 void lens_pending_drop(struct lens_conversation *t);
 
 /* ---- Events ---- */
+
+struct lens_field_list {
+	struct lens_field *fields;
+	unsigned count, cap;
+};
 
 /* An event in the making. */
 struct lens_making {
@@ -195,38 +215,63 @@ struct lens_making {
 	const struct rpc_event *rpc;
 	struct lens_event *event;
 	struct arena *arena; /* of the event and its strings */
+	struct arena *work;  /* of what is decoded on the way; a request's lives until its answer */
 	const struct lens_iface *iface;
-	const struct lens_pending *request; /* of an answer */
+	const struct idl_method *method;
+	struct lens_pending *pending;       /* of a request, bind or alter: itself */
+	const struct lens_pending *request; /* of an answer: what it answers */
 	const char *what;                   /* what was called: "NspiBind", "ept_map nspi", "Logon, OpenFolder" */
 	const char *result;                 /* what came of it, when a status does not tell: "port 4997" */
+	struct lens_field_list opened, rop_fields;
+	size_t rops_at; /* where in the stub the array with the ROPs begins */
 };
 
 /* making.c: the RPC machine's event into ours, told. */
 void lens_make(struct lens_conversation *t, const struct rpc_event *ev);
 /* iface.c: which interface an event is of, and how that is known. */
 void lens_find_iface(struct lens_making *m);
-/* What is offered or refused in a bind. */
-void lens_note_bind(struct lens_making *m);
 /* contents.c: status, endpoints, ROPs: what stands in the stub. */
 void lens_read_contents(struct lens_making *m);
-/* epm.c: an endpoint mapper's question or answer. */
+/* "ok", the code's name, or hexadecimal; MAPI codes. */
+const char *lens_status_text(struct arena *arena, uint32_t code);
+/* epm.c: the endpoint mapper's question or answer. */
 void lens_read_epm(struct lens_making *m);
+/* Teaches what an answer of the mapper at that address hands out. */
+void lens_learn_epm(struct lens *lens, const struct lens_address *mapper, uint16_t opnum, struct cursor stub);
+/* store.c: the ROPs of EcDoRpc and EcDoRpcExt2. */
+void lens_read_store(struct lens_making *m);
+void lens_sessions_free(struct lens *lens);
 /* summary.c */
-const char *lens_why_sealed(struct arena *arena, const struct auth_context *auth, const char *user);
+void lens_note_auth(struct lens_making *m);
 void lens_summarize(struct lens_making *m);
 /* fields.c: the opened contents. */
 void lens_open_fields(struct lens_making *m);
+/* Where a payload of ROPs stands in its array. */
+struct lens_opening {
+	struct lens_making *making;
+	size_t base;
+	size_t packed_size; /* compressed: bytes as carried; fields have no places of their own */
+};
+/* Gathers the fields of ROPs in making->rop_fields. */
+struct ndr_tracer lens_rop_tracer(struct lens_opening *o);
 
 /* An event of this connection that is not RPC's: open, close, reset. */
 void lens_tell_plain(struct lens_flow *f, enum lens_kind kind, bool from_client, struct lens_stamp first,
                      struct lens_stamp last, int64_t took_ns, const char *status, const char *summary);
 /* Numbers it and hands it out. */
 void lens_tell(struct lens *lens, struct lens_event *e);
-/* Where an event that no answer will point to is made: kept, or until the next one. */
-struct arena *lens_event_arena(struct lens *lens);
+/* Marks the event as damaged, unless it is already. why: static, or as long as the event. */
+void lens_note_damage(struct lens_making *m, size_t at, const char *why);
+const char *lens_hex(struct arena *arena, const uint8_t *data, size_t len);
 
 /* learn.c: what a first look over the capture remembers of a connection. */
 struct lens_scout;
+
+struct lens_session {
+	struct guid cxh;
+	struct mapi_session *session;
+	uint64_t used; /* frame */
+};
 
 struct lens {
 	struct lens_options options;
@@ -245,6 +290,7 @@ struct lens {
 	struct lens_conversation *newest, *oldest;
 	unsigned talks;
 	struct lens_scout *scout;
+	struct lens_session sessions[LENS_SESSION_SETS][LENS_SESSION_WAYS];
 	struct lens_stamp now;
 };
 

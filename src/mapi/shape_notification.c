@@ -19,7 +19,10 @@ static int row_data(struct ndr *n, struct mapi_notification *v)
 	size_t at = shape_decodes(n) ? 0 : n->out->len;
 	uint16_t size = 0;
 	int r = shape_raw(n, "TableRowDataSize", &size, sizeof size);
-	if (r < 0 || (r = ndr_bound_enter(n, size, &bound)) < 0)
+	if (r < 0)
+		return r;
+	shape_note(n, "TableRowDataSize", sizeof size, "%u", size);
+	if ((r = ndr_bound_enter(n, size, &bound)) < 0)
 		return r;
 	ndr_enter(n, "TableRowData");
 	r = shape_decodes(n) && size == 0 ? 0 : mapi_shape_row(n, &v->row);

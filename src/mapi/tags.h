@@ -241,4 +241,8 @@
 #define PidTagAddressBookTargetAddress MAPI_TAG(0x8011, PTYP_STRING)
 #define PidTagUserX509Certificate MAPI_TAG(0x3A70, PTYP_MULTIPLE | PTYP_BINARY)
 
+/* The store */
+#define PidTagTrustSender MAPI_TAG(0x0E79, PTYP_INTEGER32)
+#define PidTagFolderChildCount MAPI_TAG(0x6638, PTYP_INTEGER32)
+
 #endif

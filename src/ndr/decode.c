@@ -2,13 +2,29 @@
 
 /* Bytes to C values, by C706 chapter 14; the packed form by [MS-OXCROPS] 2.2.1. */
 
+/* Sizes are 1, 2, 4 or 8; spelled out, since this is the hottest line of all. */
 static int read_uint(struct cursor *c, unsigned size, uint64_t *out)
 {
-	uint64_t x = 0;
-	if (cursor_copy(c, &x, size) < 0)
-		return MW_E_TRUNCATED;
-	*out = c->big_endian && size > 1 ? __builtin_bswap64(x) >> (64 - 8 * size) : x;
-	return 0;
+	uint8_t x8;
+	uint16_t x16;
+	uint32_t x32;
+	int rc;
+	switch (size) {
+	case 1:
+		rc = cursor_u8(c, &x8);
+		*out = rc == 0 ? x8 : 0;
+		return rc;
+	case 2:
+		rc = cursor_u16(c, &x16);
+		*out = rc == 0 ? x16 : 0;
+		return rc;
+	case 4:
+		rc = cursor_u32(c, &x32);
+		*out = rc == 0 ? x32 : 0;
+		return rc;
+	default:
+		return cursor_u64(c, out);
+	}
 }
 
 /* A count or referent id. */
@@ -714,14 +730,11 @@ int ndr_decode(struct ndr *n, const struct idl_type *type, void *value)
 	return finish(n, rc);
 }
 
-/* A top-level pointer's pointee follows at once (C706 14.3.12.1); a [ref] one is nothing but it. */
+/* A top-level pointer's pointee follows at once (C706 14.3.12.1). A [ref] one is its pointee in the table. */
 static int decode_parameter(struct ndr *n, const struct idl_method *m, const struct idl_field *f, void *args)
 {
 	struct ndr_scope s = {.type = m->args, .base = args, .field = f, .name = f->name};
-	const struct idl_type *t = f->type;
-	if (t->kind == IDL_POINTER && t->pointer == IDL_REF && !(f->flags & IDL_FIELD_IGNORE))
-		t = t->element;
-	int rc = ndr_decode_value(n, &s, t, (char *)args + f->offset);
+	int rc = ndr_decode_value(n, &s, f->type, (char *)args + f->offset);
 	return rc != 0 ? ndr_fail(n, f->name, rc) : decode_deferred(n, 0);
 }
 

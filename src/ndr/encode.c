@@ -480,10 +480,7 @@ int ndr_encode(struct ndr *n, const struct idl_type *type, const void *value)
 static int encode_parameter(struct ndr *n, const struct idl_method *m, const struct idl_field *f, void *args)
 {
 	struct ndr_scope s = {.type = m->args, .base = args, .field = f, .name = f->name};
-	const struct idl_type *t = f->type;
-	if (t->kind == IDL_POINTER && t->pointer == IDL_REF && !(f->flags & IDL_FIELD_IGNORE))
-		t = t->element;
-	int rc = ndr_encode_value(n, &s, t, (char *)args + f->offset);
+	int rc = ndr_encode_value(n, &s, f->type, (char *)args + f->offset);
 	return rc < 0 ? ndr_fail(n, f->name, rc) : encode_deferred(n, 0);
 }
 

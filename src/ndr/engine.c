@@ -135,7 +135,19 @@ int64_t ndr_load_int(const struct idl_type *t, const void *v)
 
 void ndr_store_int(const struct idl_type *t, void *v, int64_t x)
 {
-	memcpy(v, &x, t->size <= sizeof x ? t->size : sizeof x);
+	switch (t->size) {
+	case 1:
+		memcpy(v, &x, 1);
+		break;
+	case 2:
+		memcpy(v, &x, 2);
+		break;
+	case 4:
+		memcpy(v, &x, 4);
+		break;
+	default:
+		memcpy(v, &x, 8);
+	}
 }
 
 int64_t ndr_cut(const struct idl_type *t, int64_t x)

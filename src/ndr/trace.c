@@ -199,6 +199,15 @@ void ndr_trace_flush(struct ndr *n)
 
 const char *ndr_trace_index(struct ndr *n, size_t i)
 {
-	const char *name = ndr_traces(n) ? arena_printf(n->arena, "[%zu]", i) : NULL;
+	char text[24], *p = text + sizeof text;
+	if (!ndr_traces(n))
+		return "";
+	*--p = '\0';
+	*--p = ']';
+	do {
+		*--p = (char)('0' + i % 10);
+	} while ((i /= 10) != 0);
+	*--p = '[';
+	const char *name = arena_copy(n->arena, p, (size_t)(text + sizeof text - p));
 	return name ? name : "";
 }

@@ -16,6 +16,16 @@ void rpc_gap(struct rpc_connection *c, enum rpc_side from, uint64_t n)
 		rpc_emit(c, &e);
 }
 
+uint64_t rpc_oldest(const struct rpc_connection *c, enum rpc_side from)
+{
+	uint64_t oldest = c->streams[from].offset;
+
+	for (const struct rpc_call *call = c->calls; call; call = call->next)
+		if (call->part[from].open && call->part[from].first < oldest)
+			oldest = call->part[from].first;
+	return oldest;
+}
+
 bool rpc_looks_like(const uint8_t *data, size_t len)
 {
 	/* An HTTP-less stream may be cut early: the rest of the header is then taken as harmless. */

@@ -5,7 +5,7 @@
 
 /*
  * One value of a message, piece by piece ([MS-OXCPRPT] 2.2.14 to 2.2.20): of PTYP_BINARY, PTYP_STRING (UTF-16LE
- * bytes without a NUL), PTYP_STRING8 or PTYP_OBJECT. Memory is bounded by a chunk, whatever the value's size.
+ * bytes without a NUL) or PTYP_OBJECT. Memory is bounded by a chunk, whatever the value's size.
  * Writes reach the message at commit (or close of a stream that was opened for writing), the disk at the message's
  * save.
  */

@@ -1,0 +1,106 @@
+#include "lens/lens-private.h"
+
+#include <stdlib.h>
+
+/* What an observer holds of one direction's unfinished calls. */
+#define MAX_CALL ((size_t)1 << 20)
+
+static void unlink_talk(struct lens_conversation *t)
+{
+	struct lens *lens = t->lens;
+	*(t->newer ? &t->newer->older : &lens->newest) = t->older;
+	*(t->older ? &t->older->newer : &lens->oldest) = t->newer;
+}
+
+static void link_newest(struct lens_conversation *t)
+{
+	struct lens *lens = t->lens;
+	t->newer = NULL;
+	t->older = lens->newest;
+	*(lens->newest ? &lens->newest->newer : &lens->oldest) = t;
+	lens->newest = t;
+}
+
+static void touch(struct lens_conversation *t)
+{
+	if (t->lens->newest == t)
+		return;
+	unlink_talk(t);
+	link_newest(t);
+}
+
+static void on_event(void *user, struct rpc_connection *c, const struct rpc_event *ev)
+{
+	(void)c;
+	lens_make(user, ev);
+}
+
+struct lens_conversation *lens_talk_new(struct lens_flow *flow)
+{
+	struct lens *lens = flow->lens;
+	if (lens->talks >= LENS_MAX_CONVERSATIONS)
+		lens_flow_forget(lens->oldest->flow);
+	struct lens_conversation *t = calloc(1, sizeof *t);
+	if (!t)
+		return NULL;
+	*t = (struct lens_conversation){.flow = flow, .lens = lens};
+	const struct rpc_config config = {
+	        .role = RPC_OBSERVER,
+	        .on_event = on_event,
+	        .user = t,
+	        .limits = {.max_call = MAX_CALL},
+	        .observer = &lens->observer,
+	};
+	t->arena = arena_new(0);
+	t->rpc = t->arena ? rpc_connection_new(&config) : NULL;
+	if (!t->rpc) {
+		arena_free(&t->arena);
+		free(t);
+		return NULL;
+	}
+	link_newest(t);
+	lens->talks++;
+	return t;
+}
+
+void lens_talk_free(struct lens_conversation **talk)
+{
+	struct lens_conversation *t = TAKE_PTR(*talk);
+	if (!t)
+		return;
+	lens_pending_drop(t);
+	rpc_connection_free(&t->rpc);
+	lens_where_free(&t->where[0]);
+	lens_where_free(&t->where[1]);
+	arena_free(&t->arena);
+	unlink_talk(t);
+	t->lens->talks--;
+	free(t);
+}
+
+static enum rpc_side side_of(const struct lens_conversation *t, unsigned side)
+{
+	return side == t->flow->client ? RPC_FROM_CLIENT : RPC_FROM_SERVER;
+}
+
+void lens_talk_data(struct lens_conversation *t, unsigned side, const uint8_t *data, size_t len,
+                    const struct lens_stamp *stamp)
+{
+	enum rpc_side from = side_of(t, side);
+	touch(t);
+	lens_where_add(&t->where[from], len, stamp, rpc_oldest(t->rpc, from));
+	rpc_feed(t->rpc, from, data, len, stamp->time_ns);
+}
+
+void lens_talk_gap(struct lens_conversation *t, unsigned side, uint64_t n, const struct lens_stamp *stamp)
+{
+	enum rpc_side from = side_of(t, side);
+	if (n)
+		lens_where_add(&t->where[from], n, stamp, rpc_oldest(t->rpc, from));
+	rpc_gap(t->rpc, from, n);
+}
+
+void lens_talk_end(struct lens_conversation *t, unsigned side, const struct lens_stamp *stamp)
+{
+	rpc_eof(t->rpc, side_of(t, side), stamp->time_ns);
+}

@@ -1,0 +1,462 @@
+#include "lens/lens-private.h"
+
+#include "base/random.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS ((size_t)LENS_MAX_FLOWS * 2)
+/* Chunks of a connection that was open before the capture began, until one begins with a PDU. */
+#define MAX_TRIES 64
+#define ENOUGH_TO_JUDGE 16
+#define RPC_VERSION 5
+
+/* ---- The table ---- */
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
+	return h ^ (h >> 32);
+}
+
+static uint64_t hash_end(uint64_t seed, const struct lens_address *a)
+{
+	uint64_t v[2];
+	memcpy(v, a->bytes, sizeof v);
+	uint64_t h = mix(seed, v[0] ^ (uint64_t)a->port << 48);
+	return a->family == 6 ? mix(h, v[1] ^ a->port) : mix(h, a->port);
+}
+
+/* The same for both directions. */
+static uint64_t hash_of(const struct lens_flows *t, const struct lens_segment *seg)
+{
+	return mix(t->seed, hash_end(t->seed, &seg->from) + hash_end(t->seed, &seg->to));
+}
+
+static bool same(const struct lens_address *a, const struct lens_address *b)
+{
+	return a->port == b->port && a->family == b->family && memcmp(a->bytes, b->bytes, a->family == 6 ? 16 : 4) == 0;
+}
+
+static struct lens_flow *find(struct lens_flows *t, uint64_t hash, const struct lens_segment *seg, unsigned *side)
+{
+	for (struct lens_flow *f = t->buckets[hash & (BUCKETS - 1)]; f; f = f->next) {
+		if (f->hash != hash)
+			continue;
+		for (unsigned s = 0; s < 2; s++)
+			if (same(&f->ends[s], &seg->from) && same(&f->ends[!s], &seg->to)) {
+				*side = s;
+				return f;
+			}
+	}
+	return NULL;
+}
+
+static void touch(struct lens_flows *t, struct lens_flow *f)
+{
+	if (t->newest == f)
+		return;
+	if (f->newer || f->older || t->oldest == f) {
+		*(f->newer ? &f->newer->older : &t->newest) = f->older;
+		*(f->older ? &f->older->newer : &t->oldest) = f->newer;
+	}
+	f->newer = NULL;
+	f->older = t->newest;
+	*(t->newest ? &t->newest->newer : &t->oldest) = f;
+	t->newest = f;
+}
+
+/* ---- Connections as views see them ---- */
+
+static struct lens_conn *conn_new(struct lens *lens)
+{
+	unsigned number = lens->totals.connections + 1;
+	size_t slot = number - 1;
+	if (lens->options.keep_events && slot >= lens->conn_cap) {
+		struct lens_conn **more = realloc(lens->conns, lens->conn_cap * 2 * sizeof *more);
+		if (!more)
+			return NULL;
+		memset(more + lens->conn_cap, 0, lens->conn_cap * sizeof *more);
+		lens->conns = more;
+		lens->conn_cap *= 2;
+	}
+	struct lens_conn *c = calloc(1, sizeof *c);
+	if (!c)
+		return NULL;
+	slot %= lens->conn_cap;
+	/* A forgotten one that is still in use is freed with its flow. */
+	if (lens->conns[slot] && lens->conns[slot]->over)
+		free(lens->conns[slot]);
+	lens->conns[slot] = c;
+	c->number = ++lens->totals.connections;
+	return c;
+}
+
+static void conn_over(struct lens *lens, struct lens_conn *c)
+{
+	c->over = true;
+	if (lens->conns[(c->number - 1) % lens->conn_cap] != c)
+		free(c);
+}
+
+static void put_ends(struct lens_flow *f)
+{
+	f->conn->client = f->ends[f->client];
+	f->conn->server = f->ends[!f->client];
+}
+
+/* Whose port is the server's, when no SYN told: one we know, else the lower. */
+static unsigned guess_client(struct lens *lens, const struct lens_segment *seg)
+{
+	bool knows_from = lens_ports_find(&lens->ports, &seg->from) != NULL;
+	bool knows_to = lens_ports_find(&lens->ports, &seg->to) != NULL;
+	if (knows_from != knows_to)
+		return knows_from ? 1 : 0;
+	return seg->from.port < seg->to.port ? 1 : 0;
+}
+
+/* Starts a connection in f, whose ends are set. side sent seg. */
+static bool begin(struct lens_flow *f, unsigned side, const struct lens_segment *seg, const struct lens_stamp *stamp)
+{
+	struct lens *lens = f->lens;
+	f->conn = conn_new(lens);
+	if (!f->conn)
+		return false;
+	bool syn = seg->flags & TCP_SYN, answer = syn && seg->flags & TCP_ACK;
+	f->client = (uint8_t)(syn ? (answer ? !side : side) : guess_client(lens, seg) ^ side);
+	f->syn_seen = syn;
+	f->conn->midstream = !syn;
+	f->conn->first_frame = stamp->frame;
+	f->conn->first_time_ns = stamp->time_ns;
+	put_ends(f);
+	return true;
+}
+
+static void clear(struct lens_flow *f)
+{
+	struct lens *lens = f->lens;
+	lens_stream_drop(&lens->streams, &f->stream);
+	lens_talk_free(&f->talk);
+	free(f->head[0]);
+	free(f->head[1]);
+	if (f->conn)
+		conn_over(lens, f->conn);
+	f->head[0] = f->head[1] = NULL;
+	f->conn = NULL;
+	f->kind = LENS_FLOW_UNDECIDED;
+	f->syn_seen = f->syn_answered = f->open_told = f->over = false;
+	f->syn = f->answer = (struct lens_stamp){0};
+	f->tries = 0;
+	f->stream = (struct lens_stream){.user = f};
+}
+
+static void open_tell(struct lens_flow *f);
+
+/* All that is still to be said of a connection. */
+static void finish(struct lens_flow *f)
+{
+	if (!f->conn || f->over)
+		return;
+	lens_stream_flush(&f->lens->streams, &f->stream, &f->lens->now);
+	open_tell(f);
+	f->over = true;
+	lens_talk_free(&f->talk);
+}
+
+void lens_flow_forget(struct lens_flow *f)
+{
+	finish(f);
+}
+
+static void evict(struct lens *lens, struct lens_flow *f)
+{
+	struct lens_flows *t = &lens->flows;
+	finish(f);
+	clear(f);
+	*(f->newer ? &f->newer->older : &t->newest) = f->older;
+	*(f->older ? &f->older->newer : &t->oldest) = f->newer;
+	f->newer = f->older = NULL;
+	struct lens_flow **p = &t->buckets[f->hash & (BUCKETS - 1)];
+	while (*p != f)
+		p = &(*p)->next;
+	*p = f->next;
+	f->next = t->spare;
+	t->spare = f;
+	t->count--;
+}
+
+static struct lens_flow *flow_new(struct lens *lens, uint64_t hash, const struct lens_segment *seg)
+{
+	struct lens_flows *t = &lens->flows;
+	if (t->count >= LENS_MAX_FLOWS)
+		evict(lens, t->oldest);
+	struct lens_flow *f = t->spare;
+	if (f)
+		t->spare = f->next;
+	else
+		f = calloc(1, sizeof *f);
+	if (!f)
+		return NULL;
+	f->hash = hash;
+	f->lens = lens;
+	f->ends[0] = seg->from;
+	f->ends[1] = seg->to;
+	f->stream = (struct lens_stream){.user = f};
+	struct lens_flow **bucket = &t->buckets[hash & (BUCKETS - 1)];
+	f->next = *bucket;
+	*bucket = f;
+	t->count++;
+	touch(t, f);
+	return f;
+}
+
+/* ---- What kind of connection ---- */
+
+static void open_tell(struct lens_flow *f)
+{
+	if (f->open_told)
+		return;
+	f->open_told = true;
+	if (!f->syn.frame)
+		return;
+	if (f->syn_answered)
+		lens_tell_plain(f, LENS_OPEN, true, f->syn, f->answer, f->answer.time_ns - f->syn.time_ns, NULL,
+		                "connect");
+	else
+		lens_tell_plain(f, LENS_OPEN, true, f->syn, f->syn, -1, "no answer", "connect: no answer");
+}
+
+static void decide(struct lens_flow *f, enum lens_flow_kind kind)
+{
+	struct lens *lens = f->lens;
+	f->kind = kind;
+	if (kind == LENS_FLOW_RPC) {
+		f->conn->rpc = true;
+		lens->totals.rpc_connections++;
+		f->talk = lens_talk_new(f);
+	}
+	open_tell(f);
+	if (!f->talk)
+		lens_stream_drop(&lens->streams, &f->stream);
+}
+
+/* A client's PDU or a server's, by the type in its third byte. */
+static bool client_sends(uint8_t ptype)
+{
+	switch (ptype) {
+	case RPC_REQUEST:
+	case RPC_BIND:
+	case RPC_ALTER_CONTEXT:
+	case RPC_AUTH3:
+	case RPC_CO_CANCEL:
+	case RPC_ORPHANED:
+		return true;
+	}
+	return false;
+}
+
+/* The first bytes of a connection whose beginning is captured: few ones are gathered. */
+static void judge_beginning(struct lens_flow *f, unsigned side, const uint8_t *data, size_t len,
+                            const struct lens_stamp *stamp)
+{
+	struct lens_head *h = f->head[side];
+	if (!h && len >= ENOUGH_TO_JUDGE) {
+		decide(f, rpc_looks_like(data, len) ? LENS_FLOW_RPC : LENS_FLOW_OTHER);
+		if (f->talk)
+			lens_talk_data(f->talk, side, data, len, stamp);
+		return;
+	}
+	if (!h && !(h = f->head[side] = calloc(1, sizeof *h)))
+		return;
+	size_t n = sizeof h->bytes - h->len < len ? sizeof h->bytes - h->len : len;
+	for (size_t i = 0; i < n; i++) {
+		h->bytes[h->len] = data[i];
+		h->stamps[h->len++] = *stamp;
+	}
+	if (h->len < ENOUGH_TO_JUDGE && h->bytes[0] == RPC_VERSION)
+		return;
+	bool fits = rpc_looks_like(h->bytes, h->len);
+	decide(f, fits ? LENS_FLOW_RPC : LENS_FLOW_OTHER);
+	for (size_t i = 0; f->talk && i < h->len; i++)
+		lens_talk_data(f->talk, side, h->bytes + i, 1, &h->stamps[i]);
+	if (f->talk && n < len)
+		lens_talk_data(f->talk, side, data + n, len - n, stamp);
+}
+
+/* A connection joined midway: a chunk that begins with a PDU shows it, and who is who. */
+static void judge_midstream(struct lens_flow *f, unsigned side, const uint8_t *data, size_t len,
+                            const struct lens_stamp *stamp)
+{
+	if (len < ENOUGH_TO_JUDGE)
+		return;
+	if (!rpc_looks_like(data, len)) {
+		bool known = lens_ports_find(&f->lens->ports, &f->conn->server) != NULL;
+		if (++f->tries >= MAX_TRIES && !known)
+			decide(f, LENS_FLOW_OTHER);
+		return;
+	}
+	f->client = (uint8_t)(client_sends(data[2]) ? side : !side);
+	put_ends(f);
+	decide(f, LENS_FLOW_RPC);
+	if (!f->talk)
+		return;
+	lens_talk_gap(f->talk, 0, 0, stamp);
+	lens_talk_gap(f->talk, 1, 0, stamp);
+	lens_talk_data(f->talk, side, data, len, stamp);
+}
+
+static void on_data(void *user, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp)
+{
+	struct lens_flow *f = user;
+	if (f->talk)
+		lens_talk_data(f->talk, side, data, len, stamp);
+	else if (f->kind == LENS_FLOW_UNDECIDED && f->syn_seen)
+		judge_beginning(f, side, data, len, stamp);
+	else if (f->kind == LENS_FLOW_UNDECIDED)
+		judge_midstream(f, side, data, len, stamp);
+}
+
+static void on_gap(void *user, unsigned side, uint64_t n, const struct lens_stamp *stamp)
+{
+	struct lens_flow *f = user;
+	if (f->talk)
+		lens_talk_gap(f->talk, side, n, stamp);
+	else if (f->kind == LENS_FLOW_UNDECIDED)
+		f->syn_seen = false; /* the beginning is lost: look for a PDU as in a connection joined midway */
+}
+
+static void on_end(void *user, unsigned side, const struct lens_stamp *stamp)
+{
+	struct lens_flow *f = user;
+	if (f->talk)
+		lens_talk_end(f->talk, side, stamp);
+}
+
+const struct lens_stream_sink lens_flow_sink = {on_data, on_gap, on_end};
+
+/* ---- Segments ---- */
+
+static void take_syn(struct lens_flow *f, unsigned side, const struct lens_segment *seg, const struct lens_stamp *stamp)
+{
+	if (side == f->client && !f->syn.frame) {
+		f->syn = *stamp;
+		f->syn_seq = seg->seq;
+	} else if (side != f->client && !f->syn_answered) {
+		f->answer = *stamp;
+		f->syn_answered = true;
+	}
+}
+
+static void take_reset(struct lens_flow *f, unsigned side, const struct lens_stamp *stamp)
+{
+	struct lens *lens = f->lens;
+	bool from_client = side == f->client;
+	if (f->syn.frame && !f->syn_answered && !from_client) {
+		f->open_told = true;
+		lens_tell_plain(f, LENS_OPEN, true, f->syn, *stamp, stamp->time_ns - f->syn.time_ns, "refused",
+		                "connect: refused");
+	} else {
+		lens_stream_flush(&lens->streams, &f->stream, stamp);
+		open_tell(f);
+		lens_tell_plain(f, LENS_RESET, from_client, *stamp, *stamp, -1, NULL,
+		                from_client ? "reset by the client" : "reset by the server");
+	}
+	finish(f);
+}
+
+static void take_close(struct lens_flow *f, unsigned side, const struct lens_stamp *stamp)
+{
+	open_tell(f);
+	lens_tell_plain(f, LENS_CLOSE, side == f->client, *stamp, *stamp, -1, NULL, "close");
+	finish(f);
+}
+
+/* A SYN on a connection that was closed, or with another number, begins a new one. */
+static bool is_new(const struct lens_flow *f, const struct lens_segment *seg)
+{
+	if (!(seg->flags & TCP_SYN) || seg->flags & TCP_ACK)
+		return false;
+	if (f->over || (f->syn.frame && seg->seq != f->syn_seq))
+		return true;
+	/* Not the SYN whose answer was captured first. */
+	return !f->syn.frame && !f->syn_answered;
+}
+
+static struct lens_flow *flow_of(struct lens *lens, const struct lens_segment *seg, unsigned *side,
+                                 const struct lens_stamp *stamp)
+{
+	uint64_t hash = hash_of(&lens->flows, seg);
+	struct lens_flow *f = find(&lens->flows, hash, seg, side);
+	bool fresh = !f;
+	if (f && is_new(f, seg)) {
+		finish(f);
+		clear(f);
+		fresh = true;
+	} else if (!f) {
+		*side = 0;
+		f = flow_new(lens, hash, seg);
+	}
+	if (!f || (!f->conn && !fresh))
+		return NULL;
+	touch(&lens->flows, f);
+	return !fresh || begin(f, *side, seg, stamp) ? f : NULL;
+}
+
+static void other_segment(struct lens_flow *f, unsigned side, const struct lens_segment *seg)
+{
+	/* Only its end matters: both sides' FIN. */
+	f->stream.half[side].ended |= (seg->flags & TCP_FIN) != 0;
+}
+
+void lens_flows_segment(struct lens *lens, const struct lens_segment *seg, const struct lens_stamp *stamp)
+{
+	unsigned side;
+	struct lens_flow *f = flow_of(lens, seg, &side, stamp);
+	if (!f)
+		return;
+	f->conn->frames++;
+	if (f->over)
+		return;
+	if (seg->flags & TCP_SYN)
+		take_syn(f, side, seg, stamp);
+	if (f->kind == LENS_FLOW_OTHER)
+		other_segment(f, side, seg);
+	else
+		lens_stream_segment(&lens->streams, &f->stream, side, seg, stamp);
+	if (seg->flags & TCP_RST)
+		take_reset(f, side, stamp);
+	else if (f->stream.half[0].ended && f->stream.half[1].ended)
+		take_close(f, side, stamp);
+}
+
+void lens_flows_end(struct lens *lens)
+{
+	for (struct lens_flow *f = lens->flows.oldest; f; f = f->newer)
+		finish(f);
+}
+
+int lens_flows_init(struct lens *lens)
+{
+	struct lens_flows *t = &lens->flows;
+	t->buckets = calloc(BUCKETS, sizeof *t->buckets);
+	random_system.fill(random_system.user, &t->seed, sizeof t->seed);
+	return t->buckets ? 0 : MW_E_NOMEM;
+}
+
+void lens_flows_free(struct lens *lens)
+{
+	struct lens_flows *t = &lens->flows;
+	while (t->oldest) {
+		struct lens_flow *f = t->oldest;
+		t->oldest = f->newer;
+		clear(f);
+		free(f);
+	}
+	while (t->spare) {
+		struct lens_flow *f = t->spare;
+		t->spare = f->next;
+		free(f);
+	}
+	free(t->buckets);
+	t->buckets = NULL;
+}

@@ -1,0 +1,191 @@
+#include "lens/lens-private.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STREAM_LIMIT ((size_t)8 << 20)
+#define TOTAL_LIMIT ((size_t)64 << 20)
+
+static int init(struct lens *lens)
+{
+	lens->conn_cap = LENS_MAX_CONNS;
+	lens->conns = calloc(lens->conn_cap, sizeof(struct lens_conn *));
+	lens->scratch = arena_new(0);
+	lens->kept = lens->options.keep_events ? arena_new(0) : NULL;
+	if (!lens->conns || !lens->scratch || (lens->options.keep_events && !lens->kept))
+		return MW_E_NOMEM;
+	int r = lens_names_init(&lens->names, lens->options.idl, lens->options.idl_count);
+	if (r == 0)
+		r = lens_ports_init(&lens->ports);
+	if (r == 0)
+		r = lens_flows_init(lens);
+	return r;
+}
+
+struct lens *lens_new(const struct lens_options *options, const struct lens_sink *sink)
+{
+	struct lens *lens = calloc(1, sizeof *lens);
+	if (!lens)
+		return NULL;
+	lens->options = *options;
+	lens->sink = *sink;
+	lens->observer = (struct auth_observer_config){options->secrets, options->secret_count};
+	lens->streams = (struct lens_streams){
+	        .sink = &lens_flow_sink,
+	        .stream_limit = options->stream_limit ? options->stream_limit : STREAM_LIMIT,
+	        .total_limit = options->total_limit ? options->total_limit : TOTAL_LIMIT,
+	};
+	if (init(lens) < 0)
+		lens_free(&lens);
+	return lens;
+}
+
+static void free_conns(struct lens *lens)
+{
+	for (size_t i = 0; lens->conns && i < lens->conn_cap; i++)
+		free(lens->conns[i]);
+	free(lens->conns);
+}
+
+void lens_free(struct lens **l)
+{
+	struct lens *lens = TAKE_PTR(*l);
+	if (!lens)
+		return;
+	lens_flows_free(lens);
+	free_conns(lens);
+	while (lens->spare_pending) {
+		struct lens_pending *p = lens->spare_pending;
+		lens->spare_pending = p->next;
+		arena_free(&p->arena);
+		free(p);
+	}
+	lens_sessions_free(lens);
+	lens_ports_free(&lens->ports);
+	lens_names_free(&lens->names);
+	arena_free(&lens->kept);
+	arena_free(&lens->scratch);
+	free(lens->scout);
+	free(lens);
+}
+
+void lens_frame(struct lens *lens, int linktype, const uint8_t *data, size_t captured, size_t original, int64_t time_ns)
+{
+	struct lens_totals *t = &lens->totals;
+	struct lens_segment seg;
+	if (t->frames++ == 0)
+		t->first_time_ns = time_ns;
+	t->last_time_ns = time_ns;
+	lens->now = (struct lens_stamp){t->frames, time_ns};
+	if (lens_packet(linktype, data, captured, original, &seg))
+		lens_flows_segment(lens, &seg, &lens->now);
+}
+
+void lens_end(struct lens *lens)
+{
+	lens_flows_end(lens);
+}
+
+void lens_get_totals(const struct lens *lens, struct lens_totals *out)
+{
+	*out = lens->totals;
+	out->bytes_dropped = lens->streams.dropped;
+}
+
+const struct lens_conn *lens_get_conn(const struct lens *lens, unsigned number)
+{
+	if (number == 0 || number > lens->totals.connections)
+		return NULL;
+	const struct lens_conn *c = lens->conns[(number - 1) % lens->conn_cap];
+	return c && c->number == number ? c : NULL;
+}
+
+void lens_tell(struct lens *lens, struct lens_event *e)
+{
+	e->number = ++lens->totals.events;
+	lens->sink.event(lens->sink.user, e);
+}
+
+void lens_tell_plain(struct lens_flow *f, enum lens_kind kind, bool from_client, struct lens_stamp first,
+                     struct lens_stamp last, int64_t took_ns, const char *status, const char *summary)
+{
+	struct lens *lens = f->lens;
+	struct lens_event made, *e = &made;
+	const struct lens_port *port = lens_ports_find(&lens->ports, &f->conn->server);
+	const struct lens_iface *i = port ? port->ifaces[0] : NULL;
+	if (lens->options.keep_events && !(e = arena_new_of(lens->kept, struct lens_event)))
+		return;
+	*e = (struct lens_event){
+	        .kind = kind,
+	        .frame = first.frame,
+	        .time_ns = first.time_ns,
+	        .last_frame = last.frame,
+	        .last_time_ns = last.time_ns,
+	        .conn = f->conn,
+	        .from_client = from_client,
+	        .transport = "tcp",
+	        .service = f->conn->service,
+	        .iface = f->conn->iface,
+	        .iface_name = f->conn->iface_name,
+	        .known_by = f->conn->iface ? LENS_KNOWN_BIND : LENS_KNOWN_NOT,
+	        .level = AUTH_LEVEL_NONE,
+	        .took_ns = took_ns,
+	        .status = status,
+	        .failed = status || kind == LENS_RESET,
+	        .summary = summary,
+	};
+	if (!e->iface && f->conn->server.port == LENS_MAPPER_PORT && !i)
+		i = lens_names_get(&lens->names, &lens_epm_syntax);
+	if (!e->iface && i) {
+		e->service = i->service;
+		e->iface = i->iface;
+		e->iface_name = i->name;
+		e->known_by = port && port->mapped & 1 ? LENS_KNOWN_MAPPER : LENS_KNOWN_PORT;
+	}
+	lens_tell(lens, e);
+}
+
+/* Byte offset and reason of the first damage of an event. */
+void lens_note_damage(struct lens_making *m, size_t at, const char *why)
+{
+	if (m->event->damaged)
+		return;
+	m->lens->totals.damaged++;
+	m->event->damaged = arena_printf(m->arena, "%zu: %s", at, why ? why : "does not fit");
+}
+
+const char *lens_hex(struct arena *arena, const uint8_t *data, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *text = arena_alloc(arena, len * 2 + 1);
+	for (size_t i = 0; text && i < len; i++) {
+		text[i * 2] = digits[data[i] >> 4];
+		text[i * 2 + 1] = digits[data[i] & 15];
+	}
+	return text ? text : "";
+}
+
+const char *lens_address_format(const struct lens_address *a, char out[LENS_ADDRESS_TEXT])
+{
+	char host[INET6_ADDRSTRLEN] = "?";
+	inet_ntop(a->family == 6 ? AF_INET6 : AF_INET, a->bytes, host, sizeof host);
+	snprintf(out, LENS_ADDRESS_TEXT, a->family == 6 ? "[%s]:%u" : "%s:%u", host, a->port);
+	return out;
+}
+
+const char *lens_kind_name(enum lens_kind kind)
+{
+	static const char *const names[LENS_KIND_COUNT] = {
+	        [LENS_OPEN] = "open",         [LENS_CLOSE] = "close",
+	        [LENS_RESET] = "reset",       [LENS_BIND] = "bind",
+	        [LENS_BIND_ACK] = "bind_ack", [LENS_BIND_NAK] = "bind_nak",
+	        [LENS_ALTER] = "alter",       [LENS_ALTER_ACK] = "alter_ack",
+	        [LENS_AUTH3] = "auth3",       [LENS_REQUEST] = "request",
+	        [LENS_RESPONSE] = "response", [LENS_FAULT] = "fault",
+	        [LENS_CANCEL] = "cancel",     [LENS_ORPHANED] = "orphaned",
+	        [LENS_SHUTDOWN] = "shutdown", [LENS_DAMAGED] = "damaged",
+	        [LENS_GAP] = "gap",
+	};
+	return kind < LENS_KIND_COUNT ? names[kind] : "unknown";
+}

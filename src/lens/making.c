@@ -1,0 +1,160 @@
+#include "lens/lens-private.h"
+
+/* What the RPC machine calls things, and we. RPC_EV_CLOSED is no observer's. */
+static const enum lens_kind kinds[] = {
+        [RPC_EV_BIND] = LENS_BIND,           [RPC_EV_BIND_ACK] = LENS_BIND_ACK,
+        [RPC_EV_BIND_NAK] = LENS_BIND_NAK,   [RPC_EV_ALTER] = LENS_ALTER,
+        [RPC_EV_ALTER_ACK] = LENS_ALTER_ACK, [RPC_EV_AUTH3] = LENS_AUTH3,
+        [RPC_EV_REQUEST] = LENS_REQUEST,     [RPC_EV_RESPONSE] = LENS_RESPONSE,
+        [RPC_EV_FAULT] = LENS_FAULT,         [RPC_EV_CANCEL] = LENS_CANCEL,
+        [RPC_EV_ORPHANED] = LENS_ORPHANED,   [RPC_EV_SHUTDOWN] = LENS_SHUTDOWN,
+        [RPC_EV_DAMAGED] = LENS_DAMAGED,     [RPC_EV_GAP] = LENS_GAP,
+};
+
+static bool expects_answer(const struct rpc_event *ev)
+{
+	switch (ev->type) {
+	case RPC_EV_BIND:
+	case RPC_EV_ALTER:
+		return true;
+	case RPC_EV_REQUEST:
+		return !(ev->flags & RPC_PFC_MAYBE);
+	default:
+		return false;
+	}
+}
+
+static struct lens_pending *find_request(struct lens_conversation *t, const struct rpc_event *ev)
+{
+	switch (ev->type) {
+	case RPC_EV_BIND_ACK:
+	case RPC_EV_BIND_NAK:
+	case RPC_EV_ALTER_ACK:
+		return lens_pending_find(t, ev->call_id, true);
+	case RPC_EV_RESPONSE:
+	case RPC_EV_CANCEL:
+	case RPC_EV_ORPHANED:
+		return lens_pending_find(t, ev->call_id, false);
+	case RPC_EV_FAULT: {
+		struct lens_pending *p = lens_pending_find(t, ev->call_id, false);
+		return p ? p : lens_pending_find(t, ev->call_id, true);
+	}
+	default:
+		return NULL;
+	}
+}
+
+static bool is_answer(enum lens_kind kind)
+{
+	return kind == LENS_BIND_ACK || kind == LENS_BIND_NAK || kind == LENS_ALTER_ACK || kind == LENS_RESPONSE ||
+	       kind == LENS_FAULT;
+}
+
+static void put_place(struct lens_event *e, const struct lens_where *w, const struct rpc_event *ev)
+{
+	struct lens_stamp first = lens_where_find(w, ev->first);
+	struct lens_stamp last = ev->end > ev->first ? lens_where_find(w, ev->end - 1) : first;
+	e->frame = first.frame;
+	e->time_ns = first.time_ns;
+	/* Segments may have come in another order than their bytes. */
+	e->last_frame = last.frame > first.frame ? last.frame : first.frame;
+	e->last_time_ns = last.time_ns > first.time_ns ? last.time_ns : first.time_ns;
+}
+
+static void put_heads(struct lens_making *m)
+{
+	struct lens_event *e = m->event;
+	const struct rpc_event *ev = m->rpc;
+	e->kind = kinds[ev->type];
+	e->conn = m->talk->flow->conn;
+	e->from_client = ev->from == RPC_FROM_CLIENT;
+	e->transport = "tcp";
+	e->call_id = ev->call_id;
+	e->has_call = ev->type != RPC_EV_GAP && ev->type != RPC_EV_SHUTDOWN &&
+	              (ev->type != RPC_EV_DAMAGED || ev->call_id != 0);
+	e->fragments = ev->fragments;
+	e->took_ns = -1;
+	put_place(e, &m->talk->where[ev->from], ev);
+	if (m->request) {
+		e->request = m->request->event;
+		if (is_answer(e->kind))
+			e->took_ns = e->last_time_ns - e->request->time_ns;
+	}
+}
+
+static void put_opnum(struct lens_making *m)
+{
+	struct lens_event *e = m->event;
+	if (m->request && m->request->event->has_opnum) {
+		e->has_opnum = true;
+		e->opnum = m->request->event->opnum;
+	} else if (m->rpc->opnum_known && (e->kind == LENS_REQUEST || is_answer(e->kind))) {
+		e->has_opnum = true;
+		e->opnum = m->rpc->opnum;
+	}
+	if (!e->has_opnum)
+		return;
+	e->op = lens_method_name(m->iface, e->opnum);
+	m->method = lens_method_of(m->iface, e->opnum);
+}
+
+static void put_damage(struct lens_making *m)
+{
+	const struct rpc_event *ev = m->rpc;
+	struct lens *lens = m->lens;
+	if (ev->type != RPC_EV_DAMAGED)
+		return;
+	lens->totals.damaged++;
+	m->event->damaged = arena_printf(m->arena, "%zu: %s", ev->damaged_at, ev->why ? ev->why : "not understood");
+}
+
+static void fill(struct lens_making *m)
+{
+	put_heads(m);
+	lens_find_iface(m);
+	put_opnum(m);
+	lens_note_auth(m);
+	put_damage(m);
+	lens_read_contents(m);
+	if (m->lens->options.want_fields)
+		lens_open_fields(m);
+	lens_summarize(m);
+}
+
+void lens_make(struct lens_conversation *t, const struct rpc_event *ev)
+{
+	struct lens *lens = t->lens;
+	if ((size_t)ev->type >= ARRAY_SIZE(kinds))
+		return;
+	arena_reset(lens->scratch);
+	struct lens_pending *pending = expects_answer(ev) ? lens_pending_new(lens) : NULL;
+	struct lens_pending *request = find_request(t, ev);
+	struct arena *work = pending ? pending->arena : lens->scratch;
+	struct arena *arena = lens->options.keep_events ? lens->kept : work;
+	struct lens_making m = {
+	        .lens = lens,
+	        .talk = t,
+	        .rpc = ev,
+	        .event = arena_new_of(arena, struct lens_event),
+	        .arena = arena,
+	        .work = work,
+	        .pending = pending,
+	        .request = request,
+	};
+	if (!m.event) {
+		if (pending)
+			lens_pending_free(lens, pending);
+		return;
+	}
+	fill(&m);
+	if (pending) {
+		pending->event = m.event;
+		pending->iface = m.iface;
+		lens_pending_add(t, pending);
+	}
+	lens_tell(lens, m.event);
+	if (request && is_answer(m.event->kind)) {
+		lens_pending_take(t, request);
+		lens_pending_free(lens, request);
+	}
+}

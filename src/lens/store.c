@@ -1,0 +1,216 @@
+#include "lens/lens-private.h"
+
+#include "mapi/ext_buffer.h"
+#include "mapi/rop_buffer.h"
+#include "wire/emsmdb.h"
+
+#include <string.h>
+
+#define OPNUM_CONNECT 0
+#define OPNUM_RPC 2
+#define OPNUM_CONNECT_EX 10
+#define OPNUM_RPC_EXT2 11
+/* In EcDoRpc's stub, after the context handle: the array's maximum, which an answer repeats from its request. */
+#define MAXIMUM_AT 20
+
+/* ---- Sessions, by context handle ---- */
+
+static unsigned set_of(const struct guid *cxh)
+{
+	uint64_t v[2];
+	memcpy(v, cxh, sizeof v);
+	return (unsigned)(((v[0] ^ v[1]) * UINT64_C(0x9E3779B97F4A7C15)) >> 32) % LENS_SESSION_SETS;
+}
+
+/* That session, begun when it is not known; the one of its set that was idle longest makes room. */
+static struct mapi_session *session_of(struct lens *lens, const struct guid *cxh)
+{
+	struct lens_session *set = lens->sessions[set_of(cxh)], *oldest = set;
+	if (guid_is_nil(cxh))
+		return NULL;
+	for (unsigned i = 0; i < LENS_SESSION_WAYS; i++) {
+		if (set[i].session && guid_equal(&set[i].cxh, cxh)) {
+			set[i].used = lens->now.frame;
+			return set[i].session;
+		}
+		if (!set[i].session || (oldest->session && set[i].used < oldest->used))
+			oldest = &set[i];
+	}
+	mapi_session_free(&oldest->session);
+	*oldest = (struct lens_session){*cxh, mapi_session_new(0), lens->now.frame};
+	return oldest->session;
+}
+
+void lens_sessions_free(struct lens *lens)
+{
+	for (unsigned s = 0; s < LENS_SESSION_SETS; s++)
+		for (unsigned i = 0; i < LENS_SESSION_WAYS; i++)
+			mapi_session_free(&lens->sessions[s][i].session);
+}
+
+/* ---- Stubs ---- */
+
+static void *decode(struct lens_making *m, size_t size, uint16_t maximum)
+{
+	bool request = m->event->kind == LENS_REQUEST;
+	void *args = arena_alloc(m->work, size);
+	if (!args || !m->method)
+		return NULL;
+	if (m->event->opnum == OPNUM_RPC)
+		((struct EcDoRpc_args *)args)->cbMax = maximum;
+	struct ndr n = ndr_decoder(m->rpc->syntax, m->work, cursor_of(m->rpc->stub, m->rpc->stub_len));
+	n.in.big_endian = m->rpc->big_endian;
+	n.lenient = true;
+	if (ndr_decode_args(&n, &wire_emsmdb_interface.methods[m->event->opnum], request ? IDL_REQUEST : IDL_RESPONSE,
+	                    args) < 0) {
+		lens_note_damage(m, n.where_offset, n.where);
+		return NULL;
+	}
+	return args;
+}
+
+static uint16_t array_maximum(const struct lens_making *m)
+{
+	struct cursor c = cursor_of(m->rpc->stub, m->rpc->stub_len);
+	uint32_t v;
+	c.big_endian = m->rpc->big_endian;
+	if (cursor_skip(&c, MAXIMUM_AT) < 0 || cursor_u32(&c, &v) < 0 || v > UINT16_MAX)
+		return 0;
+	return (uint16_t)v;
+}
+
+/* ---- ROPs ---- */
+
+static void add_rops(struct lens_making *m, const struct mapi_rop_list *list)
+{
+	struct lens_event *e = m->event;
+	struct lens_rop *rops = arena_new_array(m->arena, struct lens_rop, e->rop_count + list->count);
+	if (!rops)
+		return;
+	if (e->rop_count)
+		memcpy(rops, e->rops, e->rop_count * sizeof *rops);
+	for (unsigned i = 0; i < list->count; i++) {
+		const struct mapi_rop *r = &list->rops[i];
+		rops[e->rop_count + i] = (struct lens_rop){
+		        .id = r->id,
+		        .name = r->name ? r->name : "?",
+		        .status = r->status,
+		        .has_status = r->has_status,
+		};
+	}
+	e->rops = rops;
+	e->rop_count += list->count;
+}
+
+static void read_payload(struct lens_making *m, struct mapi_session *s, struct cursor payload, struct lens_opening *o)
+{
+	struct mapi_rop_list *list = arena_new_of(m->work, struct mapi_rop_list);
+	struct ndr_tracer tracer = lens_rop_tracer(o);
+	const struct ndr_tracer *t = m->lens->options.want_fields ? &tracer : NULL;
+	int bad;
+	if (!list || !s)
+		return;
+	if (m->event->kind == LENS_REQUEST)
+		bad = mapi_decode_requests(s, m->work, payload, t, list);
+	else
+		bad = mapi_decode_responses(s, m->work, payload, m->request ? m->request->rops : NULL, t, list);
+	if (bad < 0) {
+		lens_note_damage(m, 0, "the ROP buffer's size does not fit");
+		return;
+	}
+	if (list->error)
+		lens_note_damage(m, list->error_offset, list->error_where);
+	add_rops(m, list);
+	if (m->pending)
+		m->pending->rops = list;
+}
+
+static void read_old(struct lens_making *m, struct mapi_session *s, const uint8_t *data, size_t size)
+{
+	uint8_t *plain = arena_copy(m->work, data, size);
+	struct lens_opening o = {.making = m};
+	if (!plain)
+		return;
+	mapi_obfuscate(plain, size);
+	m->event->encoding |= LENS_ENCODING_XOR;
+	read_payload(m, s, cursor_of(plain, size), &o);
+}
+
+static void read_extended(struct lens_making *m, struct mapi_session *s, const uint8_t *data, size_t size)
+{
+	struct mapi_ext_payload *p;
+	unsigned count;
+	int bad = mapi_ext_decode(m->work, cursor_of(data, size), &p, &count);
+	if (bad < 0) {
+		lens_note_damage(m, 0, "the extended buffer's headers do not fit");
+		return;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		struct lens_opening o = {.making = m, .base = p[i].offset + MAPI_EXT_HEADER_SIZE};
+		if (p[i].flags & MAPI_EXT_XOR_MAGIC)
+			m->event->encoding |= LENS_ENCODING_XOR;
+		if (p[i].flags & MAPI_EXT_COMPRESSED) {
+			m->event->encoding |= LENS_ENCODING_LZ;
+			o.packed_size = p[i].size;
+		}
+		read_payload(m, s, p[i].data, &o);
+	}
+}
+
+static void read_rpc(struct lens_making *m)
+{
+	struct EcDoRpc_args *a = decode(m, sizeof *a, array_maximum(m));
+	if (a && a->rgb)
+		read_old(m, session_of(m->lens, &a->pcxh.uuid), a->rgb, a->pcbRgb);
+}
+
+static void read_rpc_ext2(struct lens_making *m)
+{
+	struct EcDoRpcExt2_args *a = decode(m, sizeof *a, 0);
+	if (!a)
+		return;
+	struct mapi_session *s = session_of(m->lens, &a->pcxh.uuid);
+	if (m->event->kind == LENS_REQUEST && a->rgbIn)
+		read_extended(m, s, a->rgbIn, a->cbIn);
+	else if (m->event->kind == LENS_RESPONSE && a->rgbOut)
+		read_extended(m, s, a->rgbOut, a->pcbOut);
+}
+
+/* The session's code page is in the request, its handle in the answer. */
+static void read_connect(struct lens_making *m)
+{
+	const struct idl_method *method = &wire_emsmdb_interface.methods[m->event->opnum];
+	void *args = decode(m, method->args->size, 0);
+	if (!args)
+		return;
+	if (m->pending) {
+		m->pending->args = args;
+		return;
+	}
+	const void *asked = m->request ? m->request->args : NULL;
+	bool old = m->event->opnum == OPNUM_CONNECT;
+	const struct idl_context_handle *cxh =
+	        old ? &((struct EcDoConnect_args *)args)->pcxh : &((struct EcDoConnectEx_args *)args)->pcxh;
+	struct mapi_session *s = session_of(m->lens, &cxh->uuid);
+	if (s && asked)
+		mapi_session_set_code_page(s, old ? ((const struct EcDoConnect_args *)asked)->ulCpid
+		                                  : ((const struct EcDoConnectEx_args *)asked)->ulCpid);
+}
+
+void lens_read_store(struct lens_making *m)
+{
+	if (!m->event->has_opnum)
+		return;
+	switch (m->event->opnum) {
+	case OPNUM_RPC:
+		read_rpc(m);
+		break;
+	case OPNUM_RPC_EXT2:
+		read_rpc_ext2(m);
+		break;
+	case OPNUM_CONNECT:
+	case OPNUM_CONNECT_EX:
+		read_connect(m);
+		break;
+	}
+}

@@ -1,0 +1,312 @@
+#include "store/table_private.h"
+
+#include "base/utf16.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTING_MAX ((size_t)512 << 20)
+#define DEPTH_MAX 256
+#define KEY_BYTES 255 /* of one binary value */
+
+struct listing {
+	struct store_table *t;
+	struct arena *arena, *scratch;
+	struct buf rows; /* struct store_listed */
+	size_t count;
+};
+
+/* ---- A row's key: bytes whose order is that of the sort ---- */
+
+static void put_number(struct buf *out, uint64_t bits)
+{
+	buf_put_u32be(out, (uint32_t)(bits >> 32));
+	buf_put_u32be(out, (uint32_t)bits);
+}
+
+static uint64_t order_double(double d)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &d, 8);
+	return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+}
+
+static uint64_t order_signed(int64_t v)
+{
+	return (uint64_t)v ^ UINT64_C(1) << 63;
+}
+
+/* Ended by two zeros, so that a shorter one sorts before a longer. */
+static void put_bytes(struct buf *out, const uint8_t *data, size_t size)
+{
+	for (size_t i = 0; i < size && i < KEY_BYTES; i++) {
+		buf_put_u8(out, data[i]);
+		if (data[i] == 0)
+			buf_put_u8(out, 0xFF);
+	}
+	buf_put_u16(out, 0);
+}
+
+static void put_value(struct store_mailbox *m, struct buf *out, const struct mapi_value *v)
+{
+	uint8_t key[STORE_KEY_MAX], guid[16];
+
+	switch (mapi_tag_type(v->tag)) {
+	case PTYP_INTEGER16:
+		put_number(out, order_signed(v->u.i16));
+		break;
+	case PTYP_INTEGER32:
+		put_number(out, order_signed(v->u.i32));
+		break;
+	case PTYP_INTEGER64:
+	case PTYP_CURRENCY:
+		put_number(out, order_signed(v->u.i64));
+		break;
+	case PTYP_TIME:
+		put_number(out, v->u.u64);
+		break;
+	case PTYP_BOOLEAN:
+		buf_put_u8(out, v->u.boolean != 0);
+		break;
+	case PTYP_FLOATING32:
+		put_number(out, order_double((double)v->u.f32));
+		break;
+	case PTYP_FLOATING64:
+	case PTYP_FLOATING_TIME:
+		put_number(out, order_double(v->u.f64));
+		break;
+	case PTYP_STRING:
+		put_bytes(out, key, store_text_key(m, v->u.str16, key));
+		break;
+	case PTYP_BINARY:
+		put_bytes(out, v->u.bin.data, v->u.bin.size);
+		break;
+	case PTYP_GUID:
+		guid_to_bytes(&v->u.guid, guid);
+		buf_put(out, guid, sizeof guid);
+		break;
+	default:
+		break; /* no order: all alike */
+	}
+}
+
+static int make_key(struct listing *l, const struct store_object *o, struct store_listed *row)
+{
+	struct store_table *t = l->t;
+	struct buf key = {0};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < t->sort_count; i++) {
+		size_t begin = key.len;
+		struct mapi_value v;
+		r = store_object_get(o, l->scratch, t->sort[i].tag, 0, &v);
+		if (r < 0)
+			break;
+		buf_put_u8(&key, v.flag == MAPI_FLAG_VALUE);
+		if (v.flag == MAPI_FLAG_VALUE)
+			put_value(t->m, &key, &v);
+		for (size_t j = begin; t->sort[i].descending && j < key.len; j++)
+			key.data[j] = (uint8_t)~key.data[j];
+	}
+	if (r >= 0 && key.len > 0) {
+		row->key = arena_copy(l->arena, key.data, key.len);
+		row->key_size = (uint32_t)key.len;
+		r = row->key ? buf_error(&key) : MW_E_NOMEM;
+	}
+	buf_free(&key);
+	return r;
+}
+
+/* 1 kept, 0 not. */
+static int passes(struct listing *l, const struct store_object *o)
+{
+	const struct store_filter *f = &l->t->filter;
+	struct mapi_value *values;
+
+	if (!f->keep)
+		return 1;
+	values = arena_new_array(l->scratch, struct mapi_value, f->count);
+	if (!values || store_object_get_many(o, l->scratch, f->tags, f->count, 0, values) < 0)
+		return MW_E_NOMEM;
+	return f->keep(f->user, values);
+}
+
+static int add(struct listing *l, const struct store_object *o)
+{
+	struct store_listed row = {.id = o->id, .depth = o->depth};
+	int r = passes(l, o);
+
+	if (r > 0)
+		r = make_key(l, o, &row) < 0 ? MW_E_NOMEM : 1;
+	arena_reset(l->scratch);
+	if (r <= 0)
+		return r;
+	if (++l->count > STORE_MAX_SORTED)
+		return store_say(l->t->m, MW_E_LIMIT, "The folder has too many messages for this order.");
+	return buf_put(&l->rows, &row, sizeof row);
+}
+
+static int add_message(void *user, sqlite3_stmt *s)
+{
+	struct listing *l = user;
+	struct store_object o;
+	int r = store_message_row(l->t->m, s, &o);
+
+	if (r < 0)
+		return r;
+	o.in_table = true;
+	r = add(l, &o);
+	return r < 0 ? r : 0;
+}
+
+/* ---- Folders ---- */
+
+static int children_of(struct store_mailbox *m, struct arena *arena, uint64_t parent, uint64_t **out, size_t *count)
+{
+	STORE_STMT s = store_statement(m, STMT_FOLDER_CHILDREN);
+	struct buf ids = {0};
+	int r = s ? 1 : MW_E_IO;
+
+	if (s)
+		sqlite3_bind_int64(s, 1, (int64_t)parent);
+	while (r > 0 && (r = store_step(m, s, "Reading folders")) > 0)
+		buf_put_u64(&ids, (uint64_t)sqlite3_column_int64(s, 0));
+	if (r >= 0) {
+		*out = arena_copy(arena, ids.data ? (void *)ids.data : (void *)"", ids.len);
+		*count = ids.len / 8;
+		r = *out && !buf_error(&ids) ? 0 : MW_E_NOMEM;
+	}
+	buf_free(&ids);
+	return r;
+}
+
+static int add_folders(struct listing *l, struct arena *arena, uint64_t parent, uint32_t depth)
+{
+	uint64_t *ids;
+	size_t count;
+	int r = depth < DEPTH_MAX ? children_of(l->t->m, arena, parent, &ids, &count)
+	                          : store_say(l->t->m, MW_E_LIMIT, "The folders lie too deep.");
+
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		struct store_object o;
+		r = store_folder_load(l->t->m, arena, ids[i], &o);
+		o.depth = depth;
+		o.in_table = true;
+		if (r >= 0)
+			r = add(l, &o);
+		if (r >= 0 && l->t->deep)
+			r = add_folders(l, arena, ids[i], depth + 1);
+	}
+	return r;
+}
+
+/* ---- The list ---- */
+
+static int compare(const void *a, const void *b)
+{
+	const struct store_listed *x = a, *y = b;
+	size_t n = x->key_size < y->key_size ? x->key_size : y->key_size;
+	int c = n > 0 ? memcmp(x->key, y->key, n) : 0;
+
+	if (c == 0)
+		c = (x->key_size > y->key_size) - (x->key_size < y->key_size);
+	return c ? c : (x->id > y->id) - (x->id < y->id);
+}
+
+static int collect(struct listing *l)
+{
+	STORE_ARENA arena = arena_new(LISTING_MAX);
+	struct store_table all = *l->t;
+
+	if (!arena)
+		return MW_E_NOMEM;
+	if (l->t->hierarchy)
+		return add_folders(l, arena, l->t->folder, 1);
+	all.index = STORE_BY_NATURE;
+	all.descending = false;
+	all.anchored = false;
+	all.key = NULL;
+	return store_walk(&all, true, true, add_message, l);
+}
+
+/* Where the row before the position is now; else the same number of rows before it. */
+static size_t find_again(const struct store_table *t, const struct listing *l)
+{
+	const struct store_listed *rows = (const void *)l->rows.data;
+	uint64_t id = t->at > 0 ? t->rows[t->at - 1].id : 0;
+
+	for (size_t i = 0; t->at > 0 && i < l->count; i++)
+		if (rows[i].id == id)
+			return i + 1;
+	return t->at < l->count ? t->at : l->count;
+}
+
+static int take(struct store_table *t, struct listing *l)
+{
+	size_t at;
+	void *rows;
+
+	/* Folders without a sort keep the order of the tree. */
+	if (l->count > 1 && (t->sort_count > 0 || !t->hierarchy))
+		qsort(l->rows.data, l->count, sizeof(struct store_listed), compare);
+	at = t->listed ? find_again(t, l) : 0;
+	rows = arena_copy(l->arena, l->count ? (void *)l->rows.data : (void *)"", l->rows.len);
+	if (!rows)
+		return MW_E_NOMEM;
+	arena_free(&t->arena);
+	t->arena = TAKE_PTR(l->arena);
+	t->rows = rows;
+	t->row_count = l->count;
+	t->at = at;
+	t->listed = true;
+	t->stale = false;
+	return 0;
+}
+
+int store_list(struct store_table *t)
+{
+	struct listing l = {.t = t};
+	int r;
+
+	if (t->listed && !t->stale)
+		return 0;
+	l.arena = arena_new(LISTING_MAX);
+	l.scratch = arena_new(LISTING_MAX);
+	r = l.arena && l.scratch ? collect(&l) : MW_E_NOMEM;
+	if (r >= 0)
+		r = take(t, &l);
+	buf_free(&l.rows);
+	arena_free(&l.arena);
+	arena_free(&l.scratch);
+	return r;
+}
+
+static int load_message(struct store_table *t, struct arena *arena, uint64_t id, struct store_object *out)
+{
+	STORE_STMT s = store_statement(t->m, STMT_MESSAGE_GET);
+	const void *record;
+	int r;
+
+	if (!s)
+		return MW_E_IO;
+	sqlite3_bind_int64(s, 1, (int64_t)id);
+	r = store_step(t->m, s, "Reading a table");
+	if (r <= 0)
+		return r < 0 ? r : MW_E_NOTFOUND;
+	r = store_message_row(t->m, s, out);
+	if (r < 0 || out->record.size == 0)
+		return r;
+	record = arena_copy(arena, out->record.data, out->record.size);
+	return record ? store_record_open(record, out->record.size, &out->record) : MW_E_NOMEM;
+}
+
+int store_list_object(struct store_table *t, struct arena *arena, const struct store_listed *row,
+                      struct store_object *out)
+{
+	int r = t->hierarchy ? store_folder_load(t->m, arena, row->id, out) : load_message(t, arena, row->id, out);
+
+	out->depth = row->depth;
+	out->in_table = true;
+	return r;
+}

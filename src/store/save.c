@@ -1,0 +1,395 @@
+#include "store/message_private.h"
+
+#include "base/time.h"
+#include "mapi/tags.h"
+
+#include <string.h>
+
+/* Everything that writes a message. */
+
+/* ---- What the sort columns hold ---- */
+
+static size_t key_of(const struct store_object *o, struct arena *arena, uint32_t tag, uint8_t out[STORE_KEY_MAX])
+{
+	struct mapi_value v;
+
+	if (store_object_get(o, arena, tag, 0, &v) < 0 || v.tag != tag)
+		return 0;
+	return store_text_key(o->m, v.u.str16, out);
+}
+
+static void bind_key(sqlite3_stmt *s, int index, const struct store_object *o, struct arena *arena, uint32_t tag)
+{
+	uint8_t key[STORE_KEY_MAX];
+	size_t n = key_of(o, arena, tag, key);
+
+	if (n > 0)
+		sqlite3_bind_blob(s, index, key, (int)n, SQLITE_TRANSIENT);
+	else
+		sqlite3_bind_zeroblob(s, index, 0);
+}
+
+static int64_t number_of(const struct store_object *o, struct arena *arena, uint32_t tag)
+{
+	struct mapi_value v;
+
+	if (store_object_get(o, arena, tag, 0, &v) < 0 || v.tag != tag)
+		return 0;
+	return mapi_tag_type(tag) == PTYP_INTEGER32 ? v.u.i32 : v.u.i64;
+}
+
+struct saved {
+	struct buf record, recipients;
+	uint64_t id, change, size, modified;
+	uint32_t flags;
+	bool is_new;
+};
+
+static void bind_all(sqlite3_stmt *s, struct arena *arena, const struct store_message *msg, const struct saved *w)
+{
+	struct store_object o = store_message_object(msg);
+
+	sqlite3_bind_int64(s, 1, (int64_t)w->id);
+	sqlite3_bind_int64(s, 2, (int64_t)msg->folder);
+	sqlite3_bind_int(s, 3, msg->associated);
+	sqlite3_bind_int64(s, 4, (int64_t)w->change);
+	sqlite3_bind_int64(s, 5, w->flags);
+	sqlite3_bind_int64(s, 6, (int64_t)w->size);
+	sqlite3_bind_int64(s, 7, (int64_t)w->modified);
+	sqlite3_bind_int64(s, 8, number_of(&o, arena, PidTagMessageDeliveryTime));
+	sqlite3_bind_int64(s, 9, number_of(&o, arena, PidTagImportance));
+	bind_key(s, 10, &o, arena, PidTagSubject);
+	bind_key(s, 11, &o, arena, PidTagSenderName);
+	bind_key(s, 12, &o, arena, PidTagMessageClass);
+	sqlite3_bind_blob(s, 13, w->record.data, (int)w->record.len, SQLITE_STATIC);
+	if (w->recipients.len > 0)
+		sqlite3_bind_blob(s, 14, w->recipients.data, (int)w->recipients.len, SQLITE_STATIC);
+	else
+		sqlite3_bind_zeroblob(s, 14, 0);
+}
+
+static int write_row(struct store_message *msg, const struct saved *w)
+{
+	STORE_ARENA arena = arena_new(0);
+	STORE_STMT s = store_statement(msg->m, w->is_new ? STMT_MESSAGE_ADD : STMT_MESSAGE_SET);
+	int r;
+
+	if (!arena || !s)
+		return arena ? MW_E_IO : MW_E_NOMEM;
+	bind_all(s, arena, msg, w);
+	r = store_run(msg->m, s, "Saving a message");
+	if (r >= 0 && sqlite3_changes(msg->m->db) == 0)
+		return MW_E_NOTFOUND;
+	return r;
+}
+
+static uint64_t size_of(const struct store_message *msg, const struct saved *w)
+{
+	uint64_t size = w->record.len + w->recipients.len;
+
+	for (size_t i = 0; i < msg->bag.count; i++)
+		if (msg->bag.slots[i].external)
+			size += msg->bag.slots[i].value_size;
+	return size;
+}
+
+/* ---- Saving ---- */
+
+/* The row as it is now: who changed it, and what counts. 1 found, 0 not. */
+struct present {
+	uint64_t change, size;
+	uint32_t flags;
+};
+
+static int read_present(struct store_mailbox *m, uint64_t id, struct present *out)
+{
+	STORE_STMT s = store_statement(m, STMT_MESSAGE_CHANGE);
+	int r;
+
+	if (!s)
+		return MW_E_IO;
+	sqlite3_bind_int64(s, 1, (int64_t)id);
+	r = store_step(m, s, "Reading a message");
+	if (r > 0) {
+		out->change = (uint64_t)sqlite3_column_int64(s, 0);
+		out->flags = (uint32_t)sqlite3_column_int64(s, 1);
+		out->size = (uint64_t)sqlite3_column_int64(s, 2);
+	}
+	return r;
+}
+
+static int prepare(struct store_message *msg, int64_t now, struct saved *w)
+{
+	int r = store_recipients_display(msg);
+
+	if (r >= 0)
+		r = store_bag_encode(&msg->bag, &w->record);
+	if (r >= 0)
+		r = store_recipients_encode(msg, &w->recipients);
+	if (r >= 0)
+		r = store_reserve_ids(msg->m, 2);
+	if (r < 0)
+		return r;
+	w->is_new = msg->id == 0;
+	w->size = size_of(msg, w);
+	w->modified = filetime_from_ns(now);
+	w->flags = msg->flags;
+	if (w->is_new)
+		w->flags |= MF_UNMODIFIED | (msg->flags_given ? 0 : MF_EVER_READ);
+	else
+		w->flags &= ~MF_UNMODIFIED;
+	return 0;
+}
+
+/* The read flag belongs to the row: another session may have set it meanwhile (store_message_set_read). */
+static int meet_present(struct store_message *msg, bool force, struct saved *w, struct present *old)
+{
+	int r = read_present(msg->m, msg->id, old);
+
+	if (r <= 0)
+		return r < 0 ? r : MW_E_NOTFOUND;
+	if (old->change != msg->change && !force)
+		return MW_E_STATE;
+	w->flags = (w->flags & ~(MF_READ | MF_EVER_READ)) | (old->flags & (MF_READ | MF_EVER_READ));
+	return 0;
+}
+
+static int in_transaction(struct store_message *msg, bool force, struct saved *w, struct store_change *change)
+{
+	struct store_counts by = {0};
+	struct present old = {0};
+	int r = w->is_new ? 0 : meet_present(msg, force, w, &old);
+
+	if (r < 0)
+		return r;
+	w->id = w->is_new ? store_next_id(msg->m) : msg->id;
+	w->change = store_next_id(msg->m);
+	by.size = (int64_t)(w->size - old.size);
+	if (w->is_new) {
+		by.contents = !msg->associated;
+		by.associated = msg->associated;
+		by.unread = !msg->associated && !(w->flags & MF_READ);
+	}
+	r = write_row(msg, w);
+	if (r >= 0)
+		r = store_values_adopt(msg->m, w->id, &msg->bag, msg->had_values);
+	if (r >= 0)
+		r = store_folder_count(msg->m, msg->folder, &by, &change->content_count, &change->unread_count);
+	return r;
+}
+
+static void become(struct store_message *msg, const struct saved *w)
+{
+	msg->id = w->id;
+	msg->change = w->change;
+	msg->size = w->size;
+	msg->flags = w->flags;
+	msg->modified = w->modified;
+	msg->flags_given = true;
+	msg->had_values = false;
+	for (size_t i = 0; i < msg->bag.count; i++) {
+		msg->bag.slots[i].fresh = false;
+		msg->had_values |= msg->bag.slots[i].external;
+	}
+}
+
+static void tell_folder(struct store_mailbox *m, const struct store_change *message)
+{
+	struct store_change folder = {.kind = STORE_MODIFIED,
+	                              .folder = message->folder,
+	                              .counts_only = true,
+	                              .content_count = message->content_count,
+	                              .unread_count = message->unread_count,
+	                              .message_class = "",
+	                              .ticket = message->ticket};
+
+	store_tell(m, &folder);
+}
+
+static void tell_saved(struct store_message *msg, const struct saved *w, bool arrived, struct store_change *change)
+{
+	STORE_ARENA arena = arena_new(0);
+	struct store_object o = store_message_object(msg);
+	struct mapi_value class;
+	char *text = NULL;
+
+	if (arena && store_object_get(&o, arena, PidTagMessageClass, 0, &class) == 0 && class.tag == PidTagMessageClass)
+		text = mapi_value_utf8(arena, &class, 0);
+	change->kind = !w->is_new ? STORE_MODIFIED : arrived ? STORE_NEW_MAIL : STORE_CREATED;
+	change->folder = store_message_folder(msg);
+	change->message = store_message_id(msg);
+	change->associated = msg->associated;
+	change->message_flags = msg->flags;
+	change->message_class = text ? text : "";
+	change->change_number = store_id(STORE_REPLID, w->change);
+	store_tell(msg->m, change);
+	if (w->is_new)
+		tell_folder(msg->m, change);
+}
+
+static int save_prepared(struct store_message *msg, bool force, struct saved *w, struct store_change *change)
+{
+	int r = store_begin(msg->m);
+
+	if (r < 0)
+		return r;
+	r = in_transaction(msg, force, w, change);
+	if (r < 0) {
+		store_rollback(msg->m);
+		return r;
+	}
+	return store_commit(msg->m, &change->ticket);
+}
+
+static int save(struct store_message *msg, bool force, bool arrived, int64_t now, uint64_t *ticket)
+{
+	struct store_change change = {.content_count = -1, .unread_count = -1};
+	struct saved w = {.record = {.max = STORE_MAX_RECORD * 2}};
+	int r = msg->writable ? prepare(msg, now, &w) : MW_E_STATE;
+
+	if (r >= 0)
+		r = save_prepared(msg, force, &w, &change);
+	if (r >= 0) {
+		become(msg, &w);
+		if (ticket)
+			*ticket = change.ticket;
+		tell_saved(msg, &w, arrived, &change);
+	}
+	buf_free(&w.record);
+	buf_free(&w.recipients);
+	return r;
+}
+
+int store_message_save(struct store_message *msg, bool force, int64_t now, uint64_t *ticket)
+{
+	return save(msg, force, false, now, ticket);
+}
+
+int store_message_deliver(struct store_message *msg, int64_t now, uint64_t *ticket)
+{
+	return save(msg, false, true, now, ticket);
+}
+
+/* ---- Read flag and deletion: on the row, without opening the message ---- */
+
+static int find_row(struct store_mailbox *m, uint64_t folder, uint64_t message, struct store_object *out)
+{
+	STORE_STMT s = NULL;
+	uint64_t in, id;
+	int r;
+
+	if (!store_own_id(folder, &in) || !store_own_id(message, &id))
+		return MW_E_NOTFOUND;
+	s = store_statement(m, STMT_MESSAGE_GET);
+	if (!s)
+		return MW_E_IO;
+	sqlite3_bind_int64(s, 1, (int64_t)id);
+	r = store_step(m, s, "Reading a message");
+	if (r <= 0)
+		return r < 0 ? r : MW_E_NOTFOUND;
+	r = store_message_row(m, s, out);
+	out->record = (struct store_record){0}; /* it was the statement's */
+	return r >= 0 && out->parent != in ? MW_E_NOTFOUND : r;
+}
+
+static int write_flags(struct store_mailbox *m, uint64_t id, uint32_t flags)
+{
+	STORE_STMT s = store_statement(m, STMT_MESSAGE_READ);
+
+	if (!s)
+		return MW_E_IO;
+	sqlite3_bind_int64(s, 1, (int64_t)id);
+	sqlite3_bind_int64(s, 2, flags);
+	sqlite3_bind_int64(s, 3, (int64_t)store_next_id(m));
+	return store_run(m, s, "Marking a message");
+}
+
+static int delete_row(struct store_mailbox *m, uint64_t id)
+{
+	STORE_STMT s = store_statement(m, STMT_MESSAGE_DELETE);
+	int r;
+
+	if (!s)
+		return MW_E_IO;
+	sqlite3_bind_int64(s, 1, (int64_t)id);
+	r = store_run(m, s, "Deleting a message");
+	return r < 0 ? r : store_values_drop(m, id);
+}
+
+/* The row's change and the folder's counters as one; flags: the new ones, or with gone the row's end. */
+static int change_row(struct store_mailbox *m, const struct store_object *o, uint32_t flags, bool gone,
+                      const struct store_counts *by, struct store_change *change)
+{
+	int r = store_reserve_ids(m, 1);
+
+	if (r >= 0)
+		r = store_begin(m);
+	if (r < 0)
+		return r;
+	r = gone ? delete_row(m, o->id) : write_flags(m, o->id, flags);
+	if (r >= 0)
+		r = store_folder_count(m, o->parent, by, &change->content_count, &change->unread_count);
+	if (r < 0) {
+		store_rollback(m);
+		return r;
+	}
+	return store_commit(m, &change->ticket);
+}
+
+int store_message_set_read(struct store_mailbox *m, uint64_t folder, uint64_t message, bool read, int64_t now,
+                           bool *changed, uint64_t *ticket)
+{
+	struct store_change change = {.kind = STORE_MODIFIED, .folder = folder, .message = message};
+	struct store_counts by = {0};
+	struct store_object o;
+	int r = find_row(m, folder, message, &o);
+
+	(void)now; /* the time of last modification stays: [MS-OXCMSG] 2.2.2.2 */
+	if (r < 0)
+		return r;
+	if (changed)
+		*changed = ((o.flags & MF_READ) != 0) != read;
+	if (ticket)
+		*ticket = 0;
+	if (((o.flags & MF_READ) != 0) == read)
+		return 0;
+	by.unread = o.associated ? 0 : read ? -1 : 1;
+	change.associated = o.associated;
+	change.message_flags = read ? o.flags | MF_READ | MF_EVER_READ : o.flags & ~MF_READ;
+	change.message_class = "";
+	change.change_number = store_id(STORE_REPLID, o.change);
+	r = change_row(m, &o, change.message_flags, false, &by, &change);
+	if (r < 0)
+		return r;
+	if (ticket)
+		*ticket = change.ticket;
+	store_tell(m, &change);
+	tell_folder(m, &change);
+	return 0;
+}
+
+int store_message_delete(struct store_mailbox *m, uint64_t folder, uint64_t message, int64_t now, uint64_t *ticket)
+{
+	struct store_change change = {.kind = STORE_DELETED, .folder = folder, .message = message, .message_class = ""};
+	struct store_counts by = {.deleted = 1};
+	struct store_object o;
+	int r = find_row(m, folder, message, &o);
+
+	(void)now;
+	if (r < 0)
+		return r;
+	by.contents = o.associated ? 0 : -1;
+	by.associated = o.associated ? -1 : 0;
+	by.unread = !o.associated && !(o.flags & MF_READ) ? -1 : 0;
+	by.size = -(int64_t)o.size;
+	change.associated = o.associated;
+	change.message_flags = o.flags;
+	r = change_row(m, &o, 0, true, &by, &change);
+	if (r < 0)
+		return r;
+	if (ticket)
+		*ticket = change.ticket;
+	store_tell(m, &change);
+	tell_folder(m, &change);
+	return 0;
+}

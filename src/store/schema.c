@@ -1,0 +1,100 @@
+#include "store/schema.h"
+
+/*
+ * Ids are the 48-bit counters of this mailbox's own replica. Small columns stand before the record, so that
+ * reading them does not walk its overflow pages. The sort columns repeat what the record holds, in a form that
+ * an index sorts as people expect; they are never read back as values.
+ */
+const char store_schema[] =
+        "CREATE TABLE mailbox("
+        " one INTEGER PRIMARY KEY CHECK(one = 1), guid BLOB NOT NULL, replica BLOB NOT NULL,"
+        " owner_name TEXT NOT NULL, owner_address TEXT NOT NULL, owner_dn TEXT NOT NULL,"
+        " next_id INTEGER NOT NULL, created INTEGER NOT NULL);"
+        "CREATE TABLE replica(id INTEGER PRIMARY KEY, guid BLOB NOT NULL UNIQUE);"
+        "CREATE TABLE named("
+        " id INTEGER PRIMARY KEY, guid BLOB NOT NULL, kind INTEGER NOT NULL, lid INTEGER NOT NULL,"
+        " name BLOB NOT NULL, UNIQUE(guid, kind, lid, name));"
+        "CREATE TABLE receive(class TEXT PRIMARY KEY COLLATE NOCASE, folder INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE folder("
+        " id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, type INTEGER NOT NULL,"
+        " change INTEGER NOT NULL, modified INTEGER NOT NULL,"
+        " contents INTEGER NOT NULL DEFAULT 0, unread INTEGER NOT NULL DEFAULT 0,"
+        " associated INTEGER NOT NULL DEFAULT 0, deleted INTEGER NOT NULL DEFAULT 0,"
+        " size INTEGER NOT NULL DEFAULT 0, name TEXT NOT NULL, name_key TEXT NOT NULL, record BLOB NOT NULL);"
+        "CREATE UNIQUE INDEX folder_name ON folder(parent, name_key);"
+        "CREATE TABLE message("
+        " id INTEGER PRIMARY KEY, folder INTEGER NOT NULL, associated INTEGER NOT NULL,"
+        " change INTEGER NOT NULL, flags INTEGER NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL,"
+        " read_change INTEGER NOT NULL DEFAULT 0,"
+        " delivered INTEGER NOT NULL, importance INTEGER NOT NULL,"
+        " subject BLOB NOT NULL, sender BLOB NOT NULL, class BLOB NOT NULL,"
+        " record BLOB NOT NULL, recipients BLOB NOT NULL);"
+        "CREATE INDEX message_natural ON message(folder, associated);"
+        "CREATE INDEX message_delivered ON message(folder, associated, delivered);"
+        "CREATE INDEX message_modified ON message(folder, associated, modified);"
+        "CREATE INDEX message_size ON message(folder, associated, size);"
+        "CREATE INDEX message_importance ON message(folder, associated, importance);"
+        "CREATE INDEX message_subject ON message(folder, associated, subject);"
+        "CREATE INDEX message_sender ON message(folder, associated, sender);"
+        "CREATE INDEX message_class ON message(folder, associated, class);"
+        /* message 0: of no saved message yet; left over after a crash, and then swept. */
+        "CREATE TABLE value(id INTEGER PRIMARY KEY AUTOINCREMENT, message INTEGER NOT NULL, size INTEGER NOT NULL);"
+        "CREATE INDEX value_message ON value(message);"
+        "CREATE TABLE chunk(id INTEGER PRIMARY KEY, data BLOB NOT NULL);";
+
+#define FOLDER_COLUMNS                                                                                                 \
+	"id, parent, type, change, modified, contents, unread, associated, deleted, size, name, record,"               \
+	" (SELECT count(*) FROM folder AS child WHERE child.parent = folder.id)"
+
+static const char *const sql[STORE_STATEMENT_COUNT] = {
+        [STMT_BEGIN] = "BEGIN IMMEDIATE",
+        [STMT_COMMIT] = "COMMIT",
+        [STMT_ROLLBACK] = "ROLLBACK",
+        [STMT_RESERVE] = "UPDATE mailbox SET next_id = ?1",
+        [STMT_REPLICA_BY_ID] = "SELECT guid FROM replica WHERE id = ?1",
+        [STMT_REPLICA_BY_GUID] = "SELECT id FROM replica WHERE guid = ?1",
+        [STMT_REPLICA_ADD] = "INSERT INTO replica(guid) VALUES(?1)",
+        [STMT_OWNER_SET] = "UPDATE mailbox SET owner_name = ?1, owner_address = ?2, owner_dn = ?3",
+        [STMT_MAILBOX_SIZE] = "SELECT sum(size), sum(contents) FROM folder",
+        [STMT_NAME_FIND] = "SELECT id FROM named WHERE guid = ?1 AND kind = ?2 AND lid = ?3 AND name = ?4",
+        [STMT_NAME_ADD] = "INSERT INTO named(guid, kind, lid, name, id) VALUES(?1, ?2, ?3, ?4, ?5)",
+        [STMT_NAME_BY_ID] = "SELECT guid, kind, lid, name, id FROM named WHERE id = ?1",
+        [STMT_NAME_ALL] = "SELECT guid, kind, lid, name, id FROM named ORDER BY id",
+        [STMT_NAME_LAST] = "SELECT max(id) FROM named",
+        [STMT_RECEIVE_FIND] = "SELECT folder, class FROM receive WHERE class = ?1",
+        [STMT_FOLDER_GET] = "SELECT " FOLDER_COLUMNS " FROM folder WHERE id = ?1",
+        [STMT_FOLDER_FIND] = "SELECT id FROM folder WHERE parent = ?1 AND name_key = ?2",
+        [STMT_FOLDER_ADD] = "INSERT INTO folder(id, parent, type, change, modified, name, name_key, record)"
+                            " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        [STMT_FOLDER_SET] = "UPDATE folder SET change = ?2, modified = ?3, name = ?4, name_key = ?5, record = ?6"
+                            " WHERE id = ?1",
+        [STMT_FOLDER_CHILDREN] = "SELECT id FROM folder WHERE parent = ?1 ORDER BY name_key",
+        [STMT_FOLDER_COUNT] = "UPDATE folder SET contents = contents + ?2, unread = unread + ?3,"
+                              " associated = associated + ?4, deleted = deleted + ?5, size = size + ?6 WHERE id = ?1"
+                              " RETURNING contents, unread",
+        [STMT_MESSAGE_GET] = "SELECT " STORE_MESSAGE_COLUMNS ", recipients FROM message WHERE id = ?1",
+        [STMT_MESSAGE_ADD] = "INSERT INTO message(id, folder, associated, change, flags, size, modified, delivered,"
+                             " importance, subject, sender, class, record, recipients)"
+                             " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        [STMT_MESSAGE_SET] = "UPDATE message SET change = ?4, flags = ?5, size = ?6, modified = ?7, delivered = ?8,"
+                             " importance = ?9, subject = ?10, sender = ?11, class = ?12, record = ?13,"
+                             " recipients = ?14 WHERE id = ?1 AND folder = ?2 AND associated = ?3",
+        [STMT_MESSAGE_READ] = "UPDATE message SET flags = ?2, read_change = ?3 WHERE id = ?1",
+        [STMT_MESSAGE_DELETE] = "DELETE FROM message WHERE id = ?1",
+        [STMT_MESSAGE_CHANGE] = "SELECT change, flags, size FROM message WHERE id = ?1",
+        [STMT_VALUE_ADD] = "INSERT INTO value(message, size) VALUES(0, 0)",
+        [STMT_VALUE_ADOPT] = "UPDATE value SET message = ?2, size = ?3 WHERE id = ?1",
+        [STMT_VALUE_SIZE] = "SELECT size FROM value WHERE id = ?1",
+        [STMT_VALUE_DELETE] = "DELETE FROM value WHERE id = ?1",
+        [STMT_VALUES_OF] = "SELECT id FROM value WHERE message = ?1",
+        [STMT_CHUNK_GET] = "SELECT data FROM chunk WHERE id = ?1",
+        [STMT_CHUNK_PUT] = "INSERT OR REPLACE INTO chunk(id, data) VALUES(?1, ?2)",
+        [STMT_CHUNK_CUT] = "DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2",
+        [STMT_CHUNK_COPY] = "INSERT INTO chunk(id, data) SELECT id - ?1 + ?2, data FROM chunk"
+                            " WHERE id BETWEEN ?1 AND ?3",
+};
+
+const char *store_sql(enum store_statement which)
+{
+	return sql[which];
+}

@@ -1,0 +1,111 @@
+#include "store/private.h"
+
+/* Pages in the log (4 KiB each) from which on a checkpoint is due. */
+#define CHECKPOINT_PAGES 2000
+
+uint64_t store_committed(const struct store_mailbox *m)
+{
+	return m->committed;
+}
+
+uint64_t store_synced(const struct store_mailbox *m)
+{
+	return m->synced;
+}
+
+/* The log as the VFS has it, so that every VFS is synced its own way. */
+static sqlite3_file *log_file(struct store_mailbox *m)
+{
+	sqlite3_file *file = NULL;
+
+	if (sqlite3_file_control(m->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK)
+		return NULL;
+	return file && file->pMethods ? file : NULL;
+}
+
+static bool fill_sync(struct store_mailbox *m, struct store_job *job)
+{
+	*job = (struct store_job){.ticket = m->committed, .file = log_file(m)};
+	return job->file != NULL;
+}
+
+bool store_sync_begin(struct store_mailbox *m, struct store_job *job)
+{
+	if (m->failed || m->sync_under_way || m->synced >= m->committed || !fill_sync(m, job))
+		return false;
+	m->sync_under_way = true;
+	return true;
+}
+
+bool store_checkpoint_begin(struct store_mailbox *m, struct store_job *job)
+{
+	if (m->failed || m->checkpoint_under_way || m->log_pages < CHECKPOINT_PAGES)
+		return false;
+	*job = (struct store_job){.checkpoint = true, .path = m->path, .vfs = m->vfs};
+	m->checkpoint_under_way = true;
+	return true;
+}
+
+/*
+ * On a connection of its own: it syncs the log, writes the pages, and syncs the file, all before the owner
+ * may begin the log anew (SQLite's NORMAL). The first read makes the connection notice the log.
+ */
+static int checkpoint(const char *path, const char *vfs)
+{
+	sqlite3 *db = NULL;
+	int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
+
+	if (rc == SQLITE_OK) {
+		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		rc = sqlite3_exec(db, "PRAGMA synchronous = NORMAL; PRAGMA schema_version", NULL, NULL, NULL);
+	}
+	if (rc == SQLITE_OK)
+		rc = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	sqlite3_close(db);
+	return rc == SQLITE_BUSY || rc == SQLITE_LOCKED ? SQLITE_OK : rc;
+}
+
+void store_job_run(struct store_job *job)
+{
+	sqlite3_file *file = job->file;
+
+	if (job->checkpoint)
+		job->result = checkpoint(job->path, job->vfs);
+	else
+		job->result = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+}
+
+int store_job_end(struct store_mailbox *m, struct store_job *job)
+{
+	if (job->checkpoint) {
+		m->checkpoint_under_way = false;
+		m->log_pages = 0; /* the next commit tells */
+		return job->result == SQLITE_OK ? 0 : store_fail(m, "A checkpoint", job->result);
+	}
+	m->sync_under_way = false;
+	if (job->result != SQLITE_OK) {
+		m->failed = true;
+		return store_fail(m, "Syncing", job->result);
+	}
+	if (job->ticket > m->synced)
+		m->synced = job->ticket;
+	return 0;
+}
+
+int store_sync(struct store_mailbox *m)
+{
+	bool other = m->sync_under_way;
+	struct store_job job;
+	int r;
+
+	if (m->failed)
+		return store_say(m, MW_E_IO, "The disk refused an earlier change: restart the server.");
+	if (m->synced >= m->committed)
+		return 0;
+	if (!fill_sync(m, &job))
+		return store_say(m, MW_E_IO, "The mailbox has no log to sync.");
+	store_job_run(&job);
+	r = store_job_end(m, &job);
+	m->sync_under_way = other;
+	return r;
+}

@@ -1,0 +1,401 @@
+#include "mapi/tags.h"
+#include "store/table_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CUT 255 /* [MS-OXCTABL] 2.2.2.5: characters of a text in a row */
+#define FILTER_TAGS_MAX 1024
+
+/* ---- Opening and closing ---- */
+
+static int open_table(struct store_mailbox *m, uint64_t folder, struct store_table *model, struct store_table **out)
+{
+	STORE_ARENA arena = arena_new(0);
+	struct store_object f;
+	struct store_table *t;
+	int r;
+
+	if (!store_own_id(folder, &model->folder))
+		return MW_E_NOTFOUND;
+	r = arena ? store_folder_load(m, arena, model->folder, &f) : MW_E_NOMEM;
+	if (r < 0)
+		return r;
+	t = malloc(sizeof *t);
+	if (!t)
+		return MW_E_NOMEM;
+	*t = *model;
+	t->m = m;
+	t->next = m->tables;
+	m->tables = t;
+	*out = t;
+	return 0;
+}
+
+int store_contents_table(struct store_mailbox *m, uint64_t folder, bool associated, struct store_table **out)
+{
+	struct store_table model = {.associated = associated, .walked = true};
+
+	return open_table(m, folder, &model, out);
+}
+
+int store_hierarchy_table(struct store_mailbox *m, uint64_t folder, bool deep, struct store_table **out)
+{
+	struct store_table model = {.hierarchy = true, .deep = deep};
+
+	return open_table(m, folder, &model, out);
+}
+
+static void forget_list(struct store_table *t)
+{
+	arena_free(&t->arena);
+	t->rows = NULL;
+	t->row_count = t->at = 0;
+	t->listed = false;
+}
+
+void store_table_close(struct store_table **table)
+{
+	struct store_table *t = *table;
+
+	*table = NULL;
+	if (!t)
+		return;
+	for (struct store_table **p = &t->m->tables; *p; p = &(*p)->next) {
+		if (*p == t) {
+			*p = t->next;
+			break;
+		}
+	}
+	store_walk_begin(t);
+	forget_list(t);
+	free(t->columns);
+	free((void *)t->filter.tags);
+	free(t);
+}
+
+void store_table_hear(struct store_mailbox *m, const struct store_change *change)
+{
+	uint64_t folder = store_id_counter(change->folder), parent = store_id_counter(change->parent);
+
+	for (struct store_table *t = m->tables; t; t = t->next) {
+		if (t->hierarchy)
+			t->stale |= change->message == 0 && (t->deep || parent == t->folder || change->counts_only);
+		else
+			t->stale |= change->message != 0 && folder == t->folder;
+	}
+}
+
+/* ---- Columns ---- */
+
+static uint32_t *copy_tags(const uint32_t *tags, size_t count)
+{
+	uint32_t *out = malloc(count ? count * sizeof *tags : 1);
+
+	if (out && count > 0)
+		memcpy(out, tags, count * sizeof *tags);
+	return out;
+}
+
+int store_table_set_columns(struct store_table *t, const uint32_t *tags, size_t count)
+{
+	uint32_t *columns;
+
+	if (count > STORE_MAX_COLUMNS)
+		return MW_E_LIMIT;
+	columns = copy_tags(tags, count);
+	if (!columns)
+		return MW_E_NOMEM;
+	free(t->columns);
+	t->columns = columns;
+	t->column_count = count;
+	return 0;
+}
+
+const uint32_t *store_table_columns(const struct store_table *t, size_t *count)
+{
+	*count = t->column_count;
+	return t->columns;
+}
+
+const uint32_t *store_table_all_columns(const struct store_table *t, size_t *count)
+{
+	static const uint32_t contents[] = {
+	        PidTagFolderId,
+	        PidTagMid,
+	        PidTagInstID,
+	        PidTagInstanceNum,
+	        PidTagEntryId,
+	        PidTagInstanceKey,
+	        PidTagRecordKey,
+	        PidTagParentEntryId,
+	        PidTagSourceKey,
+	        PidTagChangeKey,
+	        PidTagSubject,
+	        PidTagNormalizedSubject,
+	        PidTagSubjectPrefix,
+	        PidTagMessageClass,
+	        PidTagMessageFlags,
+	        PidTagMessageSize,
+	        PidTagMessageDeliveryTime,
+	        PidTagClientSubmitTime,
+	        PidTagCreationTime,
+	        PidTagLastModificationTime,
+	        PidTagSenderName,
+	        PidTagSentRepresentingName,
+	        PidTagDisplayTo,
+	        PidTagDisplayCc,
+	        PidTagImportance,
+	        PidTagSensitivity,
+	        PidTagHasAttachments,
+	        PidTagMessageStatus,
+	        PidTagRead,
+	        PidTagAccess,
+	        PidTagAccessLevel,
+	        PidTagObjectType,
+	        PidTagRowType,
+	};
+	static const uint32_t folders[] = {
+	        PidTagFolderId,
+	        PidTagParentFolderId,
+	        PidTagEntryId,
+	        PidTagInstanceKey,
+	        PidTagRecordKey,
+	        PidTagParentEntryId,
+	        PidTagSourceKey,
+	        PidTagChangeKey,
+	        PidTagDisplayName,
+	        PidTagContainerClass,
+	        PidTagFolderType,
+	        PidTagContentCount,
+	        PidTagContentUnreadCount,
+	        PidTagAssociatedContentCount,
+	        PidTagSubfolders,
+	        PidTagDepth,
+	        PidTagAccess,
+	        PidTagAccessLevel,
+	        PidTagRights,
+	        PidTagComment,
+	        PidTagCreationTime,
+	        PidTagLastModificationTime,
+	        PidTagMessageSize,
+	        PidTagObjectType,
+	        PidTagRowType,
+	};
+
+	*count = t->hierarchy ? ARRAY_SIZE(folders) : ARRAY_SIZE(contents);
+	return t->hierarchy ? folders : contents;
+}
+
+/* ---- Order and filter ---- */
+
+static bool find_index(uint32_t tag, enum store_index *out)
+{
+	static const uint32_t tags[STORE_INDEX_COUNT] = {
+	        [STORE_BY_DELIVERY] = PidTagMessageDeliveryTime,
+	        [STORE_BY_MODIFICATION] = PidTagLastModificationTime,
+	        [STORE_BY_SIZE] = PidTagMessageSize,
+	        [STORE_BY_IMPORTANCE] = PidTagImportance,
+	        [STORE_BY_SUBJECT] = PidTagSubject,
+	        [STORE_BY_SENDER] = PidTagSenderName,
+	        [STORE_BY_CLASS] = PidTagMessageClass,
+	};
+
+	if (mapi_tag_type(tag) == PTYP_STRING8)
+		tag = mapi_tag_as(tag, PTYP_STRING);
+	for (int i = STORE_BY_DELIVERY; i < STORE_INDEX_COUNT; i++) {
+		if (tags[i] == tag) {
+			*out = (enum store_index)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Decides how the table is read, and goes to its beginning. */
+static void settle(struct store_table *t)
+{
+	enum store_index index = STORE_BY_NATURE;
+	bool indexed = t->sort_count == 0 || (t->sort_count == 1 && find_index(t->sort[0].tag, &index));
+
+	store_walk_begin(t);
+	forget_list(t);
+	t->walked = !t->hierarchy && !t->filter.keep && indexed;
+	t->index = index;
+	t->descending = t->sort_count == 1 && t->sort[0].descending;
+	t->stale = false;
+}
+
+int store_table_sort(struct store_table *t, const struct store_sort *keys, size_t count)
+{
+	if (count > STORE_MAX_SORT_KEYS)
+		return MW_E_LIMIT;
+	for (size_t i = 0; i < count; i++)
+		t->sort[i] = keys[i];
+	t->sort_count = count;
+	settle(t);
+	return 0;
+}
+
+int store_table_filter(struct store_table *t, const struct store_filter *filter)
+{
+	struct store_filter f = {0};
+
+	if (filter) {
+		if (filter->count > FILTER_TAGS_MAX)
+			return MW_E_LIMIT;
+		f = *filter;
+		f.tags = copy_tags(filter->tags, filter->count);
+		if (!f.tags)
+			return MW_E_NOMEM;
+	}
+	free((void *)t->filter.tags);
+	t->filter = f;
+	settle(t);
+	return 0;
+}
+
+/* ---- Position ---- */
+
+static int total(struct store_table *t, uint32_t *count)
+{
+	STORE_ARENA arena = arena_new(0);
+	struct store_object f;
+	int r = arena ? store_folder_load(t->m, arena, t->folder, &f) : MW_E_NOMEM;
+
+	if (r >= 0)
+		*count = t->associated ? f.associated_count : f.contents;
+	return r;
+}
+
+int store_table_position(struct store_table *t, uint32_t *position, uint32_t *count)
+{
+	uint32_t before, all;
+	int r;
+
+	if (!t->walked) {
+		r = store_list(t);
+		before = (uint32_t)t->at;
+		all = (uint32_t)t->row_count;
+	} else {
+		r = store_walk_position(t, &before);
+		if (r >= 0)
+			r = total(t, &all);
+	}
+	if (r < 0)
+		return r;
+	*position = before;
+	*count = all;
+	return 0;
+}
+
+int store_table_seek(struct store_table *t, enum store_origin origin, int32_t rows, int32_t *moved)
+{
+	int64_t from, to;
+	int r;
+
+	if (t->walked)
+		return store_walk_seek(t, origin, rows, moved);
+	r = store_list(t);
+	if (r < 0)
+		return r;
+	from = origin == STORE_BEGIN ? 0 : origin == STORE_END ? (int64_t)t->row_count : (int64_t)t->at;
+	to = from + rows;
+	to = to < 0 ? 0 : to > (int64_t)t->row_count ? (int64_t)t->row_count : to;
+	t->at = (size_t)to;
+	if (moved)
+		*moved = (int32_t)(to - from);
+	return 0;
+}
+
+/* ---- Rows ---- */
+
+struct reading {
+	struct store_table *t;
+	struct arena *arena;
+	struct mapi_row *all;
+	size_t count, max, bytes, max_bytes;
+	bool full; /* max_bytes reached: the row at hand is not taken */
+};
+
+static int make_row(struct reading *q, const struct store_object *o)
+{
+	size_t n = q->t->column_count, bytes = 0;
+	struct mapi_value *values = arena_new_array(q->arena, struct mapi_value, n);
+
+	if (!values || store_object_get_many(o, q->arena, q->t->columns, n, CUT, values) < 0)
+		return MW_E_NOMEM;
+	for (size_t i = 0; i < n; i++)
+		bytes += values[i].flag == MAPI_FLAG_VALUE ? mapi_value_size(&values[i]) : 5;
+	if (q->max_bytes > 0 && q->count > 0 && bytes > q->max_bytes - q->bytes) {
+		q->full = true;
+		return 0;
+	}
+	q->bytes += bytes < q->max_bytes - q->bytes ? bytes : q->max_bytes - q->bytes;
+	q->all[q->count++] = mapi_row_of(values, (uint16_t)n);
+	return 0;
+}
+
+static int read_walked(void *user, sqlite3_stmt *s)
+{
+	struct reading *q = user;
+	struct store_object o;
+	int r = store_message_row(q->t->m, s, &o);
+
+	if (r < 0)
+		return r;
+	o.in_table = true;
+	r = make_row(q, &o);
+	if (r < 0)
+		return r;
+	return q->full || q->count == q->max;
+}
+
+static int read_listed(struct reading *q, bool forward)
+{
+	struct store_table *t = q->t;
+	int r = store_list(t);
+
+	for (size_t i = 0; r >= 0 && q->count < q->max && !q->full; i++) {
+		struct store_object o;
+		if (forward ? i >= t->row_count - t->at : i >= t->at)
+			break;
+		r = store_list_object(t, q->arena, &t->rows[forward ? t->at + i : t->at - 1 - i], &o);
+		if (r >= 0)
+			r = make_row(q, &o);
+	}
+	return r;
+}
+
+int store_table_rows(struct store_table *t, struct arena *arena, bool forward, bool advance, size_t max_bytes,
+                     struct mapi_row **rows, size_t *count)
+{
+	struct reading q = {.t = t, .arena = arena, .max_bytes = max_bytes, .max = *count};
+	uint32_t all = 0;
+	int r;
+
+	if (t->column_count == 0)
+		return MW_E_STATE;
+	/* No more rows than there are, whatever a client asks for. */
+	r = t->walked ? total(t, &all) : store_list(t);
+	if (r < 0)
+		return r;
+	if (!t->walked)
+		all = (uint32_t)t->row_count;
+	if (q.max > all)
+		q.max = all;
+	q.all = arena_new_array(arena, struct mapi_row, q.max);
+	if (!q.all)
+		return MW_E_NOMEM;
+	if (q.max > 0)
+		r = t->walked ? store_walk(t, forward, true, read_walked, &q) : read_listed(&q, forward);
+	if (r >= 0 && advance && q.count > 0) {
+		int32_t way = (int32_t)q.count;
+		r = store_table_seek(t, STORE_CURRENT, forward ? way : -way, NULL);
+	}
+	if (r < 0)
+		return r;
+	*rows = q.all;
+	*count = q.count;
+	return 0;
+}
