@@ -105,6 +105,20 @@ static void order_of_values(void **state)
 		}
 }
 
+static void copies_are_deep(void **state)
+{
+	struct arena *arena = *state;
+	uint8_t bytes[] = {1, 2, 3};
+	union mapi_datum many[] = {{.bin = {3, bytes}}, {.bin = {0, NULL}}};
+	struct mapi_value v = {.tag = MAPI_TAG(0x7000, PTYP_MULTIPLE | PTYP_BINARY), .count = 2, .u.multi = many};
+	struct mapi_value copy;
+	assert_int_equal(mapi_value_copy(arena, &v, &copy), 0);
+	assert_int_equal(mapi_value_compare(&v, &copy), 0);
+	assert_int_equal(mapi_value_size(&v), 4 + 2 + 3 + 2);
+	bytes[0] = 9;
+	assert_int_not_equal(mapi_value_compare(&v, &copy), 0);
+}
+
 static void rows_know_their_errors(void **state)
 {
 	(void)state;
@@ -122,7 +136,8 @@ int main(void)
 	        cmocka_unit_test(names_of_codes),
 	        cmocka_unit_test_setup_teardown(text_in_both_types, make_arena, drop_arena),
 	        cmocka_unit_test_setup_teardown(order_of_values, make_arena, drop_arena),
-	        	        cmocka_unit_test(rows_know_their_errors),
+	        cmocka_unit_test_setup_teardown(copies_are_deep, make_arena, drop_arena),
+	        cmocka_unit_test(rows_know_their_errors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
