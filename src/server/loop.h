@@ -65,7 +65,7 @@ struct server {
 	char port_text[SERVER_PORT_COUNT][8];
 	struct server_loop *loops;
 	unsigned loop_count;
-	struct directory *directory;
+	struct accounts *accounts; /* server/accounts.h */
 	struct auth_server_config auth;
 	char *auth_names;                                      /* memory of the names in auth */
 	struct rpc_server_setup setups[SERVER_PORT_COUNT][16]; /* per port and loop; associations differ */

@@ -54,10 +54,6 @@ extern const struct service epm_service, mgmt_service, rfr_service, nspi_service
 MW_NODISCARD int service_loops_init(struct server_loop *loop);
 void service_loops_free(struct server_loop *loop);
 
-/* accounts.c: the directory, and what NTLM asks of it. why as in server_new. */
-MW_NODISCARD int server_directory_open(struct server *s, char why[512]);
-void server_directory_close(struct server *s);
-
 /* Ends a call that was kept: from any thread of a loop; the call is gone afterwards. */
 void service_finish(struct service_call *call, enum service_result result);
 /* Convenience: sets the status and yields SERVICE_FAULT. */
