@@ -267,8 +267,17 @@ static struct server_conn *new_conn(struct server_loop *loop, enum server_port p
 	return c;
 }
 
+static void note_local_address(struct server_conn *c)
+{
+	struct sockaddr_storage a;
+	int size = sizeof a;
+	if (uv_tcp_getsockname(&c->tcp, (struct sockaddr *)&a, &size) == 0 && a.ss_family == AF_INET)
+		memcpy(c->local_ip, &((struct sockaddr_in *)&a)->sin_addr, 4);
+}
+
 static void start_reading(struct server_conn *c)
 {
+	note_local_address(c);
 	uv_tcp_nodelay(&c->tcp, 1);
 	if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) < 0)
 		conn_close(c);

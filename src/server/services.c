@@ -6,12 +6,10 @@ const struct service *const services[] = {
 
 int service_loops_init(struct server_loop *loop)
 {
-	int r = epm_loop_init(loop);
-	return r < 0 ? r : emsmdb_loop_init(loop);
+	return emsmdb_loop_init(loop);
 }
 
 void service_loops_free(struct server_loop *loop)
 {
 	emsmdb_loop_free(loop);
-	epm_loop_free(loop);
 }
