@@ -226,9 +226,25 @@ static int queue_write(struct server_conn *c, const void *data, size_t size)
 	return 0;
 }
 
+/* What mgmt's statistics count. The output holds whole PDUs when it comes here. */
+static void count_pdus(struct server_conn *c, const struct buf *out)
+{
+	unsigned long n = 0;
+	size_t at = 0;
+	while (out->len - at >= RPC_HEADER_SIZE) {
+		size_t size = out->data[at + 8] | (size_t)out->data[at + 9] << 8;
+		if (size < RPC_HEADER_SIZE || size > out->len - at)
+			break;
+		at += size;
+		n++;
+	}
+	atomic_fetch_add_explicit(&c->loop->server->pdus_out, n, memory_order_relaxed);
+}
+
 void conn_flush(struct server_conn *c)
 {
 	struct buf *out = rpc_output(c->rpc);
+	count_pdus(c, out);
 	if (out->len > 0 && c->writes == 0) {
 		uv_buf_t buffer = uv_buf_init((char *)out->data, (unsigned)out->len);
 		int n = uv_try_write((uv_stream_t *)&c->tcp, &buffer, 1);

@@ -243,6 +243,7 @@ void dispatch_event(void *user, struct rpc_connection *rpc, const struct rpc_eve
 	(void)rpc;
 	if (c->closing)
 		return;
+	atomic_fetch_add_explicit(&c->loop->server->pdus_in, event->fragments, memory_order_relaxed);
 	switch (event->type) {
 	case RPC_EV_REQUEST:
 		on_request(c, event);

@@ -11,9 +11,9 @@
  * change it ([MS-RPCE] 3.3.3.4: ept_insert and ept_delete are local).
  */
 #define EPT_S_NOT_REGISTERED 0x16C9A0D6u
-#define EPT_S_INVALID_CONTEXT 0x16C9A0D9u
-#define EPT_S_INVALID_ENTRY 0x16C9A0DAu
-#define RPC_S_INVALID_INQUIRY_TYPE 0x16C9A0D8u
+#define EPT_S_INVALID_CONTEXT 0x16C9A0D5u
+#define EPT_S_INVALID_ENTRY 0x16C9A0D3u
+#define RPC_S_INVALID_INQUIRY_TYPE 0x16C9A0A9u
 #define MAX_TOWERS 500
 
 struct registration {
