@@ -45,7 +45,7 @@ static enum service_result nspi_bind(struct service_call *call, void *args)
 		return SERVICE_DONE;
 	}
 	if (a->pStat.CodePage == NSPI_CP_WINUNICODE) {
-		a->ReturnValue = (int32_t)ecUnknownCodePage;
+		a->ReturnValue = (int32_t)NSPI_E_UNKNOWN_CPID;
 		return SERVICE_DONE;
 	}
 	struct nspi_session *s = (struct nspi_session *)calloc(1, sizeof *s);
@@ -151,7 +151,7 @@ static enum service_result nspi_query_rows(struct service_call *call, void *args
 	if (status == 0 && a->Count == 0 && !a->lpETable)
 		status = ecInvalidParam;
 	else if (status == 0 && a->pStat.CodePage == NSPI_CP_WINUNICODE)
-		status = ecUnknownCodePage;
+		status = NSPI_E_UNKNOWN_CPID;
 	else if (status == 0)
 		status = a->lpETable ? query_explicit(&v, a) : query_table(&v, a);
 	a->ReturnValue = (int32_t)status;
@@ -444,7 +444,7 @@ static enum service_result nspi_get_template_info(struct service_call *call, voi
 	struct NspiGetTemplateInfo_args *a = (struct NspiGetTemplateInfo_args *)args;
 	if (!service_handle_find(call, &a->hRpc))
 		return bad_handle(call);
-	a->ReturnValue = (int32_t)ecUnknownLcid;
+	a->ReturnValue = (int32_t)NSPI_E_UNKNOWN_LCID;
 	return SERVICE_DONE;
 }
 
@@ -512,7 +512,7 @@ static uint32_t resolve_all(struct nspi_view *v, const char *const *names, uint3
 static uint32_t resolve_checks(const struct STAT *stat)
 {
 	if (stat->CodePage == NSPI_CP_WINUNICODE)
-		return ecUnknownCodePage;
+		return NSPI_E_UNKNOWN_CPID;
 	return check_container(stat);
 }
 

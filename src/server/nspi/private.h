@@ -30,6 +30,9 @@
 #define NSPI_F_UNICODE_PROPTYPES 0x80000000u
 #define NSPI_SORT_DISPLAY_NAME 0u
 #define NSPI_SORT_PHONETIC_DISPLAY_NAME 3u
+/* 2.2.1.2: not among the codes of [MS-OXCDATA] */
+#define NSPI_E_UNKNOWN_CPID 0x8004011Eu
+#define NSPI_E_UNKNOWN_LCID 0x8004011Fu
 /* Rows that one answer holds at most, whatever is asked. */
 #define NSPI_MAX_ROWS 1000u
 
