@@ -1,6 +1,9 @@
 #ifndef MW_SERVER_EMSMDB_PRIVATE_H
 #define MW_SERVER_EMSMDB_PRIVATE_H
 
+#include "base/time.h"
+#include "base/utf16.h"
+#include "mapi/context.h"
 #include "mapi/property.h"
 #include "mapi/shapes.h"
 #include "mapi/status.h"
@@ -201,7 +204,6 @@ MW_NODISCARD int rop_convert_in(struct rop_call *rop, const struct mapi_value *i
 uint32_t rop_code_page(const struct rop_call *rop, const struct emsmdb_object *o);
 
 uint32_t rop_logon(struct rop_call *rop);
-uint32_t rop_release(struct rop_call *rop);
 uint32_t rop_get_receive_folder(struct rop_call *rop);
 uint32_t rop_long_term_id_from_id(struct rop_call *rop);
 uint32_t rop_id_from_long_term_id(struct rop_call *rop);
