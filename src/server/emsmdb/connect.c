@@ -115,14 +115,13 @@ static void make_session(struct server_loop *loop, struct service_call *call)
 	struct connecting *c = (struct connecting *)call->state;
 	const struct EcDoConnectEx_args *a = (const struct EcDoConnectEx_args *)call->args;
 	struct emsmdb_session *s = NULL;
-	int r = emsmdb_session_new(loop, &c->mailbox, &s);
+	int r = emsmdb_session_new(loop, &c->mailbox, a->ulCpid, &s);
 	if (r == 0 && (s->dn = strdup(c->dn)) == NULL) {
 		emsmdb_session_free(s);
 		r = MW_E_NOMEM;
 	}
 	if (r == 0) {
 		s->account = call->account;
-		s->code_page = a->ulCpid;
 		c->ref->session = s->id;
 	}
 	c->status = r == 0               ? 0

@@ -3,8 +3,9 @@
 
 #include "base/time.h"
 #include "base/utf16.h"
-#include "mapi/context.h"
 #include "mapi/property.h"
+#include "mapi/rop_buffer.h"
+#include "mapi/session.h"
 #include "mapi/shapes.h"
 #include "mapi/status.h"
 #include "mapi/tags.h"
@@ -102,6 +103,7 @@ struct emsmdb_session {
 	struct emsmdb_mailbox *mailbox;
 	uint64_t account;
 	char *dn;
+	struct mapi_session *mapi; /* columns and the like */
 	uint32_t code_page;
 	struct emsmdb_object **objects; /* by slot */
 	unsigned object_count, slot_count;
@@ -141,6 +143,8 @@ void emsmdb_object_release(struct emsmdb_object *o);
 /* A logon with all its objects. */
 void emsmdb_logon_release(struct emsmdb_session *s, uint8_t logon);
 
+/* Forgets the oldest notification (there is one). */
+void emsmdb_news_drop(struct emsmdb_session *s);
 /* Answers a parked EcDoAsyncWaitEx: 0x0001 there is news, 0 not. */
 void emsmdb_wake(struct emsmdb_session *s, bool news);
 /* Wakes it when there is news of changes that are safe. */
@@ -172,10 +176,9 @@ struct rop_call {
 	struct emsmdb_object *in; /* of the kinds that the table asks for */
 	uint32_t *handles;        /* the payload's table */
 	unsigned handle_count;
-	uint8_t out_index;                /* where a new object's handle goes */
-	size_t room;                      /* bytes that the response may take */
-	struct mapi_shape_context *shape; /* for the response: its columns */
-	uint64_t ticket;                  /* of a commit that the response promises; 0: none */
+	uint8_t out_index; /* where a new object's handle goes */
+	size_t room;       /* bytes that the response may take */
+	uint64_t ticket;   /* of a commit that the response promises; 0: none */
 	int64_t now;
 };
 

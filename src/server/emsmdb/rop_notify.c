@@ -50,17 +50,6 @@ static void describe(const struct store_change *c, struct mapi_notification *n)
 	}
 }
 
-static void drop_oldest(struct emsmdb_session *s)
-{
-	struct emsmdb_notification *n = s->news;
-	s->news = n->next;
-	if (!s->news)
-		s->news_end = &s->news;
-	s->news_count--;
-	free(n->message_class.str8);
-	free(n);
-}
-
 static void heard(void *user, const struct store_change *change)
 {
 	const struct emsmdb_object *o = (const struct emsmdb_object *)user;
@@ -77,7 +66,7 @@ static void heard(void *user, const struct store_change *change)
 		n->data.message_class = n->message_class;
 	}
 	if (s->news_count >= EMSMDB_MAX_NOTIFICATIONS)
-		drop_oldest(s);
+		emsmdb_news_drop(s);
 	*s->news_end = n;
 	s->news_end = &n->next;
 	s->news_count++;

@@ -56,9 +56,6 @@ uint32_t rop_get_properties_specific(struct rop_call *rop)
 		return rop_status(rop, r);
 	cut_large(rop, values, q->PropertyTagCount, q->PropertySizeLimit);
 	a->RowData = mapi_row_of(values, q->PropertyTagCount);
-	rop->shape->columns = q->PropertyTags;
-	rop->shape->column_count = q->PropertyTagCount;
-	rop->shape->columns_known = true;
 	return 0;
 }
 

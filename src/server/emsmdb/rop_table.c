@@ -94,9 +94,6 @@ static int query_rows(struct rop_call *rop, const struct RopQueryRowsRequest *q,
 			return r;
 	}
 	a->RowData = (struct mapi_row_set){.count = (uint16_t)fits, .rows = rows};
-	rop->shape->columns = columns;
-	rop->shape->column_count = (uint16_t)column_count;
-	rop->shape->columns_known = true;
 	return origin_after(rop, forward, &a->Origin);
 }
 

@@ -13,18 +13,24 @@ static struct emsmdb_session **bucket(struct emsmdb_loop *l, uint64_t id)
 	return &l->sessions[id % ARRAY_SIZE(l->sessions)];
 }
 
-int emsmdb_session_new(struct server_loop *loop, const struct guid *mailbox, struct emsmdb_session **out)
+int emsmdb_session_new(struct server_loop *loop, const struct guid *mailbox, uint32_t code_page,
+                       struct emsmdb_session **out)
 {
 	struct emsmdb_loop *l = loop->store;
 	if (l->session_count >= EMSMDB_MAX_SESSIONS)
 		return MW_E_LIMIT;
 	struct emsmdb_session *s = (struct emsmdb_session *)calloc(1, sizeof *s);
-	int r = s ? emsmdb_mailbox_ref(loop, mailbox, &s->mailbox) : MW_E_NOMEM;
+	if (s)
+		s->mapi = mapi_session_new(code_page);
+	int r = s && s->mapi ? emsmdb_mailbox_ref(loop, mailbox, &s->mailbox) : MW_E_NOMEM;
 	if (r < 0) {
+		if (s)
+			mapi_session_free(&s->mapi);
 		free(s);
 		return r;
 	}
 	s->loop = loop;
+	s->code_page = code_page;
 	s->id = ++l->next_session;
 	s->news_end = &s->news;
 	s->next = s->mailbox->sessions;
@@ -57,8 +63,13 @@ static void unlink_session(struct emsmdb_session *s)
 	s->loop->store->session_count--;
 }
 
-static void free_notification(struct emsmdb_notification *n)
+void emsmdb_news_drop(struct emsmdb_session *s)
 {
+	struct emsmdb_notification *n = s->news;
+	s->news = n->next;
+	if (!s->news)
+		s->news_end = &s->news;
+	s->news_count--;
 	free(n->message_class.str8);
 	free(n);
 }
@@ -68,13 +79,11 @@ void emsmdb_session_free(struct emsmdb_session *s)
 	emsmdb_wake(s, false);
 	for (unsigned i = 0; i < 256; i++)
 		emsmdb_logon_release(s, (uint8_t)i);
-	while (s->news) {
-		struct emsmdb_notification *n = s->news;
-		s->news = n->next;
-		free_notification(n);
-	}
+	while (s->news)
+		emsmdb_news_drop(s);
 	unlink_session(s);
 	emsmdb_mailbox_unref(&s->mailbox);
+	mapi_session_free(&s->mapi);
 	free(s->objects);
 	free(s->dn);
 	free(s);
