@@ -24,6 +24,8 @@ struct cli_command {
 };
 extern const struct cli_command cli_commands[];
 
+/* One file each. */
+extern const char serve_help[], user_help[], mail_help[], walk_help[], ping_help[], look_help[];
 int cmd_serve(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_mail(int argc, char **argv);

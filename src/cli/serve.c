@@ -7,6 +7,22 @@
 
 static const char *const command = "serve";
 
+const char serve_help[] =
+        "Usage: mapiwire serve --state DIR [OPTIONS]\n\n"
+        "Serves endpoint mapper, referral, address book and information store until SIGTERM.\n"
+        "Add a first user with 'mapiwire user add'.\n\n"
+        "  --state DIR          where users and mailboxes are kept\n"
+        "  --listen ADDRESS     IP address to listen on; default 127.0.0.1, this machine alone\n"
+        "  --host NAME          name that clients are told; default the address, or this host's name\n"
+        "  --epm-port PORT      endpoint mapper; default 135, which needs root\n"
+        "  --rfr-port PORT      referral; default any free port, which the mapper hands out\n"
+        "  --nspi-port PORT     address book; likewise\n"
+        "  --store-port PORT    information store; likewise\n"
+        "  --encryption WORD    required (default): the store is open only to encrypted connections;\n"
+        "                       optional: to all\n"
+        "  --loops N            event loops; default one per core\n"
+        "  --verbose, --quiet   more or less on standard error\n";
+
 /* A signal handler can reach nothing but a global. */
 static struct server *running;
 

@@ -12,6 +12,16 @@
 
 static const char *const command = "user";
 
+const char user_help[] =
+        "Usage: mapiwire user add ADDRESS --state DIR [--name NAME] [--password-file FILE]\n"
+        "       mapiwire user list --state DIR [--json]\n"
+        "       mapiwire user passwd USER --state DIR [--password-file FILE]\n"
+        "       mapiwire user remove USER --state DIR\n\n"
+        "ADDRESS is a mail address, such as alice@demo.test; the first one names the mail domain, and\n"
+        "its first label in capitals the NTLM domain: alice logs on as DEMO\\alice. USER is an address\n"
+        "or the name before the @. The password is asked for, or read from the first line of FILE\n"
+        "(- is standard input).\n";
+
 struct user_options {
 	const char *state, *name, *password_file;
 	bool json;
@@ -39,12 +49,12 @@ static int open_state(const struct user_options *o, const char *address, struct 
 	struct directory_settings settings = {.mail_domain = at ? at + 1 : NULL};
 	if (at && mkdir(o->state, 0700) < 0 && errno != EEXIST)
 		return cli_fail(command, CLI_EXIT_FAILED, "cannot make %s: %s.", o->state, strerror(errno));
-	int r = directory_open(o->state, at != NULL, at ? &settings : NULL, out);
+	struct directory_why why = {0};
+	int r = directory_open(o->state, at != NULL, at ? &settings : NULL, out, &why);
 	if (r == MW_E_NOTFOUND)
 		return cli_fail(command, CLI_EXIT_FAILED, "there is no directory in %s: add a first user.", o->state);
 	if (r < 0)
-		return cli_fail(command, CLI_EXIT_FAILED, "cannot open the directory in %s: %s.", o->state,
-		                *out ? directory_error(*out) : mw_strerror(r));
+		return cli_fail(command, CLI_EXIT_FAILED, "cannot open the directory in %s: %s", o->state, why.text);
 	return 0;
 }
 

@@ -60,7 +60,8 @@ static int set_names(struct server *s, const struct directory_settings *d)
 static int open_directory(struct server *s, struct accounts *a, char why[512])
 {
 	const char *state = s->config.state;
-	int r = directory_open(state, false, NULL, &a->directory);
+	struct directory_why reason = {0};
+	int r = directory_open(state, false, NULL, &a->directory, &reason);
 	if (r == 0)
 		r = directory_snapshot(a->directory, &a->newest);
 	if (r == MW_E_NOTFOUND)
@@ -69,8 +70,8 @@ static int open_directory(struct server *s, struct accounts *a, char why[512])
 		         "%s'.",
 		         state, state);
 	else if (r < 0)
-		snprintf(why, 512, "Cannot read the directory in %s: %s.", state,
-		         a->directory ? directory_error(a->directory) : mw_strerror(r));
+		snprintf(why, 512, "Cannot read the directory in %s: %s", state,
+		         a->directory ? directory_error(a->directory) : reason.text);
 	return r;
 }
 

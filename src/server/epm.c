@@ -198,11 +198,6 @@ static int question_of_lookup(const struct ept_lookup_args *a, struct question *
 	return 0;
 }
 
-static void set_annotation(struct ept_entry_t *e, const char *text)
-{
-	strncpy((char *)e->annotation, text, sizeof e->annotation - 1);
-}
-
 static enum service_result ept_lookup(struct service_call *call, void *args)
 {
 	struct ept_lookup_args *a = (struct ept_lookup_args *)args;
@@ -219,7 +214,7 @@ static enum service_result ept_lookup(struct service_call *call, void *args)
 	a->entries = arena_new_array(call->arena, struct ept_entry_t, max);
 	while (a->entries && a->num_ents < max && next_match(call->server, &q, &index, &r)) {
 		struct ept_entry_t *e = &a->entries[a->num_ents++];
-		set_annotation(e, r.service->annotation);
+		e->annotation = (char *)r.service->annotation;
 		if ((e->tower = make_tower(call, &r)) == NULL)
 			return service_fault(call, NCA_S_SERVER_TOO_BUSY);
 	}

@@ -24,9 +24,9 @@ static enum service_result get_new_dsa(struct service_call *call, void *args)
 static enum service_result get_fqdn(struct service_call *call, void *args)
 {
 	struct RfrGetFQDNFromServerDN_args *a = (struct RfrGetFQDNFromServerDN_args *)args;
-	a->szServerFQDN = arena_strdup(call->arena, call->server->host);
+	a->ppszServerFQDN = arena_strdup(call->arena, call->server->host);
 	a->ReturnValue = 0;
-	return a->szServerFQDN ? SERVICE_DONE : service_fault(call, NCA_S_SERVER_TOO_BUSY);
+	return a->ppszServerFQDN ? SERVICE_DONE : service_fault(call, NCA_S_SERVER_TOO_BUSY);
 }
 
 static const service_fn methods[] = {get_new_dsa, get_fqdn};

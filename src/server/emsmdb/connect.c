@@ -94,12 +94,8 @@ static void connected(struct server_loop *loop, struct service_call *call)
 	a->pcRetry = RETRY_COUNT;
 	a->pcmsRetryDelay = RETRY_DELAY_MS;
 	a->picxr = (uint16_t)c->ref->session;
-	a->szDNPrefix = arena_new_of(call->arena, char *);
-	a->szDisplayName = arena_new_of(call->arena, char *);
-	if (a->szDNPrefix && a->szDisplayName) {
-		*a->szDNPrefix = (char *)c->dn_prefix;
-		*a->szDisplayName = (char *)c->name;
-	}
+	a->szDNPrefix = (char *)c->dn_prefix;
+	a->szDisplayName = (char *)c->name;
 	memcpy(a->rgwServerVersion, server_version, sizeof a->rgwServerVersion);
 	memcpy(a->rgwBestVersion, a->rgwClientVersion, sizeof a->rgwBestVersion);
 	a->pulTimeStamp = (uint32_t)(time_monotonic_ns() / NS_PER_MS);

@@ -104,7 +104,7 @@ static int match(const struct nspi_view *v, const struct directory_user *u, cons
                  unsigned depth, bool *out);
 
 /* And, or: any says which. */
-static int match_list(const struct nspi_view *v, const struct directory_user *u, const struct AndRestriction_r *list,
+static int match_list(const struct nspi_view *v, const struct directory_user *u, const struct OrRestriction_r *list,
                       bool any, unsigned depth, bool *out)
 {
 	bool result = !any;
@@ -139,7 +139,7 @@ static int match(const struct nspi_view *v, const struct directory_user *u, cons
 	case 0x00:
 		return match_list(v, u, &r->res.resAnd, false, depth, out);
 	case 0x01:
-		return match_list(v, u, (const struct AndRestriction_r *)&r->res.resOr, true, depth, out);
+		return match_list(v, u, &r->res.resOr, true, depth, out);
 	case 0x02:
 		return match_not(v, u, r->res.resNot.lpRes, depth, out);
 	case 0x03:

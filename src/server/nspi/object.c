@@ -23,7 +23,7 @@ const uint32_t nspi_known_tags[] = {
         PidTagDisplayTypeEx,
         PidTagDisplayName,
         PidTagTransmittableDisplayName,
-        PidTagSevenBitDisplayName,
+        PidTagAddressBookDisplayNamePrintable,
         PidTagAddressType,
         PidTagEmailAddress,
         PidTagSmtpAddress,
@@ -154,7 +154,7 @@ static const char *text_property(const struct directory_user *u, uint16_t id)
 	case PidTagDisplayName >> 16:
 	case PidTagTransmittableDisplayName >> 16:
 		return u->name;
-	case PidTagSevenBitDisplayName >> 16:
+	case PidTagAddressBookDisplayNamePrintable >> 16:
 	case PidTagAccount >> 16:
 		return u->account;
 	case PidTagAddressType >> 16:
