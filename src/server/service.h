@@ -33,6 +33,7 @@ struct service_call {
 	uint64_t account;  /* the directory's id; 0: nobody was authenticated */
 	const char *user;  /* "DOMAIN\\user" for the log, in the arena; NULL */
 	void *state;       /* the service's own, between parts of a call */
+	uint64_t ticket;   /* of the commit that the answer waits for */
 	struct buf answer; /* the encoded answer on its way home */
 	void (*moved)(struct server_loop *loop, struct service_call *call);
 	enum service_result result;

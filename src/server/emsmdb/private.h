@@ -131,7 +131,8 @@ struct emsmdb_loop {
 	uv_timer_t timer; /* parked calls that have waited long enough */
 };
 
-MW_NODISCARD int emsmdb_session_new(struct server_loop *loop, const struct guid *mailbox, struct emsmdb_session **out);
+MW_NODISCARD int emsmdb_session_new(struct server_loop *loop, const struct guid *mailbox, uint32_t code_page,
+                                    struct emsmdb_session **out);
 void emsmdb_session_free(struct emsmdb_session *s);
 struct emsmdb_session *emsmdb_session_find(struct server_loop *loop, uint64_t id);
 
