@@ -148,16 +148,8 @@ static void end_inquiry(struct service_call *call, struct idl_context_handle *ha
 	*handle = (struct idl_context_handle){0};
 }
 
-/* Keeps the place when there is more, forgets it when there is not. */
-static int keep_place(struct service_call *call, const struct question *q, unsigned index,
-                      struct idl_context_handle *handle)
+static int keep_place(struct service_call *call, unsigned index, struct idl_context_handle *handle)
 {
-	struct registration r;
-	unsigned probe = index;
-	if (!next_match(call->server, q, &probe, &r)) {
-		end_inquiry(call, handle);
-		return 0;
-	}
 	if (!is_nil(handle)) {
 		((struct inquiry *)service_handle_find(call, handle))->next = index;
 		return 0;
@@ -166,10 +158,39 @@ static int keep_place(struct service_call *call, const struct question *q, unsig
 	if (!place)
 		return MW_E_NOMEM;
 	place->next = index;
-	int r2 = service_handle_create(call, place, forget, handle);
-	if (r2 < 0)
+	int r = service_handle_create(call, place, forget, handle);
+	if (r < 0)
 		free(place);
-	return r2;
+	return r;
+}
+
+/*
+ * Clients end a lookup in two ways: Samba's goes on until ept_s_not_registered, impacket's until the
+ * handle is nil. A client that asks for as many as the protocol allows has all and gets no handle;
+ * another keeps its place, as the Windows of 2003 did, until an answer is empty.
+ */
+static int settle_lookup(struct service_call *call, const struct question *q, unsigned index, struct ept_lookup_args *a)
+{
+	struct registration r;
+	unsigned probe = index;
+	a->status = a->num_ents ? 0 : EPT_S_NOT_REGISTERED;
+	if (a->num_ents == 0 || (a->max_ents >= MAX_TOWERS && !next_match(call->server, q, &probe, &r))) {
+		end_inquiry(call, &a->entry_handle);
+		return 0;
+	}
+	return keep_place(call, index, &a->entry_handle);
+}
+
+static int settle_map(struct service_call *call, const struct question *q, unsigned index, struct ept_map_args *a)
+{
+	struct registration r;
+	unsigned probe = index;
+	a->status = a->num_towers ? 0 : EPT_S_NOT_REGISTERED;
+	if (!next_match(call->server, q, &probe, &r)) {
+		end_inquiry(call, &a->entry_handle);
+		return 0;
+	}
+	return keep_place(call, index, &a->entry_handle);
 }
 
 /* ---- The methods ---- */
@@ -218,9 +239,8 @@ static enum service_result ept_lookup(struct service_call *call, void *args)
 		if ((e->tower = make_tower(call, &r)) == NULL)
 			return service_fault(call, NCA_S_SERVER_TOO_BUSY);
 	}
-	if (!a->entries || keep_place(call, &q, index, &a->entry_handle) < 0)
+	if (!a->entries || settle_lookup(call, &q, index, a) < 0)
 		return service_fault(call, NCA_S_SERVER_TOO_BUSY);
-	a->status = a->num_ents ? 0 : EPT_S_NOT_REGISTERED;
 	return SERVICE_DONE;
 }
 
@@ -256,9 +276,8 @@ static enum service_result ept_map(struct service_call *call, void *args)
 		if ((a->towers[a->num_towers++] = make_tower(call, &r)) == NULL)
 			return service_fault(call, NCA_S_SERVER_TOO_BUSY);
 	}
-	if (!a->towers || keep_place(call, &q, index, &a->entry_handle) < 0)
+	if (!a->towers || settle_map(call, &q, index, a) < 0)
 		return service_fault(call, NCA_S_SERVER_TOO_BUSY);
-	a->status = a->num_towers ? 0 : EPT_S_NOT_REGISTERED;
 	return SERVICE_DONE;
 }
 
