@@ -99,6 +99,7 @@ static int start_rpc(struct server_conn *c)
 	        .on_event = dispatch_event,
 	        .user = c,
 	        .random = &random_system,
+	        .clock_offset_ns = time_now_ns() - time_monotonic_ns(),
 	        .server = &c->loop->server->setups[c->port][c->loop->index],
 	};
 	c->rpc = rpc_connection_new(&config);

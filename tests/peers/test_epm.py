@@ -12,9 +12,9 @@ INTERFACES = {
     "rfr": ("1544f5e0-613c-11d1-93df-00c04fd7bd09", "1.0"),
     "nspi": ("f5cc5a18-4264-101a-8c59-08002b2f8426", "56.0"),
     "store": ("a4f1db00-ca47-1067-b31f-00dd010662da", "0.81"),
+    "async": ("5261574a-4572-206e-b268-6b199213b4e4", "0.1"),
 }
 NOT_REGISTERED = 0x16C9A0D6
-ASYNC = ("5261574a-4572-206e-b268-6b199213b4e4", "0.1")
 
 
 def connect(port, interface):
@@ -24,9 +24,9 @@ def connect(port, interface):
     return rpc
 
 
-def ask(rpc, which, max_towers=1):
+def ask(rpc, interface_id, max_towers=1):
     """ept_map as impacket's hept_map does it, on a connection of one's own; yields the answer."""
-    identifier, version = INTERFACES.get(which, ASYNC)
+    identifier, version = interface_id
     tower = epm.EPMTower()
     interface = epm.EPMRPCInterface()
     interface["InterfaceUUID"] = uuid.string_to_bin(identifier)
@@ -57,14 +57,14 @@ def mapped_port(answer):
 
 @pytest.mark.parametrize("which", sorted(INTERFACES))
 def test_ept_map_tells_the_port(server, which):
-    answer = ask(connect(server.epm, epm.MSRPC_UUID_PORTMAP), which)
-    assert mapped_port(answer) == getattr(server, which)
+    answer = ask(connect(server.epm, epm.MSRPC_UUID_PORTMAP), INTERFACES[which])
+    assert mapped_port(answer) == getattr(server, "store" if which == "async" else which)
 
 
 def test_ept_map_of_an_unknown_interface_is_not_registered(server):
-    INTERFACES["unknown"] = ("12345678-1234-1234-1234-123456789abc", "1.0")
+    nobody = ("12345678-1234-1234-1234-123456789abc", "1.0")
     with pytest.raises(DCERPCException) as refused:
-        ask(connect(server.epm, epm.MSRPC_UUID_PORTMAP), "unknown")
+        ask(connect(server.epm, epm.MSRPC_UUID_PORTMAP), nobody)
     assert refused.value.get_error_code() == NOT_REGISTERED
 
 
@@ -110,7 +110,7 @@ def test_ept_lookup_handle_is_freed_and_then_unknown(server):
     request["entry_handle"] = handle
     with pytest.raises(DCERPCException) as refused:
         rpc.request(request)
-    assert refused.value.get_error_code() == 0x1C00001A
+    assert "context_mismatch" in str(refused.value)
 
 
 def listening(rpc):
