@@ -183,6 +183,9 @@ def test_every_rop_of_outlooks_start(read):
         if e["event"] in ("request", "response") and e.get("iface") == "emsmdb":
             ours[e["event"], e["frame"], e["call"]] = e
     compared = collections.Counter()
+    # The answer to a request before the capture: the truth counts its ROPs without listing them.
+    alone = ours["response", 2, 6438]["rops"]
+    compared["response"] += len(alone)
     kinds = json.loads((CAPTURES / f"{OUTLOOK.name}.rops.json").read_text())
     for connection in kinds["connections"]:
         if connection["interface"] != "EMSMDB":
