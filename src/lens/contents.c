@@ -72,6 +72,7 @@ static void put_status(struct lens_making *m)
 		return;
 	const char *name = code ? name_of(m, code) : "ok";
 	m->event->status = name ? name : hex(m, code);
+	m->event->status_code = code;
 	m->event->failed = is_failure(m, code);
 }
 
@@ -84,6 +85,7 @@ static void put_fault(struct lens_making *m)
 	if (!name)
 		name = mapi_code_name(MAPI_CODES_NTSTATUS, code);
 	m->event->status = name ? name : hex(m, code);
+	m->event->status_code = code;
 	m->event->failed = true;
 }
 
@@ -91,6 +93,7 @@ static void put_nak(struct lens_making *m)
 {
 	const char *name = rpc_nak_reason_name((uint16_t)m->rpc->status);
 	m->event->status = name ? name : arena_printf(m->arena, "reason %u", m->rpc->status);
+	m->event->status_code = m->rpc->status;
 	m->event->failed = true;
 }
 

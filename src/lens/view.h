@@ -12,16 +12,23 @@
  * struct lens_conn only, and make all text from the wire harmless for their medium.
  */
 struct lens_view;
+struct lens_filter;
+struct lens_colors;
 
 struct lens_view_options {
-	bool color;         /* ANSI sequences */
-	unsigned width;     /* columns of the terminal; 0 = 100 */
-	bool show_all;      /* list: hidden connections too */
-	const char *colors; /* text of a colour-rules file; NULL = the built-in rules */
-	const char *title;  /* file name, for headings */
+	bool color;        /* ANSI sequences */
+	unsigned width;    /* columns of the terminal; 0 = not a terminal: 100, and the list cuts no text off */
+	bool show_all;     /* list, ladder: hidden and folded connections too */
+	bool live;         /* list: tell a call when it is over, not in the order of requests */
+	const char *title; /* file name, for headings */
+	struct buf *head;  /* list: where its heading goes, which needs the whole; NULL: to the end of out */
+	/* Borrowed, may be NULL: what is shown (a call when its request or its answer matches), and the colours. */
+	const struct lens_filter *filter;
+	const struct lens_colors *colors;
 };
 
 struct lens_view *lens_list_new(const struct lens_view_options *o, struct buf *out);
+/* Ladder, SVG and page want events that are kept (lens.h): they draw at the end. */
 struct lens_view *lens_ladder_new(const struct lens_view_options *o, struct buf *out);
 struct lens_view *lens_json_new(const struct lens_view_options *o, struct buf *out);
 struct lens_view *lens_stats_new(const struct lens_view_options *o, struct buf *out);
@@ -30,6 +37,8 @@ struct lens_view *lens_html_new(const struct lens_view_options *o, struct buf *o
 /* --tree: the opened contents of the events that touch this frame. */
 struct lens_view *lens_tree_new(const struct lens_view_options *o, uint64_t frame, struct buf *out);
 
+/* Seconds count from here: the time of the first frame. Without it, from the first event. */
+void lens_view_start(struct lens_view *v, int64_t first_time_ns);
 void lens_view_event(struct lens_view *v, const struct lens_event *e);
 /* Heads, folds and findings that need the whole; totals and connections come from the lens (may be NULL in tests). */
 void lens_view_end(struct lens_view *v, const struct lens *lens);

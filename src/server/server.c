@@ -1,6 +1,5 @@
 #include "server/server.h"
 
-#include "server/accounts.h"
 #include "server/conn.h"
 
 #include <arpa/inet.h>
@@ -130,7 +129,7 @@ int server_new(const struct server_config *config, struct server **out, char why
 	choose_host(s);
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
 		s->sockets[p] = -1;
-	int r = accounts_open(s, why);
+	int r = server_directory_open(s, why);
 	for (int p = 0; r == 0 && p < SERVER_PORT_COUNT; p++)
 		r = bind_port(s, p, why);
 	if (r == 0)
@@ -188,7 +187,7 @@ void server_free(struct server **server)
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
 		if (s->sockets[p] >= 0)
 			close(s->sockets[p]);
-	accounts_close(s);
+	server_directory_close(s);
 	free(s->loops);
 	free(s);
 }

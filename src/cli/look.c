@@ -1,0 +1,366 @@
+#include "cli/look.h"
+
+#include "base/time.h"
+#include "capture/capture.h"
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+const char look_help[] = "Usage: mapiwire look FILE | -r FILE | -i INTERFACE  [OPTIONS]\n"
+                         "\n"
+                         "Shows the RPC in a capture (pcap, pcapng; - is standard input) or on an interface:\n"
+                         "one line a call, joined from request and answer, and what was found.\n"
+                         "\n"
+                         "  --ladder          who sent what to whom, joined across connections\n"
+                         "  --json            JSON Lines, one object an event; the keys are stable\n"
+                         "  --tree FRAME      what is in the PDUs of that frame, with byte offsets\n"
+                         "  --stats           count, min, median, p95 and max ms of each interface and method\n"
+                         "  --svg FILE        the ladder as a picture\n"
+                         "  --html FILE       one page of its own: list, ladder, fields, search\n"
+                         "\n"
+                         "  --secrets FILE    opens what NTLM sealed; lines of\n"
+                         "                      password DOMAIN\\user the password\n"
+                         "                      nthash DOMAIN\\user 32 hex digits\n"
+                         "  --idl FILE,...    further interfaces, as MIDL text\n"
+                         "  -Y FILTER         only what fits: FIELD OP VALUE with == != < <= > >= and ~ (contains),\n"
+                         "                    joined by && || ! ( ); a FIELD alone: it applies. Such as\n"
+                         "                      -Y 'service == store && ms > 100 || failed'\n"
+                         "                    FIELD: frame time conn host client server port event service iface op\n"
+                         "                    opnum call rop rop_status status failed unanswered ms user auth level\n"
+                         "                    sealed decrypted signature encoding endpoint damaged midstream summary\n"
+                         "  --all             also connections without RPC, and those opened before the capture\n"
+                         "  --color WHEN      auto, always, never\n"
+                         "  --colors FILE     colour rules; without it ~/.config/mapiwire/colors, where there is one\n"
+                         "  --no-pager        long output straight to the terminal\n"
+                         "\n"
+                         "Exit codes: 0 shown (also when the capture is cut off at its end: a note says so),\n"
+                         "1 a mistake in the command line or a file that cannot be used, 2 something else failed.\n";
+
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
+static void catch_stop(void)
+{
+	struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESETHAND};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- Output ---- */
+
+static bool is_list(const struct look *l, const struct look_output *out)
+{
+	return !out->path && !l->o.json && !l->o.ladder && !l->o.stats && !l->o.tree;
+}
+
+static void begin_paging(struct look *l)
+{
+	if (l->paging || l->o.no_pager || l->o.interface)
+		return;
+	cli_pager_begin();
+	l->paging = true;
+}
+
+static void write_file(struct look_output *out)
+{
+	out->failed |= fwrite(out->text.data, 1, out->text.len, out->file) != out->text.len;
+	buf_clear(&out->text);
+}
+
+static void write_out(struct look *l, struct look_output *out)
+{
+	if (out->text.len == 0)
+		return;
+	if (out->path) {
+		write_file(out);
+	} else {
+		begin_paging(l);
+		cli_write(&out->text);
+	}
+}
+
+/* The list of a file waits for its heading: beyond a chunk in an unnamed file, so that memory stays the same. */
+static void hold_list(struct look_output *out)
+{
+	if (!out->file && !(out->file = tmpfile()))
+		out->failed = true;
+	if (out->file)
+		write_file(out);
+	else
+		buf_clear(&out->text);
+}
+
+static void release_list(struct look *l, struct look_output *out)
+{
+	struct buf chunk MW_CLEANUP(buf_free) = {0};
+	uint8_t *room;
+
+	begin_paging(l);
+	cli_write(&l->head);
+	if (out->file) {
+		rewind(out->file);
+		while ((room = buf_extend(&chunk, LOOK_CHUNK))) {
+			chunk.len = fread(room, 1, LOOK_CHUNK, out->file);
+			if (!chunk.len)
+				break;
+			cli_write(&chunk);
+		}
+	}
+	cli_write(&out->text);
+}
+
+static void on_event(void *user, const struct lens_event *e)
+{
+	struct look *l = (struct look *)user;
+
+	for (unsigned i = 0; i < l->output_count; i++) {
+		struct look_output *out = &l->outputs[i];
+		lens_view_event(out->view, e);
+		if (out->text.len < LOOK_CHUNK)
+			continue;
+		if (is_list(l, out) && !l->o.interface)
+			hold_list(out);
+		else
+			write_out(l, out);
+	}
+}
+
+static int end_output(struct look *l, struct look_output *out)
+{
+	const char *name = out->path ? out->path : "its temporary file";
+
+	lens_view_end(out->view, l->lens);
+	out->failed |= buf_error(&out->text) != 0;
+	if (is_list(l, out) && !l->o.interface)
+		release_list(l, out);
+	else
+		write_out(l, out);
+	if (out->path)
+		out->failed |= fflush(out->file) != 0;
+	if (out->failed)
+		return cli_fail("look", CLI_EXIT_FAILED, "cannot write all of %s: is the disk full?", name);
+	if (out->path && isatty(STDERR_FILENO))
+		fprintf(stderr, "Written: %s\n", out->path);
+	return 0;
+}
+
+/* ---- Input ---- */
+
+struct progress {
+	bool on;
+	int64_t next_ns;
+	bool shown;
+};
+
+static void show_progress(struct progress *p, const struct capture_reader *r, const char *what)
+{
+	uint64_t done, size;
+	int64_t now = p->on ? time_monotonic_ns() : 0;
+
+	if (!p->on || now < p->next_ns)
+		return;
+	p->next_ns = now + NS_PER_S / 5;
+	capture_progress(r, &done, &size);
+	if (size)
+		fprintf(stderr, "\r%s: %3.0f %%", what, 100.0 * (double)done / (double)size);
+	p->shown = true;
+}
+
+static void hide_progress(struct progress *p)
+{
+	if (p->shown)
+		fputs("\r\x1b[K", stderr);
+}
+
+typedef void (*frame_fn)(struct look *l, const struct capture_frame *f);
+
+static void learn_frame(struct look *l, const struct capture_frame *f)
+{
+	lens_learn(l->lens, f->linktype, f->data, f->captured, f->original);
+}
+
+static void take_frame(struct look *l, const struct capture_frame *f)
+{
+	if (f->number == 1)
+		for (unsigned i = 0; i < l->output_count; i++)
+			lens_view_start(l->outputs[i].view, f->time_ns);
+	lens_frame(l->lens, f->linktype, f->data, f->captured, f->original, f->time_ns);
+}
+
+/* What a person sees at once: nothing may wait for a full chunk. */
+static void write_live(struct look *l)
+{
+	for (unsigned i = 0; i < l->output_count; i++)
+		if (!l->outputs[i].path)
+			write_out(l, &l->outputs[i]);
+}
+
+static int read_frames(struct look *l, struct capture_reader *r, frame_fn each, const char *what)
+{
+	/* Progress only while nothing is written to the same terminal. */
+	struct progress p = {.on = isatty(STDERR_FILENO) && !l->o.interface && !(isatty(STDOUT_FILENO) && l->o.json)};
+	struct capture_frame f;
+	int n = 1;
+
+	p.next_ns = time_monotonic_ns() + NS_PER_S;
+	while (!stopped && (n == 1 || n == MW_E_AGAIN)) {
+		n = capture_next(r, &f);
+		if (n == 1) {
+			each(l, &f);
+			if (f.number % 4096 == 0)
+				show_progress(&p, r, what);
+		}
+		if (l->o.interface && n != 1)
+			write_live(l);
+	}
+	hide_progress(&p);
+	return stopped ? 0 : n;
+}
+
+static int open_file(const struct look *l, struct capture_reader **r)
+{
+	const char *why = NULL;
+	int n = capture_open(l->o.file, r, &why);
+
+	if (n == MW_E_IO)
+		return cli_usage("look", "cannot open %s: %s.", l->o.file, strerror(errno));
+	if (n < 0)
+		return cli_usage("look", "%s is no capture that can be read: %s. It takes pcap and pcapng.", l->o.file,
+		                 why ? why : mw_strerror(n));
+	return 0;
+}
+
+/* A first look, when the file can be read twice. */
+static int learn(struct look *l)
+{
+	struct capture_reader *r;
+	int code = open_file(l, &r);
+
+	if (code)
+		return code;
+	int n = read_frames(l, r, learn_frame, "First look");
+	capture_close(&r);
+	return n == MW_E_IO ? cli_usage("look", "reading %s failed: %s.", l->o.file, strerror(errno)) : 0;
+}
+
+/* A capture that ends badly is shown as far as it goes, with a note. */
+static void note_end(const struct look *l, const struct capture_reader *r, int n)
+{
+	const char *why = capture_why(r);
+
+	if (n == MW_E_TRUNCATED)
+		cli_usage("look", "%s is cut off in the middle of its last frame; all before it is shown.", l->o.file);
+	else if (n < 0)
+		cli_usage("look", "%s cannot be read to its end (%s); all before that is shown.",
+		          l->o.file ? l->o.file : l->o.interface, why ? why : mw_strerror(n));
+}
+
+static int open_input(struct look *l, struct capture_reader **r)
+{
+	char why[256] = "";
+
+	if (!l->o.interface)
+		return open_file(l, r);
+	if (capture_open_live(l->o.interface, "tcp", r, why) < 0)
+		return cli_usage("look", "cannot listen on %s: %s.", l->o.interface, why);
+	return 0;
+}
+
+static int run(struct look *l)
+{
+	struct lens_options options = {
+	        .secrets = l->secrets.list,
+	        .secret_count = l->secrets.count,
+	        .want_fields = l->o.tree || l->o.html,
+	        .keep_events = l->o.ladder || l->o.html || l->o.svg,
+	        .idl = l->idl,
+	        .idl_count = l->idl_count,
+	};
+	const struct lens_sink sink = {on_event, l};
+	struct capture_reader *r = NULL;
+
+	l->lens = lens_new(&options, &sink);
+	if (!l->lens)
+		return cli_fail("look", CLI_EXIT_FAILED, "out of memory.");
+	int code = !l->o.interface && strcmp(l->o.file, "-") != 0 ? learn(l) : 0;
+	if (code == 0)
+		code = open_input(l, &r);
+	if (code != 0)
+		return code;
+	int n = read_frames(l, r, take_frame, "Reading");
+	lens_end(l->lens);
+	for (unsigned i = 0; i < l->output_count && code == 0; i++)
+		code = end_output(l, &l->outputs[i]);
+	cli_pager_end();
+	note_end(l, r, n);
+	capture_close(&r);
+	return code;
+}
+
+static int check_options(struct look_options *o, const char *positional)
+{
+	unsigned shown = o->json + o->ladder + o->stats + (o->tree != 0);
+
+	if (positional && o->file)
+		return cli_usage("look", "name the capture once: %s or -r %s.", positional, o->file);
+	if (positional)
+		o->file = positional;
+	if (!o->file == !o->interface)
+		return cli_usage("look", o->file ? "a file and -i do not go together."
+		                                 : "name a capture file, or an interface with -i.");
+	if (shown > 1)
+		return cli_usage("look", "choose one of --json, --ladder, --stats and --tree.");
+	if (o->interface && (o->ladder || o->svg || o->html))
+		return cli_usage("look", "ladder and page want a file: keep the traffic first, then look at that.");
+	return 0;
+}
+
+int cmd_look(int argc, char **argv)
+{
+	struct look l = {0};
+	const struct cli_option options[] = {
+	        {"r", CLI_TEXT, &l.o.file},
+	        {"i", CLI_TEXT, &l.o.interface},
+	        {"json", CLI_FLAG, &l.o.json},
+	        {"ladder", CLI_FLAG, &l.o.ladder},
+	        {"stats", CLI_FLAG, &l.o.stats},
+	        {"tree", CLI_NUMBER, &l.o.tree},
+	        {"svg", CLI_TEXT, &l.o.svg},
+	        {"html", CLI_TEXT, &l.o.html},
+	        {"secrets", CLI_TEXT, &l.o.secrets},
+	        {"idl", CLI_TEXT, &l.o.idl},
+	        {"Y", CLI_TEXT, &l.o.filter},
+	        {"all", CLI_FLAG, &l.o.all},
+	        {"color", CLI_TEXT, &l.o.color},
+	        {"colors", CLI_TEXT, &l.o.colors},
+	        {"no-pager", CLI_FLAG, &l.o.no_pager},
+	};
+	const char *positional[1] = {NULL};
+	size_t count;
+	int code = cli_parse("look", argc, argv, options, sizeof options / sizeof options[0], positional, 1, &count);
+
+	if (code != 0)
+		return code - 1;
+	code = check_options(&l.o, count ? positional[0] : NULL);
+	if (code != 0)
+		return code;
+	l.arena = arena_new(0);
+	if (!l.arena)
+		return cli_fail("look", CLI_EXIT_FAILED, "out of memory.");
+	catch_stop();
+	code = look_set_up(&l);
+	if (code == 0)
+		code = run(&l);
+	look_free(&l);
+	return code;
+}

@@ -1,0 +1,52 @@
+#ifndef MW_CLI_LOOK_H
+#define MW_CLI_LOOK_H
+
+#include "auth/auth_secrets.h"
+#include "base/arena.h"
+#include "idl/idl.h"
+#include "lens/view.h"
+
+#include <stdio.h>
+
+/* `mapiwire look`, in two files: look_setup.c makes ready what the command line names, look.c runs. */
+
+#define LOOK_CHUNK ((size_t)64 << 10) /* text is written out in pieces of this size */
+#define LOOK_MAX_IDL 32
+
+struct look_options {
+	const char *file, *interface;
+	const char *secrets, *idl, *filter, *color, *colors, *svg, *html;
+	bool json, ladder, stats, all, no_pager;
+	unsigned tree;
+};
+
+/* Where a view writes. */
+struct look_output {
+	struct lens_view *view;
+	struct buf text;
+	const char *path; /* NULL: standard output */
+	FILE *file;       /* path's; or, of the list, what waits for its heading */
+	bool failed;
+};
+
+#define LOOK_OUTPUTS 3
+
+struct look {
+	struct look_options o;
+	struct arena *arena;
+	struct auth_secrets secrets;
+	const struct idl_module *idl[LOOK_MAX_IDL];
+	size_t idl_count;
+	struct lens_view_options view;
+	struct buf head;
+	struct look_output outputs[LOOK_OUTPUTS];
+	unsigned output_count;
+	struct lens *lens;
+	bool paging;
+};
+
+/* Secrets, IDL, filter, colours and views. 0, or the exit code after one sentence on stderr. */
+int look_set_up(struct look *l);
+void look_free(struct look *l);
+
+#endif

@@ -1,0 +1,227 @@
+#include "base/secret.h"
+#include "cli/cli.h"
+#include "cli/look.h"
+#include "idl/parse.h"
+#include "lens/colors.h"
+#include "lens/filter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_TEXT ((size_t)1 << 20)
+
+static int cannot_read(const char *path, int r)
+{
+	return cli_usage("look", "cannot read %s: %s.", path,
+	                 r == MW_E_LIMIT ? "it is larger than 1 MiB" : strerror(errno));
+}
+
+static int read_secrets(struct look *l)
+{
+	struct auth_secrets_error error = {0};
+	char *text;
+	size_t len;
+
+	if (!l->o.secrets)
+		return 0;
+	int r = cli_read_file(l->arena, l->o.secrets, MAX_TEXT, &text, &len);
+	if (r < 0)
+		return cannot_read(l->o.secrets, r);
+	r = auth_secrets_parse(text, len, &l->secrets, &error);
+	secret_wipe(text, len);
+	if (r == MW_E_INVALID)
+		return cli_usage("look", "%s:%u: %s.", l->o.secrets, error.line, error.what);
+	if (r < 0)
+		return cli_usage("look", "cannot take %s: %s.", l->o.secrets, mw_strerror(r));
+	return 0;
+}
+
+/* ---- IDL ---- */
+
+struct import {
+	const char *beside; /* the file that imports */
+};
+
+static const char *import_file(void *user, struct arena *arena, const char *name, size_t *len)
+{
+	const struct import *import = (const struct import *)user;
+	const char *slash = strrchr(import->beside, '/');
+	int folder = slash ? (int)(slash - import->beside + 1) : 0;
+	char *text;
+
+	if (strchr(name, '/'))
+		return NULL;
+	const char *path = arena_printf(arena, "%.*s%s", folder, import->beside, name);
+	if (!path || access(path, R_OK) != 0 || cli_read_file(arena, path, MAX_TEXT, &text, len) < 0)
+		return NULL;
+	return text;
+}
+
+static int read_one_idl(struct look *l, const char *path)
+{
+	struct import import = {path};
+	const struct idl_loader loader = {.import = import_file, .user = &import};
+	struct idl_error error = {0};
+	char *text;
+	size_t len;
+
+	if (l->idl_count == LOOK_MAX_IDL)
+		return cli_usage("look", "--idl takes at most %d files.", LOOK_MAX_IDL);
+	int r = cli_read_file(l->arena, path, MAX_TEXT, &text, &len);
+	if (r < 0)
+		return cannot_read(path, r);
+	r = idl_parse(l->arena, path, text, len, &loader, &l->idl[l->idl_count], &error);
+	if (r < 0)
+		return cli_usage("look", "%s is no IDL that can be used: %s.", path,
+		                 error.message[0] ? error.message : mw_strerror(r));
+	l->idl_count++;
+	return 0;
+}
+
+static int read_idl(struct look *l)
+{
+	char *list = l->o.idl ? arena_strdup(l->arena, l->o.idl) : NULL;
+	int code = 0;
+
+	for (char *path = strsep(&list, ","); path && code == 0; path = strsep(&list, ","))
+		code = *path ? read_one_idl(l, path) : 0;
+	return code;
+}
+
+/* ---- Filter and colours ---- */
+
+static int read_filter(struct look *l)
+{
+	struct lens_filter_error error = {0};
+	struct lens_filter *f = NULL;
+
+	if (!l->o.filter)
+		return 0;
+	int r = lens_filter_parse(l->arena, l->o.filter, &f, &error);
+	if (r < 0) {
+		unsigned at = error.position ? error.position - 1 : 0;
+		return cli_usage("look", "the filter is wrong at character %u: %s.\n  %s\n  %*s^", at + 1,
+		                 error.position ? error.message : mw_strerror(r), l->o.filter, (int)at, "");
+	}
+	l->view.filter = f;
+	return 0;
+}
+
+/* The user's own rules, when there are some. */
+static const char *find_colors(struct look *l)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	const char *path = NULL;
+
+	if (l->o.colors)
+		return l->o.colors;
+	if (config && *config)
+		path = arena_printf(l->arena, "%s/mapiwire/colors", config);
+	else if (home && *home)
+		path = arena_printf(l->arena, "%s/.config/mapiwire/colors", home);
+	return path && access(path, R_OK) == 0 ? path : NULL;
+}
+
+static int read_colors(struct look *l)
+{
+	const char *path = find_colors(l);
+	struct lens_colors_error error = {0};
+	struct lens_colors *colors;
+	char *text = NULL;
+	size_t len;
+	int r = path ? cli_read_file(l->arena, path, MAX_TEXT, &text, &len) : 0;
+
+	if (r < 0)
+		return cannot_read(path, r);
+	r = lens_colors_parse(l->arena, text, &colors, &error);
+	if (r < 0)
+		return cli_usage("look", "%s:%u: %s.", path ? path : "built-in colours", error.line,
+		                 error.line ? error.message : mw_strerror(r));
+	l->view.colors = colors;
+	return 0;
+}
+
+/* ---- Views ---- */
+
+typedef struct lens_view *(*make_view)(const struct lens_view_options *o, struct buf *out);
+
+static int add_output(struct look *l, make_view make, const char *path)
+{
+	struct look_output *out = &l->outputs[l->output_count++];
+
+	out->path = path;
+	out->file = path ? fopen(path, "wb") : NULL;
+	if (path && !out->file)
+		return cli_usage("look", "cannot write %s: %s.", path, strerror(errno));
+	out->view = make ? make(&l->view, &out->text) : lens_tree_new(&l->view, l->o.tree, &out->text);
+	return out->view ? 0 : cli_fail("look", CLI_EXIT_FAILED, "out of memory.");
+}
+
+static int add_main(struct look *l)
+{
+	const struct look_options *o = &l->o;
+	bool list = !o->json && !o->ladder && !o->stats && !o->tree;
+
+	if (list && (o->svg || o->html))
+		return 0;
+	if (list && !o->interface)
+		l->view.head = &l->head;
+	int code = add_output(l,
+	                      o->json     ? lens_json_new
+	                      : o->ladder ? lens_list_new
+	                      : o->stats  ? lens_stats_new
+	                      : o->tree   ? (make_view)NULL
+	                                  : lens_list_new,
+	                      NULL);
+	l->view.head = NULL;
+	return code;
+}
+
+static int add_views(struct look *l)
+{
+	int code = add_main(l);
+
+	if (code == 0 && l->o.svg)
+		code = add_output(l, lens_list_new, l->o.svg);
+	if (code == 0 && l->o.html)
+		code = add_output(l, lens_list_new, l->o.html);
+	return code;
+}
+
+static int set_view_options(struct look *l)
+{
+	const char *slash = strrchr(l->o.file ? l->o.file : "", '/');
+
+	if (cli_color(l->o.color, &l->view.color) < 0)
+		return cli_usage("look", "--color is auto, always or never.");
+	l->view.width = isatty(STDOUT_FILENO) ? cli_width() : 0;
+	l->view.show_all = l->o.all;
+	l->view.live = l->o.interface != NULL;
+	l->view.title = slash ? slash + 1 : l->o.file ? l->o.file : l->o.interface;
+	return 0;
+}
+
+int look_set_up(struct look *l)
+{
+	int code;
+
+	(void)((code = set_view_options(l)) || (code = read_secrets(l)) || (code = read_idl(l)) ||
+	       (code = read_filter(l)) || (code = read_colors(l)) || (code = add_views(l)));
+	return code;
+}
+
+void look_free(struct look *l)
+{
+	for (unsigned i = 0; i < l->output_count; i++) {
+		lens_view_free(&l->outputs[i].view);
+		buf_free(&l->outputs[i].text);
+		if (l->outputs[i].file)
+			fclose(l->outputs[i].file);
+	}
+	lens_free(&l->lens);
+	buf_free(&l->head);
+	auth_secrets_free(&l->secrets);
+	arena_free(&l->arena);
+}

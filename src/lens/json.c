@@ -1,0 +1,169 @@
+#include "lens/view-private.h"
+
+#include "base/text.h"
+
+#include <inttypes.h>
+
+/*
+ * JSON Lines, one object an event. The keys are promised (they may grow in
+ * number, never change): DESIGN.md, README.md. A key that does not apply is left out.
+ */
+static void put_key(struct buf *b, const char *key)
+{
+	buf_put_str(b, ",\"");
+	buf_put_str(b, key);
+	buf_put_str(b, "\":");
+}
+
+static void put_text(struct buf *b, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	put_key(b, key);
+	text_put_json(b, value);
+}
+
+/* Names of ours, which need no escaping. */
+static void put_name(struct buf *b, const char *key, const char *value)
+{
+	put_key(b, key);
+	buf_put_u8(b, '"');
+	buf_put_str(b, value);
+	buf_put_u8(b, '"');
+}
+
+static void put_number(struct buf *b, const char *key, uint64_t value)
+{
+	put_key(b, key);
+	buf_printf(b, "%" PRIu64, value);
+}
+
+static void put_flag(struct buf *b, const char *key, bool value)
+{
+	put_key(b, key);
+	buf_put_str(b, value ? "true" : "false");
+}
+
+/* Seconds; nanoseconds only where there are some. */
+static void put_time(struct buf *b, const char *key, int64_t ns)
+{
+	uint64_t n = ns < 0 ? 0 : (uint64_t)ns;
+	put_key(b, key);
+	if (n % 1000)
+		buf_printf(b, "%" PRIu64 ".%09" PRIu64, n / 1000000000, n % 1000000000);
+	else
+		buf_printf(b, "%" PRIu64 ".%06" PRIu64, n / 1000000000, n / 1000 % 1000000);
+}
+
+static void put_ms(struct buf *b, int64_t ns)
+{
+	uint64_t n = (uint64_t)ns;
+	put_key(b, "ms");
+	if (n % 1000)
+		buf_printf(b, "%" PRIu64 ".%06" PRIu64, n / 1000000, n % 1000000);
+	else
+		buf_printf(b, "%" PRIu64 ".%03" PRIu64, n / 1000000, n / 1000 % 1000);
+}
+
+static void put_where(struct buf *b, const struct lens_event *e)
+{
+	char text[LENS_ADDRESS_TEXT];
+	const struct lens_conn *c = e->conn;
+
+	put_number(b, "conn", c->number);
+	put_name(b, "src", lens_address_format(e->from_client ? &c->client : &c->server, text));
+	put_name(b, "dst", lens_address_format(e->from_client ? &c->server : &c->client, text));
+	put_text(b, "transport", e->transport);
+	put_name(b, "event", lens_kind_name(e->kind));
+}
+
+static void put_what(struct buf *b, const struct lens_event *e)
+{
+	static const char *const known[] = {NULL, "bind", "mapper", "port"};
+
+	if (e->has_call)
+		put_number(b, "call", e->call_id);
+	put_text(b, "iface", e->iface);
+	if (e->iface && e->known_by)
+		put_name(b, "known_by", known[e->known_by]);
+	if (e->has_opnum)
+		put_number(b, "opnum", e->opnum);
+	put_text(b, "op", e->op);
+	put_text(b, "endpoint", e->endpoint);
+	put_text(b, "status", e->status);
+}
+
+/* Of RPC's own PDUs only: a TCP connection that opens has no security. */
+static void put_protection(struct buf *b, const struct lens_event *e)
+{
+	if (e->kind >= LENS_BIND && e->kind <= LENS_SHUTDOWN) {
+		put_name(b, "auth", auth_type_name(e->auth));
+		put_name(b, "level", auth_level_name(e->level));
+	}
+	if (e->sealed) {
+		put_flag(b, "sealed", true);
+		put_flag(b, "decrypted", e->decrypted);
+	}
+	put_text(b, "signature", lens_signature_name(e->signature));
+	put_text(b, "why_sealed", e->why_sealed);
+	if (e->encoding)
+		put_name(b, "encoding",
+		         e->encoding == (LENS_ENCODING_XOR | LENS_ENCODING_LZ) ? "lz+xor"
+		         : e->encoding & LENS_ENCODING_XOR                     ? "xor"
+		                                                               : "lz");
+	put_text(b, "user", e->user);
+}
+
+static void put_rop_names(struct buf *b, const struct lens_event *e)
+{
+	put_key(b, "rops");
+	for (unsigned i = 0; i < e->rop_count; i++) {
+		buf_put_u8(b, i ? ',' : '[');
+		text_put_json(b, e->rops[i].name);
+	}
+	buf_put_u8(b, ']');
+}
+
+static void put_rop_statuses(struct buf *b, const struct lens_event *e)
+{
+	char hex[16];
+
+	put_key(b, "rop_status");
+	for (unsigned i = 0; i < e->rop_count; i++) {
+		buf_put_u8(b, i ? ',' : '[');
+		if (e->rops[i].has_status)
+			text_put_json(b, lens_rop_status(&e->rops[i], hex));
+		else
+			buf_put_str(b, "null");
+	}
+	buf_put_u8(b, ']');
+}
+
+static void json_event(struct lens_view *v, const struct lens_event *e)
+{
+	struct buf *b = v->out;
+
+	if (!lens_view_wants(v, e))
+		return;
+	buf_printf(b, "{\"frame\":%" PRIu64, e->frame);
+	put_number(b, "last_frame", e->last_frame);
+	put_time(b, "time", e->time_ns);
+	put_where(b, e);
+	put_what(b, e);
+	put_protection(b, e);
+	if (e->took_ns >= 0 && !lens_asks(e))
+		put_ms(b, e->took_ns);
+	if (e->rop_count)
+		put_rop_names(b, e);
+	if (e->rop_count && lens_answers(e))
+		put_rop_statuses(b, e);
+	put_text(b, "damaged", e->damaged);
+	buf_put_str(b, "}\n");
+}
+
+struct lens_view *lens_json_new(const struct lens_view_options *o, struct buf *out)
+{
+	static const struct lens_view_ops ops = {json_event, NULL, NULL};
+
+	return lens_view_alloc(sizeof(struct lens_view), &ops, o, out);
+}

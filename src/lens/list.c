@@ -1,0 +1,438 @@
+#include "lens/view-private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * One line a call, in the order of the requests: a line waits in a ring until it and all
+ * before it are answered. Live, or when too many wait, a call is told when it is over.
+ */
+#define MAX_WAITING 16384
+#define LABEL_SIZE 16
+#define PLACE_SIZE 96
+#define WHERE_COLUMNS 16
+#define LABEL_COLUMNS 7
+#define MS_COLUMNS 8
+
+struct line {
+	uint64_t event; /* number of what opened it */
+	bool done, wanted;
+	unsigned conn;
+	uint64_t frame;
+	int64_t time_ns, took_ns;
+	char label[LABEL_SIZE];
+	char place[PLACE_SIZE]; /* ".173:1066→135" */
+	char *what;
+	struct lens_style badge, text;
+};
+
+struct list {
+	struct lens_view v;
+	struct line *ring; /* MAX_WAITING */
+	unsigned first, count;
+	struct lens_findings *findings;
+	struct lens_address server; /* the first one seen */
+	unsigned last_conn;
+	char last_label[LABEL_SIZE];
+	bool heading_told;
+	uint64_t lines;
+};
+
+static struct line *line_at(struct list *l, unsigned i)
+{
+	return &l->ring[(l->first + i) % MAX_WAITING];
+}
+
+/* ---- Writing ---- */
+
+static void put_heading(const struct list *l)
+{
+	const struct lens_style bold = {-1, -1, true};
+	const char *left = "frame  sec   client→port      service what";
+	size_t used = 42, width = l->v.o.width ? l->v.o.width : 100;
+
+	lens_put_style(&l->v, l->v.out, &bold);
+	buf_put_str(l->v.out, left);
+	lens_put_spaces(l->v.out, used + 4 < width ? width - used - 2 : 2);
+	buf_put_str(l->v.out, "ms");
+	lens_put_plain(&l->v, l->v.out, &bold);
+	buf_put_u8(l->v.out, '\n');
+}
+
+static void pad_to(struct buf *out, size_t used, size_t columns)
+{
+	lens_put_spaces(out, used < columns ? columns - used : 0);
+}
+
+static void put_badge(const struct list *l, const struct line *line)
+{
+	struct buf *out = l->v.out;
+
+	buf_put_u8(out, ' ');
+	lens_put_style(&l->v, out, &line->badge);
+	size_t used = lens_put_cut(out, line->label, LABEL_COLUMNS);
+	pad_to(out, used, LABEL_COLUMNS);
+	lens_put_plain(&l->v, out, &line->badge);
+	buf_put_u8(out, ' ');
+}
+
+static void put_ms(struct buf *out, int64_t took_ns)
+{
+	char text[24];
+	double ms = lens_ms(took_ns);
+
+	snprintf(text, sizeof text, ms < 100000 ? "%.1f" : "%.0f", ms);
+	pad_to(out, strlen(text), MS_COLUMNS);
+	buf_put_str(out, text);
+}
+
+static void put_line(struct list *l, const struct line *line)
+{
+	struct buf *out = l->v.out;
+	size_t width = l->v.o.width ? l->v.o.width : 100;
+	size_t left = 5 + 1 + 7 + 1 + WHERE_COLUMNS + 1 + LABEL_COLUMNS + 1;
+	size_t room = width > left + MS_COLUMNS + 20 ? width - left - MS_COLUMNS : 20;
+	bool same = l->last_conn == line->conn && strcmp(l->last_label, line->label) == 0;
+
+	if (!l->heading_told)
+		put_heading(l);
+	l->heading_told = true;
+	l->lines++;
+	buf_printf(out, "%5" PRIu64 " %6.3f ", line->frame, lens_view_seconds(&l->v, line->time_ns));
+	size_t used = same ? 0 : lens_put_cut(out, line->place, 0);
+	pad_to(out, used, WHERE_COLUMNS);
+	put_badge(l, line);
+	lens_put_style(&l->v, out, &line->text);
+	used = lens_put_cut(out, line->what ? line->what : "", l->v.o.width ? room : 0);
+	lens_put_plain(&l->v, out, &line->text);
+	if (line->took_ns >= 0) {
+		pad_to(out, used, room);
+		put_ms(out, line->took_ns);
+	}
+	buf_put_u8(out, '\n');
+	l->last_conn = line->conn;
+	memcpy(l->last_label, line->label, sizeof l->last_label);
+}
+
+static void drop_first(struct list *l, bool tell)
+{
+	struct line *line = line_at(l, 0);
+
+	if (tell && line->wanted)
+		put_line(l, line);
+	free(line->what);
+	line->what = NULL;
+	l->first = (l->first + 1) % MAX_WAITING;
+	l->count--;
+}
+
+static void flush_done(struct list *l)
+{
+	while (l->count && line_at(l, 0)->done)
+		drop_first(l, true);
+}
+
+/* ---- Lines ---- */
+
+static void tell_place(struct list *l, const struct lens_conn *c, char out[PLACE_SIZE])
+{
+	char host[LENS_ADDRESS_TEXT], server[LENS_ADDRESS_TEXT];
+	bool six = c->client.family == 6;
+
+	if (!l->server.family)
+		l->server = c->server;
+	lens_short_host(&c->client, &c->server, host);
+	if (lens_same_host(&c->server, &l->server))
+		snprintf(out, PLACE_SIZE, six ? "[%s]:%u→%u" : "%s:%u→%u", host, c->client.port, c->server.port);
+	else
+		snprintf(out, PLACE_SIZE, six ? "[%s]:%u→[%s]:%u" : "%s:%u→%s:%u", host, c->client.port,
+		         lens_short_host(&c->server, &l->server, server), c->server.port);
+}
+
+static void describe(struct list *l, struct line *line, const struct lens_event *e)
+{
+	enum lens_service service = e->service ? e->service : e->iface ? LENS_SVC_OTHER : e->conn->service;
+	const char *name = e->iface ? e->iface_name : e->conn->iface_name;
+
+	line->conn = e->conn->number;
+	snprintf(line->label, sizeof line->label, "%s", lens_service_label(service, name));
+	tell_place(l, e->conn, line->place);
+	lens_colors_pick(l->v.o.color ? l->v.o.colors : NULL, e, &line->badge, &line->text);
+}
+
+static void say(struct line *line, const char *what, const char *more)
+{
+	char *text = NULL;
+
+	if (asprintf(&text, "%s%s", what, more) < 0)
+		text = NULL;
+	free(line->what);
+	line->what = text;
+}
+
+/* Room for one more line at the end of the ring. */
+static struct line *append(struct list *l, const struct lens_event *e)
+{
+	if (l->count == MAX_WAITING) {
+		struct line *oldest = line_at(l, 0);
+		if (!oldest->done && oldest->what)
+			say(oldest, oldest->what, ": answered much later, or never");
+		drop_first(l, true);
+		flush_done(l);
+	}
+	struct line *line = line_at(l, l->count++);
+	memset(line, 0, sizeof *line);
+	line->event = e->number;
+	line->frame = e->frame;
+	line->time_ns = e->time_ns;
+	line->took_ns = -1;
+	line->wanted = lens_view_wants(&l->v, e);
+	describe(l, line, e);
+	return line;
+}
+
+/* The ring is in the order of event numbers. */
+static struct line *find_line(struct list *l, uint64_t event)
+{
+	unsigned low = 0, high = l->count;
+
+	while (low < high) {
+		unsigned mid = (low + high) / 2;
+		if (line_at(l, mid)->event < event)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < l->count && line_at(l, low)->event == event ? line_at(l, low) : NULL;
+}
+
+static void add_question(struct list *l, const struct lens_event *e)
+{
+	struct line *line = append(l, e);
+
+	say(line, e->summary, "");
+	line->done = e->unanswered;
+}
+
+static void finish(struct list *l, struct line *line, const struct lens_event *e, const char *more)
+{
+	line->done = true;
+	line->took_ns = e->kind == LENS_OPEN || lens_answers(e) ? e->took_ns : -1;
+	line->wanted |= lens_view_wants(&l->v, e);
+	describe(l, line, e);
+	say(line, e->summary, more);
+}
+
+static void add_answer(struct list *l, const struct lens_event *e)
+{
+	const struct lens_event *q = e->request;
+	struct line *line = q ? find_line(l, q->number) : NULL;
+
+	if (!line && q) {
+		line = append(l, e);
+		line->frame = q->frame;
+		line->time_ns = q->time_ns;
+	} else if (!line) {
+		line = append(l, e);
+	}
+	finish(l, line, e, q ? "" : " (request not captured)");
+}
+
+/* What still waits for an answer on this connection will not get one. */
+static void give_up(struct list *l, unsigned conn, const char *why)
+{
+	for (unsigned i = 0; i < l->count; i++) {
+		struct line *line = line_at(l, i);
+		if (line->done || (conn && line->conn != conn))
+			continue;
+		line->done = true;
+		say(line, line->what ? line->what : "", why);
+	}
+}
+
+static bool is_shown(const struct list *l, const struct lens_event *e)
+{
+	if (l->v.o.show_all || l->v.o.filter)
+		return true;
+	if (e->kind == LENS_OPEN && e->failed)
+		return e->conn->rpc || e->conn->server.port == 135 || e->conn->service != LENS_SVC_OTHER ||
+		       lens_findings_handed_out(l->findings, &e->conn->server);
+	return e->conn->rpc && !e->conn->midstream && e->kind != LENS_CLOSE && (e->kind != LENS_AUTH3 || e->failed);
+}
+
+static void list_event(struct lens_view *v, const struct lens_event *e)
+{
+	struct list *l = (struct list *)v;
+
+	lens_findings_event(l->findings, e);
+	if (e->kind == LENS_CLOSE || e->kind == LENS_RESET)
+		give_up(l, e->conn->number,
+		        e->kind == LENS_CLOSE ? ": no answer until the close" : ": no answer, reset");
+	if (is_shown(l, e)) {
+		if (lens_asks(e) && !v->o.live)
+			add_question(l, e);
+		else if (lens_answers(e))
+			add_answer(l, e);
+		else if (!lens_asks(e))
+			finish(l, append(l, e), e, "");
+	}
+	flush_done(l);
+}
+
+/* ---- Head and findings ---- */
+
+static void put_counts(struct buf *out, const struct lens_totals *t, bool all)
+{
+	unsigned hidden = t->connections - t->rpc_connections;
+
+	lens_put_count(out, t->frames);
+	buf_printf(out, " frame%s, %.2f s. ", t->frames == 1 ? "" : "s",
+	           (double)(t->last_time_ns - t->first_time_ns) / 1e9);
+	lens_put_count(out, t->connections);
+	buf_printf(out, " TCP connection%s: ", t->connections == 1 ? "" : "s");
+	lens_put_count(out, t->rpc_connections);
+	buf_put_str(out, t->rpc_connections == 1 ? " carries RPC" : " carry RPC");
+	if (hidden) {
+		buf_put_str(out, ", ");
+		lens_put_count(out, hidden);
+		buf_put_str(out, all ? " do not" : " hidden (--all)");
+	}
+	buf_put_u8(out, '\n');
+	if (t->damaged)
+		buf_printf(out, "%" PRIu64 " damaged event%s.\n", t->damaged, t->damaged == 1 ? "" : "s");
+	if (t->bytes_dropped) {
+		lens_put_count(out, t->bytes_dropped);
+		buf_put_str(out, " bytes dropped: too much waited for segments that were lost.\n");
+	}
+}
+
+#define MAX_FOLDS 8
+
+struct fold {
+	struct lens_address server;
+	char label[LABEL_SIZE];
+	unsigned count;
+};
+
+static unsigned gather_folds(const struct lens *lens, unsigned connections, struct fold *folds, unsigned *beyond)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 1; i <= connections; i++) {
+		const struct lens_conn *c = lens_get_conn(lens, i);
+		unsigned k = 0;
+		if (!c || !c->midstream || !c->rpc)
+			continue;
+		const char *label = lens_service_label(c->service, c->iface_name);
+		while (k < n &&
+		       !(folds[k].server.port == c->server.port && lens_same_host(&folds[k].server, &c->server) &&
+		         strncmp(folds[k].label, label, LABEL_SIZE - 1) == 0))
+			k++;
+		if (k == MAX_FOLDS) {
+			++*beyond;
+			continue;
+		}
+		if (k == n) {
+			folds[n++].server = c->server;
+			snprintf(folds[k].label, LABEL_SIZE, "%s", label);
+		}
+		folds[k].count++;
+	}
+	return n;
+}
+
+static void put_folds(struct buf *out, const struct lens *lens, unsigned connections, bool folded)
+{
+	struct fold folds[MAX_FOLDS] = {0};
+	unsigned beyond = 0, n = gather_folds(lens, connections, folds, &beyond);
+	char address[LENS_ADDRESS_TEXT];
+
+	for (unsigned i = 0; i < n; i++) {
+		buf_put_str(out, i ? "; " : folded ? "Already open, folded: " : "Already open: ");
+		buf_printf(out, "%u ", folds[i].count);
+		lens_put_cut(out, folds[i].label, 0);
+		buf_printf(out, " session%s to %s", folds[i].count == 1 ? "" : "s",
+		           lens_address_format(&folds[i].server, address));
+	}
+	if (beyond)
+		buf_printf(out, "; %u more", beyond);
+	if (n)
+		buf_put_u8(out, '\n');
+}
+
+static void put_finding(const struct list *l, unsigned number, const struct lens_finding *f)
+{
+	struct buf *out = l->v.out;
+	const struct lens_style style = {f->harmless ? -1 : 1, -1, true};
+
+	lens_put_style(&l->v, out, &style);
+	buf_printf(out, "Finding %u", number);
+	lens_put_plain(&l->v, out, &style);
+	buf_printf(out, " (frame%s %" PRIu64, f->frames[1] ? "s" : "", f->frames[0]);
+	if (f->frames[1])
+		buf_printf(out, ", %" PRIu64, f->frames[1]);
+	if (f->more)
+		buf_printf(out, " and %u more", f->more);
+	buf_put_str(out, "): ");
+	lens_put_cut(out, f->sentence, 0);
+	if (f->attempt) {
+		buf_put_str(out, "\n  Try  ");
+		lens_put_cut(out, f->attempt, 0);
+	}
+	buf_put_u8(out, '\n');
+}
+
+static void put_head(const struct list *l, const struct lens *lens)
+{
+	struct lens_totals t;
+	struct buf *out = l->v.o.head ? l->v.o.head : l->v.out;
+	bool all = l->v.o.show_all || l->v.o.filter;
+
+	lens_get_totals(lens, &t);
+	put_counts(out, &t, l->v.o.show_all);
+	put_folds(out, lens, t.connections, !all);
+	if (!l->lines && l->v.o.filter)
+		buf_put_str(out, "Nothing matches the filter.\n");
+	else if (!t.rpc_connections)
+		buf_put_str(out, "No RPC was found in it.\n");
+}
+
+static void list_end(struct lens_view *v, const struct lens *lens)
+{
+	struct list *l = (struct list *)v;
+	struct lens_finding f;
+
+	give_up(l, 0, ": answer not captured");
+	flush_done(l);
+	for (unsigned i = 0; lens_findings_get(l->findings, i, &f); i++)
+		put_finding(l, i + 1, &f);
+	if (lens)
+		put_head(l, lens);
+}
+
+static void list_free(struct lens_view *v)
+{
+	struct list *l = (struct list *)v;
+
+	while (l->count)
+		drop_first(l, false);
+	free(l->ring);
+	lens_findings_free(&l->findings);
+}
+
+struct lens_view *lens_list_new(const struct lens_view_options *o, struct buf *out)
+{
+	static const struct lens_view_ops ops = {list_event, list_end, list_free};
+	struct lens_view *v = lens_view_alloc(sizeof(struct list), &ops, o, out);
+	struct list *l = (struct list *)v;
+
+	if (!l)
+		return NULL;
+	l->ring = (struct line *)calloc(MAX_WAITING, sizeof *l->ring);
+	l->findings = lens_findings_new();
+	if (!l->ring || !l->findings)
+		lens_view_free(&v);
+	return v;
+}
