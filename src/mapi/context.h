@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct mapi_session;
+
 /*
  * What the layout of a ROP depends on beside its own bytes. Whoever walks a
  * buffer (mapi/rop_buffer.h) fills it for each ROP and puts it into
@@ -19,6 +21,8 @@ struct mapi_shape_context {
 	const uint32_t *recipient_columns;
 	uint16_t recipient_column_count;
 	bool recipient_columns_known;
+	/* NULL, or who names folders and named properties to the tracer. */
+	struct mapi_session *session;
 	bool public_logon; /* the logon's LogonFlags lack 0x01 */
 	/* Counts have the widths of extended rules ([MS-OXORULE] 2.2.5, [MS-OXCDATA] 2.11.1.1). */
 	bool extended_rules;

@@ -1,6 +1,7 @@
 #include "mapi/rop_buffer.h"
 
 #include "mapi/rop_state.h"
+#include "mapi/rop_trace.h"
 #include "wire/rops.h"
 
 #include <string.h>
@@ -73,15 +74,18 @@ static int stop(struct walk *w, int error, size_t offset, const char *where)
 static int decode_rop(struct walk *w, uint8_t id, const struct idl_type *type, struct mapi_shape_context *context,
                       struct mapi_rop *rop)
 {
+	struct rop_trace trace;
+	struct ndr_tracer tracer;
 	struct ndr n = ndr_decoder(NDR_PACKED, w->arena, w->in);
 	void *value = type ? arena_alloc(w->arena, type->size) : NULL;
 	if (!type)
 		return stop(w, MW_E_UNSUPPORTED, w->in.pos, "RopId");
 	if (!value)
 		return MW_E_NOMEM;
-	n.tracer = w->tracer;
+	n.tracer = rop_trace_begin(&trace, &tracer, w->tracer);
 	n.context = context;
 	int r = ndr_decode(&n, type, value);
+	rop_trace_flush(&trace);
 	if (r < 0)
 		return stop(w, r, n.where_offset, n.where);
 	*rop = (struct mapi_rop){.id = id,

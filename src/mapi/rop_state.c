@@ -8,9 +8,9 @@
 /* The columns of RopGetReceiveFolderTable, [MS-OXCROPS] 2.2.3.4.2. */
 static const uint32_t receive_folder_columns[] = {0x67480014, 0x001A001E, 0x30080040};
 
-void rop_request_context(const struct mapi_session *s, uint8_t logon_id, struct mapi_shape_context *c)
+void rop_request_context(struct mapi_session *s, uint8_t logon_id, struct mapi_shape_context *c)
 {
-	*c = (struct mapi_shape_context){.public_logon = !mapi_session_logon_is_private(s, logon_id)};
+	*c = (struct mapi_shape_context){.session = s, .public_logon = !mapi_session_logon_is_private(s, logon_id)};
 }
 
 static void use_columns(struct mapi_shape_context *c, struct mapi_known_tags t)
@@ -26,7 +26,7 @@ void rop_response_context(struct mapi_session *s, uint8_t id, const struct mapi_
 	const struct RopGetPropertiesSpecificRequest *asked;
 	struct mapi_known_tags t;
 	uint32_t handle = request ? rop_handle(h, request->input) : MAPI_NO_HANDLE;
-	*c = (struct mapi_shape_context){0};
+	*c = (struct mapi_shape_context){.session = s};
 	switch (id) {
 	case 0x07: /* GetPropertiesSpecific */
 		asked = request ? request->value : NULL;

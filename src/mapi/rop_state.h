@@ -16,7 +16,7 @@ static inline uint32_t rop_handle(struct rop_handles h, int index)
 	return index >= 0 && (unsigned)index < h.count ? h.handles[index] : MAPI_NO_HANDLE;
 }
 
-void rop_request_context(const struct mapi_session *s, uint8_t logon_id, struct mapi_shape_context *c);
+void rop_request_context(struct mapi_session *s, uint8_t logon_id, struct mapi_shape_context *c);
 /* request may be NULL; notify_handle counts for RopNotify only. */
 void rop_response_context(struct mapi_session *s, uint8_t id, const struct mapi_rop *request, struct rop_handles h,
                           uint32_t notify_handle, struct mapi_shape_context *c);

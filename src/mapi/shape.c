@@ -1,7 +1,12 @@
 #include "mapi/shape.h"
 
+#include "mapi/session.h"
+
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+const char shape_itself[] = "value";
 
 const struct mapi_shape_context *shape_context(const struct ndr *n)
 {
@@ -54,7 +59,12 @@ const char *shape_label(struct ndr *n, uint32_t tag)
 {
 	if (!shape_traces(n))
 		return "value";
+	const struct mapi_shape_context *c = shape_context(n);
 	const char *name = mapi_tag_name(tag);
+	if (!name && c->session && mapi_tag_is_named(tag))
+		name = mapi_session_property_name(c->session, mapi_tag_id(tag));
+	/* The session may forget it before the trace is read. */
+	name = name ? arena_strdup(n->arena, name) : NULL;
 	if (!name)
 		name = arena_printf(n->arena, "0x%08X", tag);
 	return name ? name : "value";
@@ -116,6 +126,20 @@ int shape_tag(struct ndr *n, const char *name, uint32_t *tag)
 	return 0;
 }
 
+/* The counter of six bytes is big-endian, [MS-OXCDATA] 2.2.1.1. */
+int shape_object_id(struct ndr *n, const char *name, uint64_t *id)
+{
+	int r = shape_raw(n, name, id, sizeof *id);
+	if (r < 0 || !shape_traces(n))
+		return r;
+	uint64_t counter = __builtin_bswap64(*id) & UINT64_C(0xFFFFFFFFFFFF);
+	const struct mapi_shape_context *c = shape_context(n);
+	const char *folder = c->session ? mapi_session_folder_name(c->session, *id) : NULL;
+	shape_note(n, name, sizeof *id, folder ? "%04X-%012" PRIX64 " (%s)" : "%04X-%012" PRIX64,
+	           (unsigned)(*id & 0xFFFF), counter, folder);
+	return 0;
+}
+
 int shape_tags(struct ndr *n, const char *name, uint16_t count, uint32_t **tags)
 {
 	int r = ndr_array(n, (void **)tags, count, sizeof **tags, sizeof **tags);
@@ -138,14 +162,19 @@ int shape_rest(struct ndr *n, const char *name, struct mapi_binary *b)
 	return 0;
 }
 
+int mapi_shape_object_id(struct ndr *n, void *value)
+{
+	return n ? shape_object_id(n, shape_itself, value) : SHAPE_LAYOUT(value, uint64_t);
+}
+
 int mapi_shape_tag(struct ndr *n, void *value)
 {
-	return n ? shape_tag(n, "PropertyTag", value) : SHAPE_LAYOUT(value, uint32_t);
+	return n ? shape_tag(n, shape_itself, value) : SHAPE_LAYOUT(value, uint32_t);
 }
 
 int mapi_shape_rest(struct ndr *n, void *value)
 {
-	return n ? shape_rest(n, "Bytes", value) : SHAPE_LAYOUT(value, struct mapi_binary);
+	return n ? shape_rest(n, shape_itself, value) : SHAPE_LAYOUT(value, struct mapi_binary);
 }
 
 /* [MS-OXCROPS] 2.2.6.11.1: on a logon that is not private. */
@@ -158,7 +187,7 @@ int mapi_shape_public_client_data(struct ndr *n, void *value)
 		return 0;
 	if (!shape_decodes(n) && b->size != 24)
 		return shape_fail(n, "ClientData", MW_E_INVALID);
-	int r = ndr_bytes(n, "ClientData", &b->data, 24);
+	int r = ndr_bytes(n, shape_itself, &b->data, 24);
 	if (r >= 0)
 		b->size = 24;
 	return r;
@@ -172,7 +201,7 @@ int mapi_shape_private_guid(struct ndr *n, void *value)
 		return SHAPE_LAYOUT(value, struct mapi_optional_guid);
 	if (shape_context(n)->public_logon)
 		return 0;
-	int r = ndr_guid(n, "ReplGuid", &g->guid);
+	int r = ndr_guid(n, shape_itself, &g->guid);
 	if (r >= 0 && shape_decodes(n))
 		g->present = true;
 	return r;
@@ -192,13 +221,13 @@ int mapi_shape_typed_string(struct ndr *n, void *value)
 	switch (s->type) {
 	case MAPI_STRING_NONE:
 	case MAPI_STRING_EMPTY:
-		shape_note(n, "String", 1, type == MAPI_STRING_NONE ? "absent" : "empty");
+		shape_note(n, shape_itself, 1, type == MAPI_STRING_NONE ? "absent" : "empty");
 		return 0;
 	case MAPI_STRING_8:
 	case MAPI_STRING_REDUCED:
-		return shape_str8(n, "String", &s->str8);
+		return shape_str8(n, shape_itself, &s->str8);
 	case MAPI_STRING_UNICODE:
-		return shape_str16(n, "String", &s->str16);
+		return shape_str16(n, shape_itself, &s->str16);
 	}
 	return shape_fail(n, "StringType", MW_E_MALFORMED);
 }

@@ -23,6 +23,9 @@ const struct mapi_shape_context *shape_context(const struct ndr *n);
 int shape_layout(void *value, size_t size, size_t align);
 #define SHAPE_LAYOUT(value, type) shape_layout((value), sizeof(type), _Alignof(type))
 
+/* The name of a leaf that is the whole value of its shaped field: by address (mapi/rop_trace.h). */
+extern const char shape_itself[];
+
 /* size bytes without telling the tracer; the caller tells it with shape_note. */
 MW_NODISCARD int shape_raw(struct ndr *n, const char *name, void *v, size_t size);
 /* A leaf of the last size bytes; does nothing without a tracer. */
@@ -42,6 +45,8 @@ MW_NODISCARD int shape_sized(struct ndr *n, const char *name, unsigned width, st
 /* A count of that many bytes. */
 MW_NODISCARD int shape_count(struct ndr *n, const char *name, unsigned width, uint32_t *count);
 MW_NODISCARD int shape_tag(struct ndr *n, const char *name, uint32_t *tag);
+/* A folder's or message's id. */
+MW_NODISCARD int shape_object_id(struct ndr *n, const char *name, uint64_t *id);
 MW_NODISCARD int shape_tags(struct ndr *n, const char *name, uint16_t count, uint32_t **tags);
 /* All that is left in the enclosing bound. */
 MW_NODISCARD int shape_rest(struct ndr *n, const char *name, struct mapi_binary *b);

@@ -43,7 +43,7 @@ static int row_message(struct ndr *n, const struct mapi_notification *v, const c
 	int r;
 	if (!is_message(v))
 		return 0;
-	if ((r = ndr_u64(n, id_name, id)) < 0)
+	if ((r = shape_object_id(n, id_name, id)) < 0)
 		return r;
 	return ndr_u32(n, instance_name, instance);
 }
@@ -54,12 +54,12 @@ static int table_event(struct ndr *n, struct mapi_notification *v)
 	bool placed = v->table_event == MAPI_TABLE_ROW_ADDED || v->table_event == MAPI_TABLE_ROW_MODIFIED;
 	if (r < 0 || (!placed && v->table_event != MAPI_TABLE_ROW_DELETED))
 		return r;
-	if ((r = ndr_u64(n, "TableRowFolderID", &v->row_folder_id)) < 0 ||
+	if ((r = shape_object_id(n, "TableRowFolderID", &v->row_folder_id)) < 0 ||
 	    (r = row_message(n, v, "TableRowMessageID", &v->row_message_id, "TableRowInstance", &v->row_instance)) < 0)
 		return r;
 	if (!placed)
 		return 0;
-	if ((r = ndr_u64(n, "InsertAfterTableRowFolderID", &v->after_folder_id)) < 0 ||
+	if ((r = shape_object_id(n, "InsertAfterTableRowFolderID", &v->after_folder_id)) < 0 ||
 	    (r = row_message(n, v, "InsertAfterTableRowID", &v->after_message_id, "InsertAfterTableRowInstance",
 	                     &v->after_instance)) < 0)
 		return r;
@@ -69,11 +69,11 @@ static int table_event(struct ndr *n, struct mapi_notification *v)
 /* Of moved and copied: where it was. */
 static int old_place(struct ndr *n, struct mapi_notification *v)
 {
-	int r = ndr_u64(n, "OldFolderId", &v->old_folder_id);
+	int r = shape_object_id(n, "OldFolderId", &v->old_folder_id);
 	if (r < 0)
 		return r;
-	return is_message(v) ? ndr_u64(n, "OldMessageId", &v->old_message_id)
-	                     : ndr_u64(n, "OldParentFolderId", &v->old_parent_folder_id);
+	return is_message(v) ? shape_object_id(n, "OldMessageId", &v->old_message_id)
+	                     : shape_object_id(n, "OldParentFolderId", &v->old_parent_folder_id);
 }
 
 static int tag_list(struct ndr *n, struct mapi_notification *v)
@@ -108,11 +108,11 @@ static int object_event(struct ndr *n, struct mapi_notification *v)
 	const bool moved = type == MAPI_NOTIFY_MOVED || type == MAPI_NOTIFY_COPIED;
 	const bool has_parent = moved || type == MAPI_NOTIFY_CREATED || type == MAPI_NOTIFY_DELETED;
 	const bool searched = v->flags & MAPI_NOTIFY_S;
-	int r = ndr_u64(n, "FolderId", &v->folder_id);
+	int r = shape_object_id(n, "FolderId", &v->folder_id);
 	if (r >= 0 && is_message(v))
-		r = ndr_u64(n, "MessageId", &v->message_id);
+		r = shape_object_id(n, "MessageId", &v->message_id);
 	if (r >= 0 && has_parent && searched == is_message(v))
-		r = ndr_u64(n, "ParentFolderId", &v->parent_folder_id);
+		r = shape_object_id(n, "ParentFolderId", &v->parent_folder_id);
 	if (r >= 0 && moved)
 		r = old_place(n, v);
 	if (r >= 0 && (type == MAPI_NOTIFY_CREATED || type == MAPI_NOTIFY_MODIFIED))

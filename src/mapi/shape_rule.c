@@ -22,8 +22,8 @@ static int reply_data(struct ndr *n, struct mapi_action *a)
 	int r;
 	if (width(n) == 4)
 		r = shape_sized(n, "ReplyTemplateMessageEID", 4, &a->u.reply.message_eid);
-	else if ((r = ndr_u64(n, "ReplyTemplateFID", &a->u.reply.folder_id)) >= 0)
-		r = ndr_u64(n, "ReplyTemplateMID", &a->u.reply.message_id);
+	else if ((r = shape_object_id(n, "ReplyTemplateFID", &a->u.reply.folder_id)) >= 0)
+		r = shape_object_id(n, "ReplyTemplateMID", &a->u.reply.message_id);
 	return r < 0 ? r : ndr_guid(n, "ReplyTemplateGUID", &a->u.reply.template_guid);
 }
 

@@ -100,7 +100,8 @@ static int server_id_body(struct ndr *n, struct mapi_server_id *id)
 		return r;
 	if (id->ours != 1)
 		return shape_rest(n, "Data", &id->opaque);
-	if ((r = ndr_u64(n, "FolderId", &id->folder_id)) < 0 || (r = ndr_u64(n, "MessageId", &id->message_id)) < 0)
+	if ((r = shape_object_id(n, "FolderId", &id->folder_id)) < 0 ||
+	    (r = shape_object_id(n, "MessageId", &id->message_id)) < 0)
 		return r;
 	return ndr_u32(n, "Instance", &id->instance);
 }

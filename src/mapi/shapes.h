@@ -115,6 +115,7 @@ struct mapi_notification {
 	struct mapi_string message_class;
 };
 
+int mapi_shape_object_id(struct ndr *n, void *value);          /* uint64_t: folder or message */
 int mapi_shape_tag(struct ndr *n, void *value);                /* uint32_t */
 int mapi_shape_tagged_value(struct ndr *n, void *value);       /* struct mapi_value */
 int mapi_shape_row(struct ndr *n, void *value);                /* struct mapi_row */
