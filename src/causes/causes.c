@@ -38,7 +38,7 @@ static const struct cause_row rows[CAUSE_COUNT] = {
         [CAUSE_CLOCK_SKEW] = {"clock-skew", "The clocks of client and server are too far apart.",
                               "Set both by the same time server.", 22},
         [CAUSE_ANONYMOUS_REFUSED] = {"anonymous-refused", "Anonymous access was refused, as it should be.",
-                                     "Nothing to do when the retry with a user succeeds.", 23},
+                                     "Log on as a user; nothing to do when a retry with one succeeds.", 23},
         [CAUSE_ENCRYPTION_REQUIRED] =
                 {"encryption-required", "The server takes store connections only with encryption (ecNotEncrypted).",
                  "Switch on \"Encrypt data between Outlook and Exchange\", or allow plain connections on the server.",
@@ -65,6 +65,8 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                                "Look the code up in the server's log at this time.", 34},
         [CAUSE_NO_NOTIFICATION] = {"no-notification", "A change was made, but the parked call did not return.",
                                    "Look for a proxy that cuts or holds long calls.", 35},
+        [CAUSE_FOLDER_NOT_FOUND] = {"folder-not-found", "The mailbox has no folder %s.",
+                                    "Check the name: display names below the top, with / between them.", 36},
 };
 
 const struct cause_row *cause_get(enum cause cause)

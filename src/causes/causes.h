@@ -34,6 +34,7 @@ enum cause {
 	CAUSE_PROTOCOL_ERROR,  /* the peer broke the protocol */
 	CAUSE_CALL_FAILED,     /* a call answered with an error not listed here */
 	CAUSE_NO_NOTIFICATION, /* a change was made, the parked call did not return */
+	CAUSE_FOLDER_NOT_FOUND,
 	CAUSE_COUNT,
 };
 

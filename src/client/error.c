@@ -73,6 +73,8 @@ static void detail_of(const struct mapiwire *m, enum cause cause, const char *ca
 int client_fail_status(struct mapiwire *m, enum cause_family family, uint32_t status, const char *call)
 {
 	enum cause cause = cause_of_status(family, status);
+	if (cause == CAUSE_CREDENTIALS_REFUSED && m->level == AUTH_LEVEL_NONE)
+		cause = CAUSE_ANONYMOUS_REFUSED;
 	const char *name = name_of(family, status);
 	char detail[200];
 	snprintf(m->status_text, sizeof m->status_text, "0x%08X", status);

@@ -93,8 +93,7 @@ static int find_child(struct mapiwire_store *s, uint64_t parent, const char *nam
 	}
 	mapiwire_table_close(&t);
 	if (r == 0 && !found)
-		return client_fail_on(s->m, MAPIWIRE_E_NOTFOUND, CAUSE_CALL_FAILED, "there is no folder %.*s", (int)len,
-		                      name);
+		return client_fail_on(s->m, MAPIWIRE_E_NOTFOUND, CAUSE_FOLDER_NOT_FOUND, "%.*s", (int)len, name);
 	if (r == 0)
 		*out = found;
 	return r;

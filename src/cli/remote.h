@@ -1,0 +1,64 @@
+#ifndef MW_CLI_REMOTE_H
+#define MW_CLI_REMOTE_H
+
+#include "cli/cli.h"
+#include "mapiwire.h"
+
+/* What the commands that speak to a server share: HOST[:PORT], who logs on, how, and for how long. */
+struct cli_remote {
+	const char *user, *password_file, *level, *capture, *color;
+	uint16_t epm_port;
+	int64_t timeout_ns;
+	bool json;
+	/* Filled in by cli_remote_open. */
+	struct arena *arena;
+	char *host;
+	const char *domain, *name; /* of the user */
+	enum mapiwire_level chosen;
+	bool colored;
+	struct mapiwire *m;
+};
+
+/* Rows for cli_parse. */
+#define CLI_REMOTE_OPTIONS(r)                                                                                          \
+	{"U", CLI_TEXT, &(r)->user}, {"user", CLI_TEXT, &(r)->user}, {"password-file", CLI_TEXT, &(r)->password_file}, \
+	        {"level", CLI_TEXT, &(r)->level}, {"w", CLI_TEXT, &(r)->capture}, {"color", CLI_TEXT, &(r)->color},    \
+	        {"epm-port", CLI_PORT, &(r)->epm_port}, {"timeout", CLI_SECONDS, &(r)->timeout_ns},                    \
+	{                                                                                                              \
+		"json", CLI_FLAG, &(r)->json                                                                           \
+	}
+/* Their part of a help text. */
+#define CLI_REMOTE_HELP                                                                                                \
+	"  -U 'DOMAIN\\user'        who logs on; the password is asked for, or\n"                                      \
+	"  --password-file FILE    is the first line of FILE (- is standard input)\n"                                  \
+	"  --level LEVEL           none, connect, call, packet, integrity, privacy (default)\n"                        \
+	"  --epm-port PORT         the endpoint mapper's port, as in HOST:PORT; default 135\n"                         \
+	"  --timeout SECONDS       of a connect and of an answer; default 10\n"                                        \
+	"  -w FILE.pcapng          keeps a capture of the conversation, handshakes and all\n"                          \
+	"  --color auto|always|never\n"
+
+/* "host", "host:135", "[::1]:135", "::1". MW_E_INVALID. */
+MW_NODISCARD int cli_split_host(struct arena *arena, const char *text, char **host, uint16_t *port);
+/*
+ * Reads the options, asks for the password when need_user, and makes the client (nothing is sent
+ * yet). 0, or an exit code after one sentence on stderr. Close in any case.
+ */
+MW_NODISCARD int cli_remote_open(const char *command, struct cli_remote *r, const char *host, bool need_user);
+/* 0, or an exit code when the capture could not be written. */
+int cli_remote_close(const char *command, struct cli_remote *r);
+
+/* "mapiwire ping: ", what is wrong and what to try, on stderr; yields the cause's exit code. */
+int cli_remote_fail(const char *command, const struct cli_remote *r);
+/* The failure in a few words, for a table: "no answer to SYN". */
+const char *cli_short_failure(const struct mapiwire_error *e);
+
+/* Text in a colour; without one when !colored. The text is made harmless for the terminal. */
+enum cli_ink { CLI_PLAIN, CLI_GREY, CLI_BLUE, CLI_YELLOW, CLI_GREEN, CLI_RED, CLI_BOLD };
+void cli_put(struct buf *out, bool colored, enum cli_ink ink, const char *text);
+/* The same, filled up with spaces to so many columns, or cut to them with "…" when cut. */
+void cli_put_cell(struct buf *out, bool colored, enum cli_ink ink, const char *text, unsigned columns, bool cut);
+/* ,"key":"text" ; ,"key":1.234 (milliseconds) */
+void cli_json_text(struct buf *out, const char *key, const char *text);
+void cli_json_ms(struct buf *out, const char *key, int64_t ns);
+
+#endif

@@ -1,0 +1,555 @@
+#include "cli/remote.h"
+
+#include "base/text.h"
+#include "base/time.h"
+#include "mapi/tags.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const command = "walk";
+
+const char walk_help[] =
+        "Usage: mapiwire walk HOST[:PORT] -U 'DOMAIN\\user' [OPTIONS]\n\n"
+        "Walks the path that Outlook walks when it starts: name, endpoint mapper, referral, address book,\n"
+        "store, inbox, notification. When a step fails it names the cause and what to try, and goes on with\n"
+        "the steps that do not depend on it. PORT is the endpoint mapper's.\n\n" CLI_REMOTE_HELP
+        "  --mailbox NAME          the mailbox: a name to look up in the address book, or a DN (/o=...);\n"
+        "                          default: the user's own\n"
+        "  --no-probe              does not try whether the server would do without encryption\n"
+        "  --json                  JSON Lines: an object a step, and one for the verdict\n\n"
+        "The notification is proved by a change: a second session writes the inbox's comment (PidTagComment)\n"
+        "back as it is, so no message is made and nothing is left behind but a new change number. The wake-up\n"
+        "delay counts from the moment the change is sent. The probe is one store connect, signed but not\n"
+        "encrypted, which a server that requires encryption refuses.\n\n"
+        "Exit code: 0 when Outlook would start; else that of the first cause: 10 name, 11 and 12 port refused\n"
+        "or silent, 13 and 14 a port that the mapper hands out refused or silent, 15 no RPC, 16 not registered,\n"
+        "17 to 19 bind refused, 20 user or password, 21 account, 24 encryption required, 25 unknown mailbox,\n"
+        "26 no access to it, 27 another server, 30 no answer, 31 connection cut, 35 no notification; 1 for a\n"
+        "mistake in the command line. The manual lists them all.\n";
+
+enum step_number { NAME, MAPPER, REFERRAL, BOOK, STORE, INBOX, NOTIFICATION, STEPS };
+
+struct step {
+	enum { SKIPPED, OK, FAILED } state;
+	char address[64], what[160];
+	int64_t ns;
+	struct mapiwire_error error; /* texts copied into the arena */
+};
+
+struct walk {
+	struct cli_remote *r;
+	char host[64]; /* the address in use */
+	struct mapiwire *m;
+	const char *mailbox; /* as asked for */
+	bool no_probe;
+	uint16_t rfr, nspi, port; /* port: the store's */
+	char *dn;
+	bool guessed;
+	struct mapiwire_store *store;
+	uint64_t inbox;
+	enum { UNKNOWN, NOT_REQUIRED, REQUIRED } encryption;
+	struct step steps[STEPS];
+};
+
+static void say_port(struct step *s, uint16_t port)
+{
+	snprintf(s->address, sizeof s->address, ":%u", port);
+}
+
+/* ---- The steps. Each fills in what was seen. ---- */
+
+static int walk_name(struct walk *w, struct step *s)
+{
+	const char *address;
+	int r = mapiwire_find_host(w->m, &address);
+	snprintf(s->address, sizeof s->address, "%s", r == 0 ? address : w->r->host);
+	snprintf(w->host, sizeof w->host, "%s", s->address);
+	return r;
+}
+
+static int map_one(struct walk *w, const char *name, uint16_t *port, char *what, size_t size)
+{
+	struct mapiwire_interface interface;
+	if (mapiwire_interface_named(name, &interface) < 0)
+		return MAPIWIRE_E_ARGUMENT;
+	int r = mapiwire_map(w->m, &interface, port);
+	size_t n = strlen(what);
+	if (r == 0)
+		snprintf(what + n, size - n, "%s%s %u", n ? ", " : "", name, *port);
+	else if (r == MAPIWIRE_E_NOTFOUND)
+		snprintf(what + n, size - n, "%s%s not registered", n ? ", " : "", name);
+	return r;
+}
+
+static void keep_error(struct walk *w, struct step *s)
+{
+	const struct mapiwire_error *e = mapiwire_error(w->m);
+	s->error = *e;
+	s->error.sentence = arena_strdup(w->r->arena, e->sentence);
+	s->error.attempt = arena_strdup(w->r->arena, e->attempt);
+	if (!s->error.sentence || !s->error.attempt)
+		s->error.sentence = s->error.attempt = "";
+}
+
+/* All three questions; the first that fails is the step's failure. */
+static int walk_mapper(struct walk *w, struct step *s)
+{
+	const struct {
+		const char *name;
+		uint16_t *port;
+	} wanted[] = {{"rfr", &w->rfr}, {"nspi", &w->nspi}, {"store", &w->port}};
+	int first = 0;
+	say_port(s, w->r->epm_port ? w->r->epm_port : 135);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		int r = map_one(w, wanted[i].name, wanted[i].port, s->what, sizeof s->what);
+		if (r < 0 && first == 0) {
+			first = r;
+			keep_error(w, s);
+		}
+		if (r < 0 && r != MAPIWIRE_E_NOTFOUND)
+			break;
+	}
+	return first;
+}
+
+static int walk_referral(struct walk *w, struct step *s)
+{
+	char *server = NULL;
+	say_port(s, w->rfr);
+	int r = mapiwire_referral(w->m, w->rfr, "", &server);
+	if (r == 0)
+		snprintf(s->what, sizeof s->what, "address book: %s", server);
+	free(server);
+	return r;
+}
+
+static const char *text_of(const struct mapiwire_rows *rows, uint32_t tag)
+{
+	const struct mapiwire_value *v = mapiwire_row_find(rows, 0, tag);
+	return v && v->text ? v->text : "";
+}
+
+static const uint32_t person_tags[] = {PidTagEmailAddress, PidTagDisplayName};
+
+/* Who the mailbox's owner is, unless a DN says it already. */
+static int resolve(struct walk *w, struct mapiwire_book *book, struct step *s)
+{
+	struct mapiwire_rows found;
+	if (w->mailbox[0] == '/')
+		return 0;
+	int r = mapiwire_book_resolve(book, w->mailbox, person_tags, ARRAY_SIZE(person_tags), &found);
+	if (r < 0)
+		return r;
+	w->dn = arena_strdup(w->r->arena, text_of(&found, PidTagEmailAddress));
+	snprintf(s->what, sizeof s->what, "%s; ", text_of(&found, PidTagDisplayName));
+	mapiwire_rows_free(&found);
+	return 0;
+}
+
+/* Then whether the list can be read. */
+static int read_book(struct walk *w, struct mapiwire_book *book, struct step *s)
+{
+	struct mapiwire_rows first;
+	unsigned total = 0;
+	int r = resolve(w, book, s);
+	if (r == 0)
+		r = mapiwire_book_first(book, person_tags, ARRAY_SIZE(person_tags), 20, &first, &total);
+	if (r < 0)
+		return r;
+	size_t n = strlen(s->what);
+	snprintf(s->what + n, sizeof s->what - n, "%u %s", total, total == 1 ? "entry" : "entries");
+	mapiwire_rows_free(&first);
+	return 0;
+}
+
+static int walk_book(struct walk *w, struct step *s)
+{
+	struct mapiwire_book *book = NULL;
+	say_port(s, w->nspi);
+	int r = mapiwire_book_open(w->m, w->nspi, &book);
+	if (r == 0)
+		r = read_book(w, book, s);
+	if (r < 0)
+		keep_error(w, s);
+	mapiwire_book_close(&book);
+	return r;
+}
+
+/* Without an address book the mailbox's name can only be guessed, in the form that Exchange gives them. */
+static void choose_dn(struct walk *w)
+{
+	if (w->dn && *w->dn)
+		return;
+	w->guessed = w->mailbox[0] != '/';
+	w->dn = w->guessed
+	                ? arena_printf(w->r->arena,
+	                               "/o=%s/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=%s",
+	                               w->r->domain, w->mailbox)
+	                : arena_strdup(w->r->arena, w->mailbox);
+}
+
+static int walk_store(struct walk *w, struct step *s)
+{
+	say_port(s, w->port);
+	choose_dn(w);
+	if (!w->dn)
+		return MAPIWIRE_E_MEMORY;
+	int r = mapiwire_store_open(w->m, w->port, w->dn, &w->store);
+	const struct mapiwire_error *e = mapiwire_error(w->m);
+	if (r == 0)
+		snprintf(s->what, sizeof s->what, "logged on%s", w->guessed ? " (mailbox's DN guessed)" : "");
+	else if (w->guessed && strcmp(e->cause, "unknown-mailbox") == 0)
+		snprintf(s->what, sizeof s->what, "unknown mailbox; its DN was guessed");
+	if (r == 0 && w->r->chosen < MAPIWIRE_LEVEL_PRIVACY)
+		w->encryption = NOT_REQUIRED;
+	if (r < 0 && strcmp(e->cause, "encryption-required") == 0)
+		w->encryption = REQUIRED;
+	return r;
+}
+
+static int walk_inbox(struct walk *w, struct step *s)
+{
+	static const uint32_t tags[] = {PidTagMid,         PidTagSubject,
+	                                PidTagSenderName,  PidTagMessageDeliveryTime,
+	                                PidTagMessageSize, PidTagMessageFlags};
+	struct mapiwire_table *table = NULL;
+	struct mapiwire_rows rows = {0};
+	int r = mapiwire_folder_find(w->store, "inbox", &w->inbox);
+	if (r == 0)
+		r = mapiwire_table_open(w->store, w->inbox, MAPIWIRE_MESSAGES, tags, ARRAY_SIZE(tags),
+		                        PidTagMessageDeliveryTime, true, &table);
+	if (r == 0)
+		r = mapiwire_table_read(table, 20, &rows);
+	if (r < 0)
+		keep_error(w, s);
+	else if (rows.count == 0)
+		snprintf(s->what, sizeof s->what, "empty");
+	else
+		snprintf(s->what, sizeof s->what, "first %zu of %u rows", rows.count, mapiwire_table_count(table));
+	mapiwire_table_close(&table);
+	mapiwire_rows_free(&rows);
+	return r;
+}
+
+/* Writes the inbox's comment back as it is. */
+static int change(struct mapiwire_store *store, uint64_t inbox, int64_t *sent_ns)
+{
+	static const uint32_t tags[] = {PidTagComment};
+	struct mapiwire_rows rows;
+	int r = mapiwire_folder_get(store, inbox, tags, ARRAY_SIZE(tags), &rows);
+	if (r < 0)
+		return r;
+	const struct mapiwire_value value = {.tag = PidTagComment, .text = text_of(&rows, PidTagComment)};
+	*sent_ns = time_monotonic_ns();
+	r = mapiwire_folder_set(store, inbox, &value, 1);
+	mapiwire_rows_free(&rows);
+	return r;
+}
+
+/* Waits for the change of that folder; others pass by. */
+static int wait_for(struct walk *w, struct mapiwire_watch *watch, int64_t sent_ns, int64_t *woken_ns)
+{
+	struct mapiwire_event event;
+	unsigned ms = w->r->timeout_ns ? (unsigned)(w->r->timeout_ns / NS_PER_MS) : 10000;
+	int r;
+	do
+		r = mapiwire_watch_next(watch, ms, &event);
+	while (r == 0 && (event.folder != w->inbox || event.woken_ns < sent_ns));
+	if (r == 0)
+		*woken_ns = event.woken_ns;
+	return r;
+}
+
+static int walk_notification(struct walk *w, struct step *s)
+{
+	struct mapiwire_watch *watch = NULL;
+	struct mapiwire_store *second = NULL;
+	int64_t sent = 0, woken = 0;
+	say_port(s, w->port);
+	int r = mapiwire_watch_open(w->store, w->inbox, MAPIWIRE_MODIFIED, &watch);
+	if (r == 0)
+		r = mapiwire_store_open(w->m, w->port, w->dn, &second);
+	if (r == 0)
+		r = change(second, w->inbox, &sent);
+	if (r == 0)
+		r = wait_for(w, watch, sent, &woken);
+	if (r < 0)
+		keep_error(w, s);
+	else
+		snprintf(s->what, sizeof s->what, "parked, woken after %.1f ms",
+		         (double)(woken - sent) / (double)NS_PER_MS);
+	mapiwire_store_close(&second);
+	mapiwire_watch_close(&watch);
+	return r;
+}
+
+/* ---- In order ---- */
+
+/* Why a step cannot be walked; 0: it can. */
+static int needs(const struct walk *w, enum step_number i)
+{
+	switch (i) {
+	case NAME:
+		return 0;
+	case MAPPER:
+		return w->steps[NAME].state == OK ? 0 : 1;
+	case REFERRAL:
+		return w->rfr ? 0 : 2;
+	case BOOK:
+		return w->nspi ? 0 : 2;
+	case STORE:
+		return w->port ? 0 : 2;
+	case INBOX:
+	case NOTIFICATION:
+		return w->store && (i == INBOX || w->steps[INBOX].state == OK) ? 0 : w->store ? 6 : 5;
+	default:
+		return 0;
+	}
+}
+
+static const struct {
+	const char *name;
+	enum cli_ink ink;
+	int (*run)(struct walk *w, struct step *s);
+} rows[STEPS] = {
+        [NAME] = {"name", CLI_PLAIN, walk_name},
+        [MAPPER] = {"mapper", CLI_GREY, walk_mapper},
+        [REFERRAL] = {"referral", CLI_BLUE, walk_referral},
+        [BOOK] = {"address book", CLI_BLUE, walk_book},
+        [STORE] = {"store", CLI_YELLOW, walk_store},
+        [INBOX] = {"inbox", CLI_YELLOW, walk_inbox},
+        [NOTIFICATION] = {"notification", CLI_YELLOW, walk_notification},
+};
+
+static void walk_step(struct walk *w, enum step_number i)
+{
+	struct step *s = &w->steps[i];
+	int missing = needs(w, i);
+	if (missing) {
+		snprintf(s->what, sizeof s->what, "not walked: it needs step %d", missing);
+		return;
+	}
+	int64_t began = time_monotonic_ns();
+	int r = rows[i].run(w, s);
+	s->ns = time_monotonic_ns() - began;
+	s->state = r == 0 ? OK : FAILED;
+	if (r < 0 && !s->error.code)
+		keep_error(w, s);
+	if (r < 0 && (!*s->what || (i != MAPPER && i != STORE)))
+		snprintf(s->what, sizeof s->what, "%s", cli_short_failure(&s->error));
+}
+
+/* "127.0.0.1:135", "[::1]:135"; of the name step, the address alone. */
+static void put_json_address(struct buf *out, const struct walk *w, const struct step *s)
+{
+	char text[160];
+	bool brackets = strchr(w->host, ':') != NULL;
+	if (s->address[0] != ':')
+		snprintf(text, sizeof text, "%s", s->address);
+	else
+		snprintf(text, sizeof text, "%s%s%s%s", brackets ? "[" : "", w->host, brackets ? "]" : "", s->address);
+	if (*text)
+		cli_json_text(out, "address", text);
+}
+
+static void put_json_step(struct buf *out, const struct walk *w, enum step_number i)
+{
+	static const char *const states[] = {"skipped", "ok", "failed"};
+	const struct step *s = &w->steps[i];
+	buf_printf(out, "{\"step\":%d", (int)i + 1);
+	cli_json_text(out, "name", rows[i].name);
+	put_json_address(out, w, s);
+	if (*s->what)
+		cli_json_text(out, "what", s->what);
+	if (s->state != SKIPPED)
+		cli_json_ms(out, "ms", s->ns);
+	cli_json_text(out, "result", states[s->state]);
+	if (s->state == FAILED) {
+		cli_json_text(out, "cause", s->error.cause);
+		cli_json_text(out, "sentence", s->error.sentence);
+		cli_json_text(out, "try", s->error.attempt);
+		if (s->error.status)
+			buf_printf(out, ",\"status\":%u", s->error.status);
+		if (*s->error.status_name)
+			cli_json_text(out, "status_name", s->error.status_name);
+		buf_printf(out, ",\"exit\":%d", s->error.exit_code);
+	}
+	buf_put_str(out, "}\n");
+}
+
+/* Whole milliseconds, never none. */
+static void put_ms(struct buf *out, int64_t ns)
+{
+	int64_t ms = (ns + NS_PER_MS / 2) / NS_PER_MS;
+	buf_printf(out, "%7lld ms", (long long)(ms > 0 ? ms : 1));
+}
+
+/* Which step before failed of the very same; 0: none. */
+static int same_cause(const struct walk *w, enum step_number i)
+{
+	for (int k = 0; k < (int)i; k++)
+		if (w->steps[k].state == FAILED && strcmp(w->steps[k].error.sentence, w->steps[i].error.sentence) == 0)
+			return k + 1;
+	return 0;
+}
+
+static void put_cause(struct buf *out, const struct walk *w, enum step_number i)
+{
+	const struct mapiwire_error *e = &w->steps[i].error;
+	int same = same_cause(w, i);
+	buf_put_str(out, "  ");
+	cli_put(out, w->r->colored, CLI_BOLD, "Cause");
+	buf_put_str(out, "  ");
+	if (same) {
+		buf_printf(out, "The same as in step %d.\n", same);
+		return;
+	}
+	text_put_terminal(out, e->sentence);
+	buf_put_str(out, "\n  ");
+	cli_put(out, w->r->colored, CLI_BOLD, "Try");
+	buf_put_str(out, "    ");
+	text_put_terminal(out, e->attempt);
+	buf_put_u8(out, '\n');
+}
+
+static void put_step(struct buf *out, const struct walk *w, enum step_number i)
+{
+	const struct step *s = &w->steps[i];
+	bool colored = w->r->colored;
+	buf_printf(out, "%d ", (int)i + 1);
+	cli_put_cell(out, colored, rows[i].ink, rows[i].name, 14, false);
+	cli_put_cell(out, false, CLI_PLAIN, s->address, 7, false);
+	buf_put_u8(out, ' ');
+	cli_put_cell(out, false, CLI_PLAIN, s->what, strlen(s->address) > 7 ? 43 - (unsigned)strlen(s->address) : 36,
+	             false);
+	if (s->state == SKIPPED) {
+		buf_put_str(out, "         -\n");
+		return;
+	}
+	put_ms(out, s->ns);
+	buf_put_str(out, "  ");
+	cli_put(out, colored, s->state == OK ? CLI_GREEN : CLI_RED, s->state == OK ? "ok" : "FAILED");
+	buf_put_u8(out, '\n');
+	if (s->state == FAILED)
+		put_cause(out, w, i);
+}
+
+/* Before the probe says so: whether the store was reached with the protection that was asked for. */
+static void probe(struct walk *w)
+{
+	bool required;
+	if (w->no_probe || w->encryption != UNKNOWN || w->steps[STORE].state != OK)
+		return;
+	if (mapiwire_store_probe(w->m, w->port, w->dn, &required) == 0)
+		w->encryption = required ? REQUIRED : NOT_REQUIRED;
+}
+
+static const char *level_name(enum mapiwire_level level)
+{
+	static const char *const names[] = {"privacy", "none", "connect", "call", "packet", "integrity", "privacy"};
+	return names[level];
+}
+
+static int first_exit(const struct walk *w)
+{
+	for (int i = 0; i < STEPS; i++)
+		if (w->steps[i].state == FAILED)
+			return w->steps[i].error.exit_code ? w->steps[i].error.exit_code : CLI_EXIT_FAILED;
+	return 0;
+}
+
+static void put_verdict(struct buf *out, const struct walk *w, int code)
+{
+	static const char *const demands[] = {"whether the server requires it was not tried",
+	                                      "not required by the server", "required by the server"};
+	unsigned failed = 0;
+	for (int i = 0; i < STEPS; i++)
+		failed += w->steps[i].state == FAILED;
+	cli_put(out, w->r->colored, code ? CLI_RED : CLI_GREEN,
+	        code ? "Outlook would not start:" : "Outlook would start.");
+	if (failed)
+		buf_put_str(out, failed > 1 ? " steps" : " step");
+	for (int i = 0, seen = 0; i < STEPS; i++)
+		if (w->steps[i].state == FAILED)
+			buf_printf(out, "%s%d", seen++ ? ", " : " ", i + 1);
+	if (failed)
+		buf_put_u8(out, '.');
+	buf_put_str(out, " Encryption: ");
+	if (w->steps[STORE].state == OK || w->encryption == REQUIRED)
+		buf_printf(out, "%s (%s%s)", w->r->chosen == MAPIWIRE_LEVEL_PRIVACY ? "used" : "not used",
+		           w->r->chosen > MAPIWIRE_LEVEL_NONE ? "NTLM, " : "", level_name(w->r->chosen));
+	else
+		buf_put_str(out, "not seen, since there was no store session");
+	if (w->steps[STORE].state == OK || w->encryption != UNKNOWN)
+		buf_printf(out, "; %s", demands[w->encryption]);
+	buf_put_u8(out, '.');
+	if (code)
+		buf_printf(out, " Exit %d.", code);
+	buf_put_u8(out, '\n');
+}
+
+static void put_json_verdict(struct buf *out, const struct walk *w, int code)
+{
+	buf_printf(out, "{\"starts\":%s,\"failed\":[", code ? "false" : "true");
+	for (int i = 0, seen = 0; i < STEPS; i++)
+		if (w->steps[i].state == FAILED)
+			buf_printf(out, "%s%d", seen++ ? "," : "", i + 1);
+	buf_printf(out, "],\"auth\":\"%s\",\"level\":\"%s\"", w->r->chosen > MAPIWIRE_LEVEL_NONE ? "ntlm" : "none",
+	           level_name(w->r->chosen));
+	if (w->steps[STORE].state == OK)
+		buf_printf(out, ",\"encrypted\":%s", w->r->chosen == MAPIWIRE_LEVEL_PRIVACY ? "true" : "false");
+	if (w->encryption != UNKNOWN)
+		buf_printf(out, ",\"encryption_required\":%s", w->encryption == REQUIRED ? "true" : "false");
+	buf_printf(out, ",\"exit\":%d}\n", code);
+}
+
+static int walk_all(struct walk *w)
+{
+	struct buf out MW_CLEANUP(buf_free) = {0};
+	for (int i = 0; i < STEPS; i++) {
+		walk_step(w, (enum step_number)i);
+		if (w->r->json)
+			put_json_step(&out, w, (enum step_number)i);
+		else
+			put_step(&out, w, (enum step_number)i);
+		cli_write(&out);
+	}
+	mapiwire_store_close(&w->store);
+	probe(w);
+	int code = first_exit(w);
+	if (w->r->json)
+		put_json_verdict(&out, w, code);
+	else
+		put_verdict(&out, w, code);
+	cli_write(&out);
+	return code;
+}
+
+int cmd_walk(int argc, char **argv)
+{
+	struct cli_remote remote = {0};
+	struct walk w = {.r = &remote};
+	const char *host[1];
+	size_t count;
+	const struct cli_option options[] = {
+	        CLI_REMOTE_OPTIONS(&remote),
+	        {"mailbox", CLI_TEXT, &w.mailbox},
+	        {"no-probe", CLI_FLAG, &w.no_probe},
+	};
+	int r = cli_parse(command, argc, argv, options, ARRAY_SIZE(options), host, 1, &count);
+	if (r != 0)
+		return r - 1;
+	if (count != 1)
+		return cli_usage(command, "say which server to walk to: mapiwire walk HOST[:PORT] -U 'DOMAIN\\user'.");
+	int code = cli_remote_open(command, &remote, host[0], true);
+	if (code == 0) {
+		w.m = remote.m;
+		if (!w.mailbox)
+			w.mailbox = remote.name;
+		code = walk_all(&w);
+	}
+	int closed = cli_remote_close(command, &remote);
+	return code ? code : closed;
+}
