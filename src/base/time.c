@@ -49,7 +49,9 @@ int64_t time_monotonic_ns(void)
 const char *time_format(int64_t ns, char out[TIME_TEXT_SIZE])
 {
 	int64_t s = div_floor(ns, NS_PER_S);
-	unsigned us = (unsigned)((ns - s * NS_PER_S) / 1000);
+	/* ns - s * NS_PER_S would overflow for the least int64_t. */
+	int64_t rest = ns % NS_PER_S;
+	unsigned us = (unsigned)((rest < 0 ? rest + NS_PER_S : rest) / 1000);
 	time_t t = s;
 	struct tm tm;
 	size_t n;

@@ -4,6 +4,8 @@
 
 /* Every subcommand; the help text stands with its code. */
 const struct cli_command cli_commands[] = {
+        {"serve", cmd_serve, "the server that Outlook and MAPI programs use instead of Exchange", serve_help},
+        {"user", cmd_user, "who may log on: add, list, passwd, remove", user_help},
         {"walk", cmd_walk, "the path that Outlook walks, step by step, causes named", walk_help},
         {"ping", cmd_ping, "what the endpoint mapper has registered, and whether each port answers", ping_help},
         {"mail", cmd_mail, "list, read and save messages", mail_help},

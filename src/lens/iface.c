@@ -114,7 +114,7 @@ static void note_offer(struct lens_making *m)
 	for (unsigned c = 0; c < bind->context_count; c++) {
 		const struct rpc_syntax *s = &bind->contexts[c].abstract;
 		const struct lens_iface *i = lens_names_get(&m->lens->names, s);
-		if (!m->iface)
+		if (!m->iface && !rpc_is_feature_negotiation(s, NULL))
 			m->iface = i;
 		if (p && p->offered)
 			p->offered[p->offered_count++] = i;
@@ -127,7 +127,7 @@ static void note_answer(struct lens_making *m)
 	const struct rpc_bind *ack = m->rpc->bind;
 	const struct lens_pending *p = m->request;
 	const struct lens_address *server = &m->talk->flow->conn->server;
-	m->iface = p ? p->iface : NULL;
+	m->iface = p ? p->iface : m->talk->bound;
 	bool accepted = false;
 	for (unsigned r = 0; r < ack->result_count; r++) {
 		if (ack->results[r].result != 0)

@@ -12,6 +12,9 @@
 #define OPNUM_RPC_EXT2 11
 /* In EcDoRpc's stub, after the context handle: the array's maximum, which an answer repeats from its request. */
 #define MAXIMUM_AT 20
+#define STUB_PADDING 8
+
+static const uint16_t carriers[] = {OPNUM_RPC, OPNUM_RPC_EXT2};
 
 /* ---- Sessions, by context handle ---- */
 
@@ -50,25 +53,6 @@ void lens_sessions_free(struct lens *lens)
 
 /* ---- Stubs ---- */
 
-static void *decode(struct lens_making *m, size_t size, uint16_t maximum)
-{
-	bool request = m->event->kind == LENS_REQUEST;
-	void *args = arena_alloc(m->work, size);
-	if (!args || !m->method)
-		return NULL;
-	if (m->event->opnum == OPNUM_RPC)
-		((struct EcDoRpc_args *)args)->cbMax = maximum;
-	struct ndr n = ndr_decoder(m->rpc->syntax, m->work, cursor_of(m->rpc->stub, m->rpc->stub_len));
-	n.in.big_endian = m->rpc->big_endian;
-	n.lenient = true;
-	if (ndr_decode_args(&n, &wire_emsmdb_interface.methods[m->event->opnum], request ? IDL_REQUEST : IDL_RESPONSE,
-	                    args) < 0) {
-		lens_note_damage(m, n.where_offset, n.where);
-		return NULL;
-	}
-	return args;
-}
-
 static uint16_t array_maximum(const struct lens_making *m)
 {
 	struct cursor c = cursor_of(m->rpc->stub, m->rpc->stub_len);
@@ -77,6 +61,25 @@ static uint16_t array_maximum(const struct lens_making *m)
 	if (cursor_skip(&c, MAXIMUM_AT) < 0 || cursor_u32(&c, &v) < 0 || v > UINT16_MAX)
 		return 0;
 	return (uint16_t)v;
+}
+
+static void *decode(struct lens_making *m, uint16_t opnum)
+{
+	const struct idl_method *method = &wire_emsmdb_interface.methods[opnum];
+	bool request = m->event->kind == LENS_REQUEST;
+	void *args = arena_alloc(m->work, method->args->size);
+	if (!args)
+		return NULL;
+	if (opnum == OPNUM_RPC)
+		((struct EcDoRpc_args *)args)->cbMax = array_maximum(m);
+	struct ndr n = ndr_decoder(m->rpc->syntax, m->work, cursor_of(m->rpc->stub, m->rpc->stub_len));
+	n.in.big_endian = m->rpc->big_endian;
+	n.lenient = true;
+	if (ndr_decode_args(&n, method, request ? IDL_REQUEST : IDL_RESPONSE, args) < 0) {
+		lens_note_damage(m, n.where_offset, n.where);
+		return NULL;
+	}
+	return args;
 }
 
 /* ---- ROPs ---- */
@@ -159,14 +162,14 @@ static void read_extended(struct lens_making *m, struct mapi_session *s, const u
 
 static void read_rpc(struct lens_making *m)
 {
-	struct EcDoRpc_args *a = decode(m, sizeof *a, array_maximum(m));
+	struct EcDoRpc_args *a = decode(m, OPNUM_RPC);
 	if (a && a->rgb)
 		read_old(m, session_of(m->lens, &a->pcxh.uuid), a->rgb, a->pcbRgb);
 }
 
 static void read_rpc_ext2(struct lens_making *m)
 {
-	struct EcDoRpcExt2_args *a = decode(m, sizeof *a, 0);
+	struct EcDoRpcExt2_args *a = decode(m, OPNUM_RPC_EXT2);
 	if (!a)
 		return;
 	struct mapi_session *s = session_of(m->lens, &a->pcxh.uuid);
@@ -179,8 +182,7 @@ static void read_rpc_ext2(struct lens_making *m)
 /* The session's code page is in the request, its handle in the answer. */
 static void read_connect(struct lens_making *m)
 {
-	const struct idl_method *method = &wire_emsmdb_interface.methods[m->event->opnum];
-	void *args = decode(m, method->args->size, 0);
+	void *args = decode(m, m->event->opnum);
 	if (!args)
 		return;
 	if (m->pending) {
@@ -197,11 +199,36 @@ static void read_connect(struct lens_making *m)
 		                                  : ((const struct EcDoConnectEx_args *)asked)->ulCpid);
 }
 
+/* An answer whose request was not captured: is it one of this method? Decoded strictly, to the last byte. */
+static bool is_answer_of(struct lens_making *m, uint16_t opnum)
+{
+	const struct idl_method *method = &wire_emsmdb_interface.methods[opnum];
+	struct ndr n = ndr_decoder(m->rpc->syntax, m->work, cursor_of(m->rpc->stub, m->rpc->stub_len));
+	void *args = arena_alloc(m->work, method->args->size);
+	n.in.big_endian = m->rpc->big_endian;
+	if (!args)
+		return false;
+	if (opnum == OPNUM_RPC)
+		((struct EcDoRpc_args *)args)->cbMax = array_maximum(m);
+	return ndr_decode_args(&n, method, IDL_RESPONSE, args) == 0 && cursor_left(&n.in) < STUB_PADDING;
+}
+
+/* The method of an answer alone is not on the wire; the ROPs in it are. */
+static int opnum_of(struct lens_making *m)
+{
+	if (m->event->has_opnum)
+		return m->event->opnum;
+	if (m->event->kind == LENS_RESPONSE)
+		for (size_t i = 0; i < ARRAY_SIZE(carriers); i++)
+			if (is_answer_of(m, carriers[i]))
+				return carriers[i];
+	return -1;
+}
+
 void lens_read_store(struct lens_making *m)
 {
-	if (!m->event->has_opnum)
-		return;
-	switch (m->event->opnum) {
+	int opnum = opnum_of(m);
+	switch (opnum) {
 	case OPNUM_RPC:
 		read_rpc(m);
 		break;

@@ -223,6 +223,15 @@ static void age_hole(struct lens_streams *all, struct lens_stream *s, unsigned s
 		skip_hole(all, s, side, stamp);
 }
 
+/* The other side answers: what it has acknowledged of side, behind a hole too, it has read before. */
+static void skip_answered(struct lens_streams *all, struct lens_stream *s, unsigned side,
+                          const struct lens_stamp *stamp)
+{
+	struct lens_half *h = &s->half[side];
+	if (h->first && h->has_acked && distance(h->first->seq, h->acked) > 0)
+		skip_hole(all, s, side, stamp);
+}
+
 void lens_stream_segment(struct lens_streams *all, struct lens_stream *s, unsigned side, const struct lens_segment *seg,
                          const struct lens_stamp *stamp)
 {
@@ -237,6 +246,8 @@ void lens_stream_segment(struct lens_streams *all, struct lens_stream *s, unsign
 		h->fin = cut.seq + (uint32_t)seg->len;
 	}
 	note_ack(&s->half[!side], seg);
+	if (seg->len)
+		skip_answered(all, s, !side, stamp);
 	if (cut.len && !h->ended) {
 		if (distance(h->next, cut.seq) > 0) {
 			hold(all, s, side, &cut, stamp);

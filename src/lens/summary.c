@@ -120,7 +120,7 @@ static const char *call_words(struct lens_making *m)
 	const struct lens_event *e = m->event;
 	if (m->what)
 		return m->what;
-	if (e->rop_count)
+	if (e->rop_count && e->kind == LENS_REQUEST)
 		return rops_words(m);
 	if (e->op)
 		return e->op;

@@ -99,6 +99,7 @@ static int start_rpc(struct server_conn *c)
 	        .on_event = dispatch_event,
 	        .user = c,
 	        .random = &random_system,
+	        .clock_offset_ns = time_now_ns() - time_monotonic_ns(),
 	        .server = &c->loop->server->setups[c->port][c->loop->index],
 	};
 	c->rpc = rpc_connection_new(&config);
@@ -226,9 +227,25 @@ static int queue_write(struct server_conn *c, const void *data, size_t size)
 	return 0;
 }
 
+/* What mgmt's statistics count. The output holds whole PDUs when it comes here. */
+static void count_pdus(struct server_conn *c, const struct buf *out)
+{
+	unsigned long n = 0;
+	size_t at = 0;
+	while (out->len - at >= RPC_HEADER_SIZE) {
+		size_t size = out->data[at + 8] | (size_t)out->data[at + 9] << 8;
+		if (size < RPC_HEADER_SIZE || size > out->len - at)
+			break;
+		at += size;
+		n++;
+	}
+	atomic_fetch_add_explicit(&c->loop->server->pdus_out, n, memory_order_relaxed);
+}
+
 void conn_flush(struct server_conn *c)
 {
 	struct buf *out = rpc_output(c->rpc);
+	count_pdus(c, out);
 	if (out->len > 0 && c->writes == 0) {
 		uv_buf_t buffer = uv_buf_init((char *)out->data, (unsigned)out->len);
 		int n = uv_try_write((uv_stream_t *)&c->tcp, &buffer, 1);
@@ -267,8 +284,17 @@ static struct server_conn *new_conn(struct server_loop *loop, enum server_port p
 	return c;
 }
 
+static void note_local_address(struct server_conn *c)
+{
+	struct sockaddr_storage a;
+	int size = sizeof a;
+	if (uv_tcp_getsockname(&c->tcp, (struct sockaddr *)&a, &size) == 0 && a.ss_family == AF_INET)
+		memcpy(c->local_ip, &((struct sockaddr_in *)&a)->sin_addr, 4);
+}
+
 static void start_reading(struct server_conn *c)
 {
+	note_local_address(c);
 	uv_tcp_nodelay(&c->tcp, 1);
 	if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) < 0)
 		conn_close(c);

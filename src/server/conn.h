@@ -11,6 +11,7 @@ struct server_conn {
 	struct server_loop *loop;
 	uint64_t id;
 	enum server_port port;
+	uint8_t local_ip[4]; /* zeros for IPv6 */
 	uv_tcp_t tcp;
 	struct rpc_connection *rpc; /* NULL until the first PDU tells which loop it belongs to */
 	uint8_t first[24];          /* its beginning, until then */

@@ -2,6 +2,7 @@
 #include "server/conn.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * From a request to its service and back: find the method, decode, call, encode.
@@ -183,6 +184,7 @@ static struct service_call *new_call(struct server_conn *c, const struct rpc_eve
 	        .arena = arena,
 	        .port = c->port,
 	};
+	memcpy(call->local_ip, c->local_ip, sizeof call->local_ip);
 	note_caller(call, event);
 	return call;
 }
@@ -241,6 +243,7 @@ void dispatch_event(void *user, struct rpc_connection *rpc, const struct rpc_eve
 	(void)rpc;
 	if (c->closing)
 		return;
+	atomic_fetch_add_explicit(&c->loop->server->pdus_in, event->fragments, memory_order_relaxed);
 	switch (event->type) {
 	case RPC_EV_REQUEST:
 		on_request(c, event);

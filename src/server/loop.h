@@ -42,7 +42,6 @@ struct server_loop {
 	struct arena *spare_arenas[64];
 	unsigned spare_count;
 	struct emsmdb_loop *store; /* server/emsmdb: sessions and open mailboxes of this loop */
-	struct epm_loop *epm;      /* server/epm: entry handles of running lookups */
 };
 
 int loop_init(struct server_loop *loop, struct server *server, uint8_t index);
@@ -65,13 +64,13 @@ struct server {
 	char port_text[SERVER_PORT_COUNT][8];
 	struct server_loop *loops;
 	unsigned loop_count;
-	struct directory *directory;
+	struct accounts *accounts; /* server/accounts.h */
 	struct auth_server_config auth;
 	char *auth_names;                                      /* memory of the names in auth */
 	struct rpc_server_setup setups[SERVER_PORT_COUNT][16]; /* per port and loop; associations differ */
 	atomic_bool stopping;
 	atomic_uint connections;
-	atomic_ulong calls_in, calls_out, faults_out;
+	atomic_ulong calls_in, faults_out, pdus_in, pdus_out;
 };
 
 #define SERVER_MAX_LOOPS 16

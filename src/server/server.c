@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include "server/accounts.h"
 #include "server/conn.h"
 
 #include <arpa/inet.h>
@@ -129,7 +130,7 @@ int server_new(const struct server_config *config, struct server **out, char why
 	choose_host(s);
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
 		s->sockets[p] = -1;
-	int r = server_directory_open(s, why);
+	int r = accounts_open(s, why);
 	for (int p = 0; r == 0 && p < SERVER_PORT_COUNT; p++)
 		r = bind_port(s, p, why);
 	if (r == 0)
@@ -187,7 +188,7 @@ void server_free(struct server **server)
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
 		if (s->sockets[p] >= 0)
 			close(s->sockets[p]);
-	server_directory_close(s);
+	accounts_close(s);
 	free(s->loops);
 	free(s);
 }

@@ -27,11 +27,13 @@ struct service_call {
 	struct arena *arena;   /* dies with the call */
 	uint32_t fault;        /* with SERVICE_FAULT: the status */
 	enum server_port port; /* where it came in */
+	uint8_t local_ip[4];   /* the address the client connected to; zeros for IPv6 */
 	enum auth_type auth_type;
 	enum auth_level level;
 	uint64_t account;  /* the directory's id; 0: nobody was authenticated */
 	const char *user;  /* "DOMAIN\\user" for the log, in the arena; NULL */
 	void *state;       /* the service's own, between parts of a call */
+	uint64_t ticket;   /* of the commit that the answer waits for */
 	struct buf answer; /* the encoded answer on its way home */
 	void (*moved)(struct server_loop *loop, struct service_call *call);
 	enum service_result result;
@@ -43,7 +45,8 @@ struct service {
 	const struct idl_interface *interface;
 	const service_fn *methods; /* by opnum; NULL: op-range fault */
 	uint16_t method_count;
-	uint8_t ports; /* bit 1 << enum server_port: where the interface may be bound */
+	uint8_t ports;          /* bit 1 << enum server_port: where the interface may be bound */
+	const char *annotation; /* what the endpoint mapper says of it; NULL: it is not registered there */
 };
 
 /* Every service there is; the mapper's registrations follow from it. NULL-terminated. */
@@ -53,10 +56,8 @@ extern const struct service epm_service, mgmt_service, rfr_service, nspi_service
 /* services.c: what the services keep in each loop; fails as loop_init does. */
 MW_NODISCARD int service_loops_init(struct server_loop *loop);
 void service_loops_free(struct server_loop *loop);
-
-/* accounts.c: the directory, and what NTLM asks of it. why as in server_new. */
-MW_NODISCARD int server_directory_open(struct server *s, char why[512]);
-void server_directory_close(struct server *s);
+MW_NODISCARD int emsmdb_loop_init(struct server_loop *loop);
+void emsmdb_loop_free(struct server_loop *loop);
 
 /* Ends a call that was kept: from any thread of a loop; the call is gone afterwards. */
 void service_finish(struct service_call *call, enum service_result result);

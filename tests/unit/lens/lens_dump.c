@@ -1,5 +1,6 @@
 /* Prints the events of a capture, a line each, or its figures: for tests of the lens without the program. */
 #include "auth/auth_secrets.h"
+#include "base/text.h"
 #include "capture/capture.h"
 #include "lens/lens.h"
 
@@ -8,13 +9,81 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool quiet, fields, kept;
+static bool quiet, fields, kept, json;
 static uint64_t seen;
 
 static const char *words(const struct lens_event *e)
 {
 	static const char *const known_by[] = {"-", "bind", "mapper", "port"};
 	return known_by[e->known_by];
+}
+
+static void put_text(struct buf *b, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	buf_printf(b, ", \"%s\": ", key);
+	text_put_json(b, value);
+}
+
+static void put_rops(struct buf *b, const struct lens_event *e)
+{
+	if (!e->rop_count)
+		return;
+	buf_put_str(b, ", \"rops\": [");
+	for (unsigned i = 0; i < e->rop_count; i++)
+		buf_printf(b, "%s\"%s\"", i ? ", " : "", e->rops[i].name);
+	buf_put_str(b, "], \"rop_codes\": [");
+	for (unsigned i = 0; i < e->rop_count; i++)
+		buf_printf(b, e->rops[i].has_status ? "%s%u" : "%snull", i ? ", " : "", e->rops[i].status);
+	buf_put_str(b, "]");
+}
+
+static void put_fields(struct buf *b, const struct lens_event *e)
+{
+	buf_put_str(b, ", \"fields\": [");
+	for (unsigned i = 0; fields && i < e->field_count; i++) {
+		buf_put_str(b, i ? ", [" : "[");
+		text_put_json(b, e->fields[i].name);
+		buf_put_str(b, ", ");
+		text_put_json(b, e->fields[i].value ? e->fields[i].value : "");
+		buf_printf(b, ", %u, %u, %u]", e->fields[i].depth, e->fields[i].offset, e->fields[i].size);
+	}
+	buf_put_str(b, "]");
+}
+
+/* The keys of the program's JSON, and a few that only tests want. */
+static void print_json(const struct lens_event *e, const char *from, const char *to)
+{
+	static struct buf b;
+	buf_clear(&b);
+	buf_printf(&b,
+	           "{\"frame\": %" PRIu64 ", \"last_frame\": %" PRIu64
+	           ", \"conn\": %u, \"rpc\": %s, \"src\": \"%s\", \"dst\": \"%s\"",
+	           e->frame, e->last_frame, e->conn->number, e->conn->rpc ? "true" : "false", from, to);
+	put_text(&b, "event", lens_kind_name(e->kind));
+	if (e->has_call)
+		buf_printf(&b, ", \"call\": %u", e->call_id);
+	if (e->has_opnum)
+		buf_printf(&b, ", \"opnum\": %u", e->opnum);
+	put_text(&b, "iface", e->iface);
+	put_text(&b, "known_by", words(e));
+	put_text(&b, "op", e->op);
+	put_text(&b, "status", e->status);
+	put_text(&b, "endpoint", e->endpoint);
+	put_text(&b, "auth", auth_type_name(e->auth));
+	put_text(&b, "level", auth_level_name(e->level));
+	buf_printf(&b, ", \"sealed\": %d, \"decrypted\": %d, \"signature\": %d, \"fragments\": %u, \"encoding\": %u",
+	           e->sealed, e->decrypted, e->signature, e->fragments, e->encoding);
+	put_text(&b, "user", e->user);
+	put_text(&b, "why_sealed", e->why_sealed);
+	put_text(&b, "damaged", e->damaged);
+	put_text(&b, "summary", e->summary);
+	if (e->took_ns >= 0)
+		buf_printf(&b, ", \"ms\": %.6f", (double)e->took_ns / 1e6);
+	put_rops(&b, e);
+	put_fields(&b, e);
+	printf("%.*s}\n", (int)b.len, (const char *)b.data);
 }
 
 static void on_event(void *user, const struct lens_event *e)
@@ -26,6 +95,10 @@ static void on_event(void *user, const struct lens_event *e)
 		return;
 	lens_address_format(e->from_client ? &e->conn->client : &e->conn->server, from);
 	lens_address_format(e->from_client ? &e->conn->server : &e->conn->client, to);
+	if (json) {
+		print_json(e, from, to);
+		return;
+	}
 	printf("%" PRIu64 "-%" PRIu64 " conn %u%s %s > %s %s %s %s %s", e->frame, e->last_frame, e->conn->number,
 	       e->conn->rpc ? "" : "(not rpc)", from, to, lens_kind_name(e->kind), e->iface ? e->iface : "-",
 	       e->iface_name ? e->iface_name : "-", words(e));
@@ -99,13 +172,14 @@ int main(int argc, char **argv)
 		quiet |= strcmp(argv[i], "--quiet") == 0;
 		fields |= strcmp(argv[i], "--fields") == 0;
 		kept |= strcmp(argv[i], "--keep") == 0;
+		json |= strcmp(argv[i], "--json") == 0;
 		learn &= strcmp(argv[i], "--one-pass") != 0;
 		if (strcmp(argv[i], "--secrets") == 0 && i + 1 < argc && read_secrets(argv[++i], &secrets) < 0)
 			return 2;
 	}
 	if (i + 1 != argc) {
-		fprintf(stderr,
-		        "usage: lens_dump [--quiet] [--fields] [--keep] [--one-pass] [--secrets FILE] CAPTURE\n");
+		fprintf(stderr, "usage: lens_dump [--quiet] [--json] [--fields] [--keep] [--one-pass] [--secrets FILE] "
+		                "CAPTURE\n");
 		return 1;
 	}
 	const struct lens_options options = {
@@ -120,9 +194,10 @@ int main(int argc, char **argv)
 	if (!failed) {
 		lens_end(lens);
 		lens_get_totals(lens, &t);
-		printf("%" PRIu64 " frames, %u connections, %u rpc, %" PRIu64 " events, %" PRIu64 " damaged, %" PRIu64
-		       " dropped\n",
-		       t.frames, t.connections, t.rpc_connections, t.events, t.damaged, t.bytes_dropped);
+		fprintf(json ? stderr : stdout,
+		        "%" PRIu64 " frames, %u connections, %u rpc, %" PRIu64 " events, %" PRIu64 " damaged, %" PRIu64
+		        " dropped\n",
+		        t.frames, t.connections, t.rpc_connections, t.events, t.damaged, t.bytes_dropped);
 		failed = seen != t.events;
 	}
 	lens_free(&lens);

@@ -1,0 +1,99 @@
+#include "cli/cli.h"
+#include "server/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const command = "serve";
+
+const char serve_help[] =
+        "Usage: mapiwire serve --state DIR [OPTIONS]\n\n"
+        "Serves endpoint mapper, referral, address book and information store until SIGTERM.\n"
+        "Add a first user with 'mapiwire user add'.\n\n"
+        "  --state DIR          where users and mailboxes are kept\n"
+        "  --listen ADDRESS     IP address to listen on; default 127.0.0.1, this machine alone\n"
+        "  --host NAME          name that clients are told; default the address, or this host's name\n"
+        "  --epm-port PORT      endpoint mapper; default 135, which needs root\n"
+        "  --rfr-port PORT      referral; default any free port, which the mapper hands out\n"
+        "  --nspi-port PORT     address book; likewise\n"
+        "  --store-port PORT    information store; likewise\n"
+        "  --encryption WORD    required (default): the store is open only to encrypted connections;\n"
+        "                       optional: to all\n"
+        "  --loops N            event loops; default one per core\n"
+        "  --verbose, --quiet   more or less on standard error\n";
+
+/* A signal handler can reach nothing but a global. */
+static struct server *running;
+
+static void on_signal(int number)
+{
+	(void)number;
+	if (running)
+		server_stop(running);
+}
+
+static void catch_signals(void)
+{
+	struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static int parse_encryption(const char *word, bool *optional)
+{
+	if (!word || strcmp(word, "required") == 0)
+		*optional = false;
+	else if (strcmp(word, "optional") == 0)
+		*optional = true;
+	else
+		return MW_E_INVALID;
+	return 0;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+	const char *encryption = NULL, *none[1];
+	size_t positional;
+	bool verbose = false, quiet = false;
+	struct log log = log_stderr;
+	struct server_config config = {.ports = {[SERVER_PORT_EPM] = 135}, .log = &log};
+	const struct cli_option options[] = {
+	        {"state", CLI_TEXT, &config.state},
+	        {"listen", CLI_TEXT, &config.listen},
+	        {"host", CLI_TEXT, &config.host},
+	        {"epm-port", CLI_PORT, &config.ports[SERVER_PORT_EPM]},
+	        {"rfr-port", CLI_PORT, &config.ports[SERVER_PORT_RFR]},
+	        {"nspi-port", CLI_PORT, &config.ports[SERVER_PORT_NSPI]},
+	        {"store-port", CLI_PORT, &config.ports[SERVER_PORT_STORE]},
+	        {"encryption", CLI_TEXT, &encryption},
+	        {"loops", CLI_NUMBER, &config.loops},
+	        {"verbose", CLI_FLAG, &verbose},
+	        {"quiet", CLI_FLAG, &quiet},
+	};
+	int r = cli_parse(command, argc, argv, options, ARRAY_SIZE(options), none, 0, &positional);
+	if (r != 0)
+		return r - 1;
+	if (!config.state)
+		return cli_usage(command, "say where users and mailboxes are kept: --state DIR.");
+	if (parse_encryption(encryption, &config.encryption_optional) < 0)
+		return cli_usage(command, "--encryption is 'required' or 'optional', not '%s'.", encryption);
+	log.level = quiet ? LOG_ERROR : verbose ? LOG_DEBUG : LOG_INFO;
+
+	char why[512] = "";
+	struct server *server = NULL;
+	if (server_new(&config, &server, why) < 0)
+		return cli_fail(command, CLI_EXIT_FAILED, "%s", *why ? why : "out of memory.");
+	running = server;
+	catch_signals();
+	printf("mapiwire serves on %s: mapper %u, rfr %u, nspi %u, store %u; encryption %s\n",
+	       config.listen ? config.listen : "127.0.0.1", server_port(server, SERVER_PORT_EPM),
+	       server_port(server, SERVER_PORT_RFR), server_port(server, SERVER_PORT_NSPI),
+	       server_port(server, SERVER_PORT_STORE), config.encryption_optional ? "optional" : "required");
+	fflush(stdout);
+	r = server_run(server);
+	running = NULL;
+	server_free(&server);
+	return r < 0 ? cli_fail(command, CLI_EXIT_FAILED, "stopped: %s.", mw_strerror(r)) : 0;
+}

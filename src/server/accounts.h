@@ -1,0 +1,15 @@
+#ifndef MW_SERVER_ACCOUNTS_H
+#define MW_SERVER_ACCOUNTS_H
+
+#include "directory/snapshot.h"
+#include "server/loop.h"
+
+/* The directory as all loops read it, and what NTLM asks of it (server->auth). */
+
+/* why as in server_new. */
+MW_NODISCARD int accounts_open(struct server *s, char why[512]);
+void accounts_close(struct server *s);
+/* The newest state; the caller unrefs it. From any thread. */
+struct directory_snapshot *accounts_snapshot(struct server *s);
+
+#endif

@@ -1,0 +1,277 @@
+#include "server/emsmdb/private.h"
+
+#include "base/text.h"
+#include "base/time.h"
+#include "server/accounts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Sessions come and go: [MS-OXCRPC] 3.1.4.1, 3.1.4.3, 3.1.4.4, 3.3.4.1. */
+
+/* What the client is told of polling and retrying; 3.1.4.1 gives these as typical. */
+#define POLLS_MAX_MS 60000u
+#define RETRY_COUNT 6u
+#define RETRY_DELAY_MS 10000u
+/* A parked wait ends after five minutes, 3.3.4.1. */
+#define ASYNC_WAIT_NS (INT64_C(300) * NS_PER_S)
+/* "15.00.1497.000" as the three words of 3.1.4.1.3.1: a server that takes NTLM, XOR, compression and packed buffers. */
+static const uint16_t server_version[3] = {0x8F00, 0x85D9, 0x8000};
+
+static struct server_loop *owner_of(struct server *server, const struct guid *mailbox)
+{
+	return &server->loops[mailbox->data1 % server->loop_count];
+}
+
+static enum service_result refuse(struct EcDoConnectEx_args *a, uint32_t status)
+{
+	a->pcxh = (struct idl_context_handle){0};
+	a->szDNPrefix = a->szDisplayName = NULL;
+	a->pcbAuxOut = 0;
+	a->rgbAuxOut = NULL;
+	a->ReturnValue = (int32_t)status;
+	return SERVICE_DONE;
+}
+
+/* What EcDoConnectEx carries from loop to loop. */
+struct connecting {
+	struct guid mailbox;
+	const char *dn, *name, *dn_prefix;
+	struct emsmdb_ref *ref;
+	uint32_t status;
+};
+
+/* The session's end, in its own loop. */
+struct farewell {
+	struct loop_message message;
+	uint64_t session;
+};
+
+static void end_session(struct server_loop *loop, struct loop_message *message)
+{
+	struct farewell *f = (struct farewell *)message;
+	struct emsmdb_session *s = emsmdb_session_find(loop, f->session);
+	if (s)
+		emsmdb_session_free(s);
+	free(f);
+}
+
+/* Rundown of a CXH: the client has gone. */
+static void run_down(void *object)
+{
+	struct emsmdb_ref *ref = (struct emsmdb_ref *)object;
+	struct farewell *f = (struct farewell *)calloc(1, sizeof *f);
+	if (f) {
+		f->message.run = end_session;
+		f->session = ref->session;
+		loop_post(ref->loop, &f->message);
+	}
+	free(ref);
+}
+
+static void run_down_async(void *object)
+{
+	free(object);
+}
+
+/* In the home loop again: the handle, and the answer. */
+static void connected(struct server_loop *loop, struct service_call *call)
+{
+	struct connecting *c = (struct connecting *)call->state;
+	struct EcDoConnectEx_args *a = (struct EcDoConnectEx_args *)call->args;
+	(void)loop;
+	if (c->status != 0) {
+		free(c->ref);
+		service_finish(call, refuse(a, c->status));
+		return;
+	}
+	if (service_handle_create(call, c->ref, run_down, &a->pcxh) < 0) {
+		run_down(c->ref); /* the connection is gone, or has too many handles */
+		service_finish(call, refuse(a, ecTooManySessions));
+		return;
+	}
+	a->pcmsPollsMax = POLLS_MAX_MS;
+	a->pcRetry = RETRY_COUNT;
+	a->pcmsRetryDelay = RETRY_DELAY_MS;
+	a->picxr = (uint16_t)c->ref->session;
+	a->szDNPrefix = (char *)c->dn_prefix;
+	a->szDisplayName = (char *)c->name;
+	memcpy(a->rgwServerVersion, server_version, sizeof a->rgwServerVersion);
+	memcpy(a->rgwBestVersion, a->rgwClientVersion, sizeof a->rgwBestVersion);
+	a->pulTimeStamp = (uint32_t)(time_monotonic_ns() / NS_PER_MS);
+	a->pcbAuxOut = 0;
+	a->rgbAuxOut = NULL;
+	a->ReturnValue = 0;
+	service_finish(call, SERVICE_DONE);
+}
+
+/* In the loop of the mailbox. */
+static void make_session(struct server_loop *loop, struct service_call *call)
+{
+	struct connecting *c = (struct connecting *)call->state;
+	const struct EcDoConnectEx_args *a = (const struct EcDoConnectEx_args *)call->args;
+	struct emsmdb_session *s = NULL;
+	int r = emsmdb_session_new(loop, &c->mailbox, a->ulCpid, &s);
+	if (r == 0 && (s->dn = strdup(c->dn)) == NULL) {
+		emsmdb_session_free(s);
+		r = MW_E_NOMEM;
+	}
+	if (r == 0) {
+		s->account = call->account;
+		c->ref->session = s->id;
+	}
+	c->status = r == 0               ? 0
+	            : r == MW_E_LIMIT    ? ecTooManySessions
+	            : r == MW_E_NOTFOUND ? ecUnknownUser
+	                                 : ecMDBNotInit;
+	service_move(call, call->home, connected);
+}
+
+/* Who may have which mailbox: at this stage, its owner. */
+static uint32_t check_user(const struct service_call *call, const struct directory_user *u)
+{
+	if (!call->account)
+		return ecAccessDenied;
+	if (!u)
+		return ecUnknownUser;
+	return u->id == call->account ? 0 : ecLoginPerm;
+}
+
+/* The part of the DN up to "cn=", which X500DN recipients leave out: [MS-OXCRPC] 3.1.4.1, szDNPrefix. */
+static const char *dn_prefix(struct arena *arena, const char *dn)
+{
+	const char *last = strrchr(dn, '=');
+	return arena_strndup(arena, dn, last ? (size_t)(last - dn) + 1 : 0);
+}
+
+static uint32_t prepare(struct service_call *call, const char *dn, struct connecting *c)
+{
+	struct directory_snapshot *book = accounts_snapshot(call->server);
+	const struct directory_user *u = directory_by_dn(book, dn);
+	uint32_t status = check_user(call, u);
+	if (status == 0) {
+		c->mailbox = u->mailbox;
+		c->dn = arena_strdup(call->arena, u->dn);
+		c->name = arena_strdup(call->arena, u->name);
+		c->dn_prefix = dn_prefix(call->arena, u->dn);
+		c->ref = (struct emsmdb_ref *)calloc(1, sizeof *c->ref);
+		if (!c->dn || !c->name || !c->dn_prefix || !c->ref)
+			status = ecServerOOM;
+	}
+	directory_snapshot_unref(&book);
+	return status;
+}
+
+enum service_result emsmdb_connect_ex(struct service_call *call, void *args)
+{
+	struct EcDoConnectEx_args *a = (struct EcDoConnectEx_args *)args;
+	if (call->level != AUTH_LEVEL_PRIVACY && !call->server->config.encryption_optional)
+		return refuse(a, ecNotEncrypted);
+	struct connecting *c = arena_new_of(call->arena, struct connecting);
+	if (!c)
+		return service_fault(call, NCA_S_SERVER_TOO_BUSY);
+	uint32_t status = prepare(call, a->szUserDN ? a->szUserDN : "", c);
+	if (status != 0) {
+		free(c->ref);
+		log_line(call->server->config.log, LOG_WARNING, "store log-on of %s refused: 0x%08x",
+		         call->user ? call->user : "somebody unauthenticated", status);
+		return refuse(a, status);
+	}
+	c->ref->home = call->home;
+	c->ref->loop = owner_of(call->server, &c->mailbox);
+	call->state = c;
+	service_move(call, c->ref->loop, make_session);
+	return SERVICE_LATER;
+}
+
+/* EcDoDisconnect: the handle goes at home, the session in its loop. */
+enum service_result emsmdb_disconnect(struct service_call *call, void *args)
+{
+	struct EcDoDisconnect_args *a = (struct EcDoDisconnect_args *)args;
+	struct emsmdb_ref *ref = (struct emsmdb_ref *)service_handle_find(call, &a->pcxh);
+	if (!ref)
+		return service_fault(call, NCA_S_FAULT_CONTEXT_MISMATCH);
+	service_handle_close(call, &a->pcxh);
+	run_down(ref);
+	a->ReturnValue = 0;
+	return SERVICE_DONE;
+}
+
+enum service_result emsmdb_dummy_rpc(struct service_call *call, void *args)
+{
+	(void)call;
+	((struct EcDummyRpc_args *)args)->ReturnValue = 0;
+	return SERVICE_DONE;
+}
+
+enum service_result emsmdb_async_connect_ex(struct service_call *call, void *args)
+{
+	struct EcDoAsyncConnectEx_args *a = (struct EcDoAsyncConnectEx_args *)args;
+	const struct emsmdb_ref *ref = (const struct emsmdb_ref *)service_handle_find(call, &a->cxh);
+	if (!ref)
+		return service_fault(call, NCA_S_FAULT_CONTEXT_MISMATCH);
+	struct emsmdb_ref *copy = (struct emsmdb_ref *)malloc(sizeof *copy);
+	if (copy)
+		*copy = *ref;
+	if (!copy ||
+	    service_handle_create_for(call, &wire_asyncemsmdb_interface, copy, run_down_async, &a->pacxh) < 0) {
+		free(copy);
+		a->ReturnValue = (int32_t)ecRejected;
+		return SERVICE_DONE;
+	}
+	a->ReturnValue = 0;
+	return SERVICE_DONE;
+}
+
+/* ---- Across loops ---- */
+
+struct visit {
+	uint64_t session;
+	void (*run)(struct service_call *call, struct emsmdb_session *s);
+};
+
+static void arrive(struct server_loop *loop, struct service_call *call)
+{
+	const struct visit *v = (const struct visit *)call->state;
+	struct emsmdb_session *s = emsmdb_session_find(loop, v->session);
+	if (s)
+		v->run(call, s);
+	else
+		service_finish(call, service_fault(call, NCA_S_FAULT_CONTEXT_MISMATCH));
+}
+
+void emsmdb_with_session(struct service_call *call, const struct emsmdb_ref *ref,
+                         void (*run)(struct service_call *call, struct emsmdb_session *s))
+{
+	struct visit *v = arena_new_of(call->arena, struct visit);
+	if (!v) {
+		service_finish(call, service_fault(call, NCA_S_SERVER_TOO_BUSY));
+		return;
+	}
+	*v = (struct visit){.session = ref->session, .run = run};
+	call->state = v;
+	service_move(call, ref->loop, arrive);
+}
+
+static void park(struct service_call *call, struct emsmdb_session *s)
+{
+	if (s->parked) {
+		/* One wait a session: [MS-OXCRPC] 3.3.4.1, ecRejected for a second. */
+		((struct EcDoAsyncWaitEx_args *)call->args)->ReturnValue = (int32_t)ecRejected;
+		service_finish(call, SERVICE_DONE);
+		return;
+	}
+	s->parked = call;
+	s->parked_until_ns = time_monotonic_ns() + ASYNC_WAIT_NS;
+	emsmdb_wake_if_news(s);
+}
+
+enum service_result emsmdb_async_wait_ex(struct service_call *call, void *args)
+{
+	const struct EcDoAsyncWaitEx_args *a = (const struct EcDoAsyncWaitEx_args *)args;
+	const struct emsmdb_ref *ref = (const struct emsmdb_ref *)service_handle_find(call, &a->acxh);
+	if (!ref)
+		return service_fault(call, NCA_S_FAULT_CONTEXT_MISMATCH);
+	emsmdb_with_session(call, ref, park);
+	return SERVICE_LATER;
+}

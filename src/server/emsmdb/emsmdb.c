@@ -1,0 +1,71 @@
+#include "server/emsmdb/private.h"
+
+#include "base/time.h"
+
+#include <stdlib.h>
+
+#define TIMER_MS 1000
+
+/* Parked waits that have lasted long enough go home without news. */
+static void on_timer(uv_timer_t *timer)
+{
+	struct emsmdb_loop *l = (struct emsmdb_loop *)timer->data;
+	int64_t now = time_monotonic_ns();
+	for (unsigned i = 0; i < ARRAY_SIZE(l->sessions); i++)
+		for (struct emsmdb_session *s = l->sessions[i]; s; s = s->hash_next)
+			if (s->parked && now >= s->parked_until_ns)
+				emsmdb_wake(s, false);
+}
+
+int emsmdb_loop_init(struct server_loop *loop)
+{
+	struct emsmdb_loop *l = (struct emsmdb_loop *)calloc(1, sizeof *l);
+	if (!l)
+		return MW_E_NOMEM;
+	l->loop = loop;
+	l->timer.data = l;
+	loop->store = l;
+	if (uv_timer_init(&loop->uv, &l->timer) < 0)
+		return MW_E_IO;
+	uv_unref((uv_handle_t *)&l->timer);
+	return uv_timer_start(&l->timer, on_timer, TIMER_MS, TIMER_MS) < 0 ? MW_E_IO : 0;
+}
+
+/* The loop has stopped: sessions end, mailboxes close. */
+void emsmdb_loop_free(struct server_loop *loop)
+{
+	struct emsmdb_loop *l = loop->store;
+	if (!l)
+		return;
+	for (unsigned i = 0; i < ARRAY_SIZE(l->sessions); i++)
+		while (l->sessions[i])
+			emsmdb_session_free(l->sessions[i]);
+	if (!uv_is_closing((uv_handle_t *)&l->timer))
+		uv_close((uv_handle_t *)&l->timer, NULL);
+	uv_run(&loop->uv, UV_RUN_NOWAIT);
+	loop->store = NULL;
+	free(l);
+}
+
+static const service_fn emsmdb_methods[] = {
+        [1] = emsmdb_disconnect, [6] = emsmdb_dummy_rpc,         [10] = emsmdb_connect_ex,
+        [11] = emsmdb_rpc_ext2,  [14] = emsmdb_async_connect_ex,
+};
+
+const struct service emsmdb_service = {
+        .interface = &wire_emsmdb_interface,
+        .methods = emsmdb_methods,
+        .method_count = ARRAY_SIZE(emsmdb_methods),
+        .ports = 1u << SERVER_PORT_STORE,
+        .annotation = "Microsoft Exchange Information Store",
+};
+
+static const service_fn async_methods[] = {emsmdb_async_wait_ex};
+
+const struct service asyncemsmdb_service = {
+        .interface = &wire_asyncemsmdb_interface,
+        .methods = async_methods,
+        .method_count = ARRAY_SIZE(async_methods),
+        .ports = 1u << SERVER_PORT_STORE,
+        .annotation = "Microsoft Exchange Async Information Store",
+};

@@ -1,0 +1,144 @@
+#include "server/emsmdb/private.h"
+
+#include <stdlib.h>
+
+int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct emsmdb_mailbox **out)
+{
+	struct emsmdb_mailbox *m = loop->store->mailboxes;
+	while (m && !guid_equal(&m->guid, guid))
+		m = m->next;
+	if (!m) {
+		struct store_place place = {.state = loop->server->config.state};
+		struct store_why why = {0};
+		m = (struct emsmdb_mailbox *)calloc(1, sizeof *m);
+		int r = m ? store_mailbox_open(&place, guid, &m->store, &why) : MW_E_NOMEM;
+		if (r < 0) {
+			log_line(loop->server->config.log, LOG_ERROR, "cannot open a mailbox: %s", why.text);
+			free(m);
+			return r;
+		}
+		m->loop = loop;
+		m->guid = *guid;
+		m->sync_work.data = m->checkpoint_work.data = m;
+		m->next = loop->store->mailboxes;
+		loop->store->mailboxes = m;
+	}
+	m->references++;
+	*out = m;
+	return 0;
+}
+
+void emsmdb_mailbox_unref(struct emsmdb_mailbox **mailbox)
+{
+	struct emsmdb_mailbox *m = *mailbox;
+	*mailbox = NULL;
+	if (!m || --m->references > 0)
+		return;
+	struct emsmdb_mailbox **link = &m->loop->store->mailboxes;
+	while (*link != m)
+		link = &(*link)->next;
+	*link = m->next;
+	store_mailbox_close(&m->store);
+	free(m);
+}
+
+static bool is_safe(const struct emsmdb_mailbox *m, uint64_t ticket)
+{
+	return ticket <= store_synced(m->store);
+}
+
+/* Lets go the answers whose commits are safe, or, after a failed sync, all with an error. */
+static void answer_waiting(struct emsmdb_mailbox *m, bool failed)
+{
+	struct service_call *c = m->waiting, *keep = NULL, **keep_end = &keep;
+	m->waiting = NULL;
+	while (c) {
+		struct service_call *next = (struct service_call *)c->message.next;
+		c->message.next = NULL;
+		if (failed) {
+			c->fault = NCA_S_COMM_FAILURE;
+			service_finish(c, SERVICE_FAULT);
+		} else if (is_safe(m, c->ticket)) {
+			service_finish(c, SERVICE_DONE);
+		} else {
+			*keep_end = c;
+			keep_end = (struct service_call **)&c->message.next;
+		}
+		c = next;
+	}
+	*keep_end = m->waiting;
+	m->waiting = keep;
+}
+
+static void run_sync(uv_work_t *work)
+{
+	store_job_run(&((struct emsmdb_mailbox *)work->data)->sync);
+}
+
+static void run_checkpoint(uv_work_t *work)
+{
+	store_job_run(&((struct emsmdb_mailbox *)work->data)->checkpoint);
+}
+
+static void end_checkpoint(uv_work_t *work, int status)
+{
+	struct emsmdb_mailbox *m = (struct emsmdb_mailbox *)work->data;
+	(void)status;
+	m->checkpointing = false;
+	if (store_job_end(m->store, &m->checkpoint) < 0)
+		log_line(m->loop->server->config.log, LOG_ERROR, "checkpoint failed: %s",
+		         store_mailbox_error(m->store));
+	emsmdb_mailbox_unref(&m);
+}
+
+static void maybe_checkpoint(struct emsmdb_mailbox *m)
+{
+	if (m->checkpointing || !store_checkpoint_begin(m->store, &m->checkpoint))
+		return;
+	m->checkpointing = true;
+	m->references++;
+	uv_queue_work(&m->loop->uv, &m->checkpoint_work, run_checkpoint, end_checkpoint);
+}
+
+static void end_sync(uv_work_t *work, int status)
+{
+	struct emsmdb_mailbox *m = (struct emsmdb_mailbox *)work->data;
+	(void)status;
+	m->syncing = false;
+	int r = store_job_end(m->store, &m->sync);
+	if (r < 0)
+		log_line(m->loop->server->config.log, LOG_ERROR, "a mailbox cannot be written: %s",
+		         store_mailbox_error(m->store));
+	answer_waiting(m, r < 0);
+	for (struct emsmdb_session *s = m->sessions; s; s = s->next)
+		emsmdb_wake_if_news(s);
+	if (r == 0) {
+		emsmdb_sync(m);
+		maybe_checkpoint(m);
+	}
+	emsmdb_mailbox_unref(&m);
+}
+
+void emsmdb_sync(struct emsmdb_mailbox *m)
+{
+	if (m->syncing || !store_sync_begin(m->store, &m->sync))
+		return;
+	m->syncing = true;
+	m->references++;
+	uv_queue_work(&m->loop->uv, &m->sync_work, run_sync, end_sync);
+}
+
+void emsmdb_finish_when_safe(struct emsmdb_mailbox *m, struct service_call *call, uint64_t ticket)
+{
+	if (ticket == 0 || is_safe(m, ticket)) {
+		service_finish(call, SERVICE_DONE);
+		return;
+	}
+	struct service_call **end = &m->waiting;
+	while (*end)
+		end = (struct service_call **)&(*end)->message.next;
+	call->ticket = ticket;
+	call->message.next = NULL;
+	*end = call;
+	emsmdb_sync(m);
+}

@@ -1,0 +1,237 @@
+#ifndef MW_SERVER_EMSMDB_PRIVATE_H
+#define MW_SERVER_EMSMDB_PRIVATE_H
+
+#include "base/time.h"
+#include "base/utf16.h"
+#include "mapi/property.h"
+#include "mapi/rop_buffer.h"
+#include "mapi/session.h"
+#include "mapi/shapes.h"
+#include "mapi/status.h"
+#include "mapi/tags.h"
+#include "server/service.h"
+#include "store/change.h"
+#include "store/folder.h"
+#include "store/mailbox.h"
+#include "store/message.h"
+#include "store/stream.h"
+#include "store/sync.h"
+#include "store/table.h"
+#include "wire/asyncemsmdb.h"
+#include "wire/emsmdb.h"
+#include "wire/rops.h"
+
+/*
+ * The information store: [MS-OXCRPC], [MS-OXCROPS]. This service only
+ * translates between ROPs and the store. A session lives in the loop of its user's
+ * mailbox; calls come over from the loop of their connection and go home again.
+ */
+#define EMSMDB_MAX_SESSIONS 65536u    /* of one loop */
+#define EMSMDB_MAX_OBJECTS 2048u      /* of one session */
+#define EMSMDB_MAX_NOTIFICATIONS 512u /* waiting in one session; the oldest goes */
+#define EMSMDB_NO_HANDLE 0xFFFFFFFFu
+
+/* ---- mailbox.c: the open mailboxes of a loop, and when their commits are safe ---- */
+
+struct emsmdb_mailbox {
+	struct emsmdb_mailbox *next;
+	struct server_loop *loop;
+	struct guid guid;
+	struct store_mailbox *store;
+	unsigned references;
+	struct service_call *waiting; /* answers that promise a commit; chained by message.next */
+	struct emsmdb_session *sessions;
+	bool syncing, checkpointing;
+	uv_work_t sync_work, checkpoint_work;
+	struct store_job sync, checkpoint;
+};
+
+/* The mailbox, opened when it is not yet. Give it back with _unref. */
+MW_NODISCARD int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct emsmdb_mailbox **out);
+void emsmdb_mailbox_unref(struct emsmdb_mailbox **m);
+/* Answers the call once the commit is safe on disk; at once when ticket is 0 or safe already. */
+void emsmdb_finish_when_safe(struct emsmdb_mailbox *m, struct service_call *call, uint64_t ticket);
+/* Makes the newest commits safe, then wakes the sessions that have news of them. */
+void emsmdb_sync(struct emsmdb_mailbox *m);
+
+/* ---- session.c ---- */
+
+enum emsmdb_kind {
+	EMSMDB_NONE,
+	EMSMDB_LOGON = 1 << 0,
+	EMSMDB_FOLDER = 1 << 1,
+	EMSMDB_MESSAGE = 1 << 2,
+	EMSMDB_TABLE = 1 << 3,
+	EMSMDB_STREAM = 1 << 4,
+	EMSMDB_SUBSCRIPTION = 1 << 5,
+};
+
+struct emsmdb_object {
+	enum emsmdb_kind kind;
+	uint8_t logon; /* LogonId */
+	uint16_t generation;
+	struct emsmdb_session *session;
+	uint32_t handle;
+	struct emsmdb_object *parent; /* a stream's message */
+	unsigned children;
+	bool released; /* goes when its last child goes */
+	union {
+		uint64_t folder; /* id */
+		struct store_message *message;
+		struct store_table *table;
+		struct store_stream *stream;
+		struct store_observer *observer;
+	} u;
+	bool hierarchy;     /* table: of folders */
+	bool columns_set;   /* table */
+	uint16_t code_page; /* message */
+};
+
+struct emsmdb_notification {
+	struct emsmdb_notification *next;
+	uint32_t handle;
+	uint8_t logon;
+	struct mapi_notification data;
+	struct mapi_string message_class;
+	uint64_t ticket; /* of the change */
+};
+
+struct emsmdb_session {
+	struct emsmdb_session *next, *hash_next; /* next: of the same mailbox */
+	uint64_t id;
+	struct server_loop *loop;
+	struct emsmdb_mailbox *mailbox;
+	uint64_t account;
+	char *dn;
+	struct mapi_session *mapi; /* columns and the like */
+	uint32_t code_page;
+	struct emsmdb_object **objects; /* by slot */
+	unsigned object_count, slot_count;
+	uint16_t generation;
+	uint32_t logons[256]; /* handle by LogonId, 0: none */
+	struct emsmdb_notification *news, **news_end;
+	unsigned news_count;
+	struct service_call *parked; /* EcDoAsyncWaitEx */
+	uint64_t parked_serial;
+	int64_t parked_until_ns;
+};
+
+/* What a context handle stands for in the home loop: where the session is. */
+struct emsmdb_ref {
+	struct server_loop *home, *loop;
+	uint64_t session;
+};
+
+struct emsmdb_loop {
+	struct server_loop *loop;
+	struct emsmdb_mailbox *mailboxes;
+	struct emsmdb_session *sessions[1024];
+	unsigned session_count;
+	uint64_t next_session;
+	uv_timer_t timer; /* parked calls that have waited long enough */
+};
+
+MW_NODISCARD int emsmdb_session_new(struct server_loop *loop, const struct guid *mailbox, uint32_t code_page,
+                                    struct emsmdb_session **out);
+void emsmdb_session_free(struct emsmdb_session *s);
+struct emsmdb_session *emsmdb_session_find(struct server_loop *loop, uint64_t id);
+
+/* A new object with a handle of its own; MW_E_LIMIT. */
+MW_NODISCARD int emsmdb_object_new(struct emsmdb_session *s, enum emsmdb_kind kind, uint8_t logon,
+                                   struct emsmdb_object **out);
+struct emsmdb_object *emsmdb_object_find(struct emsmdb_session *s, uint32_t handle);
+void emsmdb_object_release(struct emsmdb_object *o);
+/* A logon with all its objects. */
+void emsmdb_logon_release(struct emsmdb_session *s, uint8_t logon);
+
+/* Forgets the oldest notification (there is one). */
+void emsmdb_news_drop(struct emsmdb_session *s);
+/* Answers a parked EcDoAsyncWaitEx: 0x0001 there is news, 0 not. */
+void emsmdb_wake(struct emsmdb_session *s, bool news);
+/* Wakes it when there is news of changes that are safe. */
+void emsmdb_wake_if_news(struct emsmdb_session *s);
+
+/* ---- connect.c ---- */
+enum service_result emsmdb_connect_ex(struct service_call *call, void *args);
+enum service_result emsmdb_disconnect(struct service_call *call, void *args);
+enum service_result emsmdb_dummy_rpc(struct service_call *call, void *args);
+enum service_result emsmdb_async_connect_ex(struct service_call *call, void *args);
+enum service_result emsmdb_async_wait_ex(struct service_call *call, void *args);
+/* Runs in the session's loop with the session, or answers ecError/fault when it is gone. */
+void emsmdb_with_session(struct service_call *call, const struct emsmdb_ref *ref,
+                         void (*run)(struct service_call *call, struct emsmdb_session *s));
+
+/* ---- execute.c ---- */
+enum service_result emsmdb_rpc_ext2(struct service_call *call, void *args);
+
+/* ---- rop.c and rop_*.c ---- */
+
+/* One ROP: its request and its response, the structs that wire/rops.idl describes. */
+struct rop_call {
+	struct emsmdb_session *session;
+	struct service_call *call;
+	struct arena *arena;
+	uint8_t id, logon;
+	const void *request;
+	void *response;           /* zeroed; RopId, index and ReturnValue are the caller's affair */
+	struct emsmdb_object *in; /* of the kinds that the table asks for */
+	uint32_t *handles;        /* the payload's table */
+	unsigned handle_count;
+	uint8_t out_index; /* where a new object's handle goes */
+	size_t room;       /* bytes that the response may take */
+	uint64_t ticket;   /* of a commit that the response promises; 0: none */
+	int64_t now;
+};
+
+/* The ReturnValue. */
+typedef uint32_t (*rop_fn)(struct rop_call *rop);
+
+struct rop_row {
+	uint8_t id;
+	uint8_t kinds; /* of the input object; 0: none is needed */
+	rop_fn run;
+};
+extern const struct rop_row rop_rows[];
+extern const unsigned rop_row_count;
+
+/* Puts the object's handle where the request wants it. */
+void rop_put_handle(struct rop_call *rop, const struct emsmdb_object *o);
+/* The ROP error that stands for a store's failure. */
+uint32_t rop_status(const struct rop_call *rop, int error);
+struct store_mailbox *rop_store(const struct rop_call *rop);
+/* Texts as asked: PTYP_STRING8 in the code page where the tag says so. In place. */
+MW_NODISCARD int rop_convert_out(struct rop_call *rop, const uint32_t *tags, struct mapi_value *values, size_t count,
+                                 uint32_t code_page);
+/* Values from a client: texts become PTYP_STRING. */
+MW_NODISCARD int rop_convert_in(struct rop_call *rop, const struct mapi_value *in, size_t count, uint32_t code_page,
+                                struct mapi_value **out);
+uint32_t rop_code_page(const struct rop_call *rop, const struct emsmdb_object *o);
+
+uint32_t rop_logon(struct rop_call *rop);
+uint32_t rop_get_receive_folder(struct rop_call *rop);
+uint32_t rop_long_term_id_from_id(struct rop_call *rop);
+uint32_t rop_id_from_long_term_id(struct rop_call *rop);
+uint32_t rop_open_folder(struct rop_call *rop);
+uint32_t rop_get_hierarchy_table(struct rop_call *rop);
+uint32_t rop_get_contents_table(struct rop_call *rop);
+uint32_t rop_set_columns(struct rop_call *rop);
+uint32_t rop_sort_table(struct rop_call *rop);
+uint32_t rop_query_rows(struct rop_call *rop);
+uint32_t rop_query_position(struct rop_call *rop);
+uint32_t rop_seek_row(struct rop_call *rop);
+uint32_t rop_open_message(struct rop_call *rop);
+uint32_t rop_create_message(struct rop_call *rop);
+uint32_t rop_modify_recipients(struct rop_call *rop);
+uint32_t rop_save_changes_message(struct rop_call *rop);
+uint32_t rop_get_properties_specific(struct rop_call *rop);
+uint32_t rop_get_properties_all(struct rop_call *rop);
+uint32_t rop_set_properties(struct rop_call *rop);
+uint32_t rop_get_property_ids_from_names(struct rop_call *rop);
+uint32_t rop_get_names_from_property_ids(struct rop_call *rop);
+uint32_t rop_open_stream(struct rop_call *rop);
+uint32_t rop_read_stream(struct rop_call *rop);
+uint32_t rop_write_stream(struct rop_call *rop);
+uint32_t rop_commit_stream(struct rop_call *rop);
+uint32_t rop_register_notification(struct rop_call *rop);
+
+#endif

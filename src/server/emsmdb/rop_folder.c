@@ -1,0 +1,59 @@
+#include "server/emsmdb/private.h"
+
+#define TABLE_ASSOCIATED 0x02 /* TableFlags, [MS-OXCFOLD] 2.2.1.14.1 */
+#define TABLE_DEPTH 0x04      /* [MS-OXCFOLD] 2.2.1.13.1 */
+
+/* [MS-OXCFOLD] 3.2.5.1 */
+uint32_t rop_open_folder(struct rop_call *rop)
+{
+	const struct RopOpenFolderRequest *q = (const struct RopOpenFolderRequest *)rop->request;
+	struct RopOpenFolderResponse *a = (struct RopOpenFolderResponse *)rop->response;
+	struct store_folder_info info;
+	struct emsmdb_object *o;
+	int r = store_folder_info(rop_store(rop), q->FolderId, &info);
+	if (r == 0)
+		r = emsmdb_object_new(rop->session, EMSMDB_FOLDER, rop->logon, &o);
+	if (r < 0)
+		return rop_status(rop, r);
+	o->u.folder = q->FolderId;
+	rop_put_handle(rop, o);
+	a->HasRules = info.has_rules;
+	return 0;
+}
+
+static uint32_t open_table(struct rop_call *rop, struct store_table *table, bool hierarchy, uint32_t *rows)
+{
+	struct emsmdb_object *o;
+	uint32_t position;
+	int r = store_table_position(table, &position, rows);
+	if (r == 0)
+		r = emsmdb_object_new(rop->session, EMSMDB_TABLE, rop->logon, &o);
+	if (r < 0) {
+		store_table_close(&table);
+		return rop_status(rop, r);
+	}
+	o->u.table = table;
+	o->hierarchy = hierarchy;
+	rop_put_handle(rop, o);
+	return 0;
+}
+
+/* [MS-OXCFOLD] 3.2.5.13 */
+uint32_t rop_get_hierarchy_table(struct rop_call *rop)
+{
+	const struct RopGetHierarchyTableRequest *q = (const struct RopGetHierarchyTableRequest *)rop->request;
+	struct RopGetHierarchyTableResponse *a = (struct RopGetHierarchyTableResponse *)rop->response;
+	struct store_table *table;
+	int r = store_hierarchy_table(rop_store(rop), rop->in->u.folder, q->TableFlags & TABLE_DEPTH, &table);
+	return r < 0 ? rop_status(rop, r) : open_table(rop, table, true, &a->RowCount);
+}
+
+/* [MS-OXCFOLD] 3.2.5.14 */
+uint32_t rop_get_contents_table(struct rop_call *rop)
+{
+	const struct RopGetContentsTableRequest *q = (const struct RopGetContentsTableRequest *)rop->request;
+	struct RopGetContentsTableResponse *a = (struct RopGetContentsTableResponse *)rop->response;
+	struct store_table *table;
+	int r = store_contents_table(rop_store(rop), rop->in->u.folder, q->TableFlags & TABLE_ASSOCIATED, &table);
+	return r < 0 ? rop_status(rop, r) : open_table(rop, table, false, &a->RowCount);
+}

@@ -1,0 +1,106 @@
+#include "server/emsmdb/private.h"
+
+#include "base/time.h"
+#include "server/accounts.h"
+
+#include <string.h>
+#include <time.h>
+
+#define LOGON_PRIVATE 0x01 /* LogonFlags, [MS-OXCSTOR] 2.2.1.1.1 */
+/* ResponseFlags: reserved, owner, may send as, [MS-OXCSTOR] 2.2.1.1.3 */
+#define LOGON_RESPONSE_FLAGS 0x07
+
+static struct LogonTime logon_time(int64_t now)
+{
+	time_t seconds = (time_t)(now / NS_PER_S);
+	struct tm t;
+	gmtime_r(&seconds, &t);
+	return (struct LogonTime){
+	        .Seconds = (uint8_t)t.tm_sec,
+	        .Minutes = (uint8_t)t.tm_min,
+	        .Hour = (uint8_t)t.tm_hour,
+	        .DayOfWeek = (uint8_t)t.tm_wday,
+	        .Day = (uint8_t)t.tm_mday,
+	        .Month = (uint8_t)(t.tm_mon + 1),
+	        .Year = (uint16_t)(t.tm_year + 1900),
+	};
+}
+
+/* Whose mailbox the DN names; only the session's own is served. */
+static uint32_t check_mailbox(const struct rop_call *rop, const char *dn)
+{
+	struct directory_snapshot *book = accounts_snapshot(rop->session->loop->server);
+	const struct directory_user *u = dn ? directory_by_dn(book, dn) : NULL;
+	uint32_t status = !u ? ecUnknownUser : guid_equal(&u->mailbox, &rop->session->mailbox->guid) ? 0 : ecLoginPerm;
+	directory_snapshot_unref(&book);
+	return status;
+}
+
+/* [MS-OXCSTOR] 3.2.5.1 */
+uint32_t rop_logon(struct rop_call *rop)
+{
+	const struct RopLogonRequest *q = (const struct RopLogonRequest *)rop->request;
+	struct RopLogonResponse *a = (struct RopLogonResponse *)rop->response;
+	struct emsmdb_session *s = rop->session;
+	struct emsmdb_object *o;
+	if (!(q->LogonFlags & LOGON_PRIVATE))
+		return ecNotSupported; /* public folders */
+	uint32_t status = check_mailbox(rop, q->Essdn);
+	if (status != 0)
+		return status;
+	int r = store_replica_guid(rop_store(rop), STORE_REPLID, &a->ReplGuid);
+	if (r < 0)
+		return rop_status(rop, r);
+	if (s->logons[q->LogonId])
+		emsmdb_logon_release(s, q->LogonId);
+	r = emsmdb_object_new(s, EMSMDB_LOGON, q->LogonId, &o);
+	if (r < 0)
+		return rop_status(rop, r);
+	s->logons[q->LogonId] = o->handle;
+	rop_put_handle(rop, o);
+	a->LogonFlags = q->LogonFlags;
+	for (int i = 0; i < STORE_LOGON_FOLDERS; i++)
+		a->FolderIds[i] = store_special_id((enum store_special)i);
+	a->ResponseFlags = LOGON_RESPONSE_FLAGS;
+	a->MailboxGuid = s->mailbox->guid;
+	a->ReplId = STORE_REPLID;
+	a->LogonTime = logon_time(rop->now);
+	a->GwartTime = filetime_from_ns(rop->now);
+	return 0;
+}
+
+/* [MS-OXCSTOR] 3.2.5.2 */
+uint32_t rop_get_receive_folder(struct rop_call *rop)
+{
+	const struct RopGetReceiveFolderRequest *q = (const struct RopGetReceiveFolderRequest *)rop->request;
+	struct RopGetReceiveFolderResponse *a = (struct RopGetReceiveFolderResponse *)rop->response;
+	int r = store_receive_folder(rop_store(rop), rop->arena, q->MessageClass ? q->MessageClass : "", &a->FolderId,
+	                             &a->ExplicitMessageClass);
+	return r < 0 ? rop_status(rop, r) : 0;
+}
+
+/* [MS-OXCSTOR] 3.2.5.8 */
+uint32_t rop_long_term_id_from_id(struct rop_call *rop)
+{
+	const struct RopLongTermIdFromIdRequest *q = (const struct RopLongTermIdFromIdRequest *)rop->request;
+	struct RopLongTermIdFromIdResponse *a = (struct RopLongTermIdFromIdResponse *)rop->response;
+	int r = store_replica_guid(rop_store(rop), store_id_replid(q->ObjectId), &a->LongTermId.DatabaseGuid);
+	if (r < 0)
+		return rop_status(rop, r);
+	memcpy(a->LongTermId.GlobalCounter, (const uint8_t *)&q->ObjectId + 2, sizeof a->LongTermId.GlobalCounter);
+	return 0;
+}
+
+/* [MS-OXCSTOR] 3.2.5.9 */
+uint32_t rop_id_from_long_term_id(struct rop_call *rop)
+{
+	const struct RopIdFromLongTermIdRequest *q = (const struct RopIdFromLongTermIdRequest *)rop->request;
+	struct RopIdFromLongTermIdResponse *a = (struct RopIdFromLongTermIdResponse *)rop->response;
+	uint16_t replid;
+	int r = store_replica_id(rop_store(rop), &q->LongTermId.DatabaseGuid, &replid);
+	if (r < 0)
+		return rop_status(rop, r);
+	a->ObjectId = replid;
+	memcpy((uint8_t *)&a->ObjectId + 2, q->LongTermId.GlobalCounter, sizeof q->LongTermId.GlobalCounter);
+	return 0;
+}

@@ -1,0 +1,74 @@
+#include "server/emsmdb/private.h"
+
+/* OpenModeFlags, [MS-OXCPRPT] 2.2.14.1 */
+#define STREAM_READ_ONLY 0x00
+#define STREAM_READ_WRITE 0x01
+#define STREAM_CREATE 0x02
+#define READ_MAXIMUM 0xBABE /* ByteCount: MaximumByteCount says it */
+#define READ_HEAD 8         /* bytes of RopReadStream's response before its data */
+
+/* [MS-OXCPRPT] 3.2.5.12 */
+uint32_t rop_open_stream(struct rop_call *rop)
+{
+	const struct RopOpenStreamRequest *q = (const struct RopOpenStreamRequest *)rop->request;
+	struct RopOpenStreamResponse *a = (struct RopOpenStreamResponse *)rop->response;
+	struct store_stream *stream;
+	struct emsmdb_object *o;
+	enum store_stream_mode mode = q->OpenModeFlags == STREAM_CREATE       ? STORE_STREAM_CREATE
+	                              : q->OpenModeFlags == STREAM_READ_WRITE ? STORE_STREAM_WRITE
+	                                                                      : STORE_STREAM_READ;
+	int r = store_stream_open(rop->in->u.message, q->PropertyTag, mode, &stream);
+	if (r < 0)
+		return rop_status(rop, r);
+	r = emsmdb_object_new(rop->session, EMSMDB_STREAM, rop->logon, &o);
+	if (r < 0) {
+		(void)store_stream_close(&stream);
+		return rop_status(rop, r);
+	}
+	o->u.stream = stream;
+	o->parent = rop->in;
+	rop->in->children++;
+	rop_put_handle(rop, o);
+	uint64_t size = store_stream_size(stream);
+	a->StreamSize = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
+	return 0;
+}
+
+/* [MS-OXCPRPT] 3.2.5.13 */
+uint32_t rop_read_stream(struct rop_call *rop)
+{
+	const struct RopReadStreamRequest *q = (const struct RopReadStreamRequest *)rop->request;
+	struct RopReadStreamResponse *a = (struct RopReadStreamResponse *)rop->response;
+	size_t wanted = q->ByteCount == READ_MAXIMUM ? q->MaximumByteCount : q->ByteCount;
+	if (rop->room <= READ_HEAD)
+		return ecBufferTooSmall;
+	if (wanted > rop->room - READ_HEAD)
+		wanted = rop->room - READ_HEAD;
+	if (wanted > UINT16_MAX)
+		wanted = UINT16_MAX;
+	a->Data = (uint8_t *)arena_alloc(rop->arena, wanted);
+	int64_t n = a->Data ? store_stream_read(rop->in->u.stream, a->Data, wanted) : MW_E_NOMEM;
+	if (n < 0)
+		return rop_status(rop, (int)n);
+	a->DataSize = (uint16_t)n;
+	return 0;
+}
+
+/* [MS-OXCPRPT] 3.2.5.14 */
+uint32_t rop_write_stream(struct rop_call *rop)
+{
+	const struct RopWriteStreamRequest *q = (const struct RopWriteStreamRequest *)rop->request;
+	struct RopWriteStreamResponse *a = (struct RopWriteStreamResponse *)rop->response;
+	int r = store_stream_write(rop->in->u.stream, q->Data, q->DataSize);
+	if (r < 0)
+		return r == MW_E_STATE ? ecAccessDenied : r == MW_E_LIMIT ? ecTooBig : rop_status(rop, r);
+	a->WrittenSize = q->DataSize;
+	return 0;
+}
+
+/* [MS-OXCPRPT] 3.2.5.15 */
+uint32_t rop_commit_stream(struct rop_call *rop)
+{
+	int r = store_stream_commit(rop->in->u.stream);
+	return r < 0 ? rop_status(rop, r) : 0;
+}

@@ -1,0 +1,93 @@
+#include "wire/mgmt.h"
+#include "server/service.h"
+
+#include <string.h>
+
+/*
+ * Remote management, which every RPC server answers on each of its ports: C706
+ * appendix Q. Asking is allowed to everyone, stopping to nobody.
+ */
+#define RPC_S_UNKNOWN_AUTHN_SERVICE 0x000006D3u
+#define STATISTICS 4
+
+/* The interfaces of the port that was asked, mgmt and all. */
+static enum service_result inq_if_ids(struct service_call *call, void *args)
+{
+	struct rpc__mgmt_inq_if_ids_args *a = (struct rpc__mgmt_inq_if_ids_args *)args;
+	struct rpc_if_id_vector_t *v = arena_new_of(call->arena, struct rpc_if_id_vector_t);
+	unsigned total = 0;
+	while (services[total])
+		total++;
+	if (v)
+		v->if_id = arena_new_array(call->arena, struct rpc_if_id_t *, total);
+	for (unsigned i = 0; v && v->if_id && i < total; i++) {
+		const struct idl_interface *iface = services[i]->interface;
+		struct rpc_if_id_t *id =
+		        services[i]->ports & 1u << call->port ? arena_new_of(call->arena, struct rpc_if_id_t) : NULL;
+		if (!id)
+			continue;
+		*id = (struct rpc_if_id_t){iface->uuid, iface->major, iface->minor};
+		v->if_id[v->count++] = id;
+	}
+	a->if_id_vector = v;
+	return v ? SERVICE_DONE : service_fault(call, NCA_S_SERVER_TOO_BUSY);
+}
+
+static enum service_result inq_stats(struct service_call *call, void *args)
+{
+	struct rpc__mgmt_inq_stats_args *a = (struct rpc__mgmt_inq_stats_args *)args;
+	uint32_t *s = arena_new_array(call->arena, uint32_t, STATISTICS);
+	if (!s)
+		return service_fault(call, NCA_S_SERVER_TOO_BUSY);
+	s[rpc_c_stats_calls_in] = (uint32_t)atomic_load(&call->server->calls_in);
+	s[rpc_c_stats_calls_out] = 0;
+	s[rpc_c_stats_pkts_in] = (uint32_t)atomic_load(&call->server->pdus_in);
+	s[rpc_c_stats_pkts_out] = (uint32_t)atomic_load(&call->server->pdus_out);
+	if (a->count > STATISTICS)
+		a->count = STATISTICS;
+	a->statistics = s;
+	return SERVICE_DONE;
+}
+
+static enum service_result is_server_listening(struct service_call *call, void *args)
+{
+	struct rpc__mgmt_is_server_listening_args *a = (struct rpc__mgmt_is_server_listening_args *)args;
+	(void)call;
+	a->ReturnValue = 1;
+	return SERVICE_DONE;
+}
+
+static enum service_result stop_server_listening(struct service_call *call, void *args)
+{
+	struct rpc__mgmt_stop_server_listening_args *a = (struct rpc__mgmt_stop_server_listening_args *)args;
+	log_line(call->server->config.log, LOG_WARNING, "refused to stop listening for %s",
+	         call->user ? call->user : "somebody unauthenticated");
+	a->status = RPC_S_ACCESS_DENIED;
+	return SERVICE_DONE;
+}
+
+/* NTLM knows no principal names; Windows gives the account name of the server for it. */
+static enum service_result inq_princ_name(struct service_call *call, void *args)
+{
+	struct rpc__mgmt_inq_princ_name_args *a = (struct rpc__mgmt_inq_princ_name_args *)args;
+	const char *name = call->server->auth.netbios_computer;
+	bool known = a->authn_proto == AUTH_NTLM;
+	a->status = known ? 0 : RPC_S_UNKNOWN_AUTHN_SERVICE;
+	if (!known)
+		name = "";
+	else if (strlen(name) >= a->princ_name_size)
+		a->status = RPC_X_BAD_STUB_DATA, name = "";
+	a->princ_name = arena_strdup(call->arena, name);
+	return a->princ_name ? SERVICE_DONE : service_fault(call, NCA_S_SERVER_TOO_BUSY);
+}
+
+static const service_fn methods[] = {
+        inq_if_ids, inq_stats, is_server_listening, stop_server_listening, inq_princ_name,
+};
+
+const struct service mgmt_service = {
+        .interface = &wire_mgmt_interface,
+        .methods = methods,
+        .method_count = ARRAY_SIZE(methods),
+        .ports = 1u << SERVER_PORT_EPM | 1u << SERVER_PORT_RFR | 1u << SERVER_PORT_NSPI | 1u << SERVER_PORT_STORE,
+};
