@@ -3,7 +3,7 @@
 
 #include "base/time.h"
 
-#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -319,6 +319,54 @@ static void one_sync_covers_many(void **state)
 	assert_true(store_synced(fixture_m) == first + 1);
 }
 
+static void *run_job(void *job)
+{
+	store_job_run(job);
+	return NULL;
+}
+
+/* As the server does it: the owner goes on saving while the pool syncs and checkpoints. */
+static void jobs_run_beside_the_owner(void **state)
+{
+	pthread_t sync_thread, checkpoint_thread;
+	struct store_job sync = {0}, checkpoint = {0};
+	bool syncing = false, checkpointing = false;
+	int checkpoints = 0;
+
+	(void)state;
+	for (int i = 0; i < 1500; i++) {
+		save_subject(inbox(), "beside");
+		if (!syncing && store_sync_begin(fixture_m, &sync)) {
+			assert_int_equal(pthread_create(&sync_thread, NULL, run_job, &sync), 0);
+			syncing = true;
+		}
+		if (!checkpointing && store_checkpoint_begin(fixture_m, &checkpoint)) {
+			assert_int_equal(pthread_create(&checkpoint_thread, NULL, run_job, &checkpoint), 0);
+			checkpointing = true;
+			checkpoints++;
+		}
+		if (syncing && i % 3 == 2) {
+			pthread_join(sync_thread, NULL);
+			assert_int_equal(store_job_end(fixture_m, &sync), 0);
+			syncing = false;
+		}
+		if (checkpointing && i % 50 == 49) {
+			pthread_join(checkpoint_thread, NULL);
+			assert_int_equal(store_job_end(fixture_m, &checkpoint), 0);
+			checkpointing = false;
+		}
+	}
+	if (syncing)
+		pthread_join(sync_thread, NULL);
+	if (checkpointing)
+		pthread_join(checkpoint_thread, NULL);
+	assert_true(checkpoints >= 2);
+	store_mailbox_close(&fixture_m);
+	check_whole();
+	fixture_open();
+	assert_int_equal(info_of(inbox()).content_count, 1500);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +376,7 @@ int main(void)
 	        FIXTURE_TEST(full_disk_is_an_error),
 	        FIXTURE_TEST(failed_sync_promises_nothing_more),
 	        FIXTURE_TEST(one_sync_covers_many),
+	        FIXTURE_TEST(jobs_run_beside_the_owner),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

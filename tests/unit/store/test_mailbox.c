@@ -1,6 +1,8 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 static void has_special_folders(void **state)
 {
@@ -296,14 +298,73 @@ static void damaged_files_are_errors(void **state)
 	assert_int_equal(store_mailbox_open(&fixture_place, &fixture_guid, &fixture_m, &why), MW_E_MALFORMED);
 }
 
+static void protect(bool on)
+{
+	char path[256];
+
+	chmod(fixture_dir, 0755);
+	fixture_path(path, sizeof path, "");
+	chmod(path, on ? 0444 : 0600);
+	fixture_path(path, sizeof path, ".lock");
+	chmod(path, on ? 0444 : 0600);
+	snprintf(path, sizeof path, "%s/mailboxes", fixture_dir);
+	chmod(path, on ? 0555 : 0700);
+}
+
+/* As someone who may only read, since root may always write. */
+static int read_only_child(uint64_t id)
+{
+	struct store_mailbox *m = NULL;
+	struct store_message *msg = NULL;
+	int r = 0;
+
+	if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+		return 1;
+	if (store_mailbox_open(&fixture_place, &fixture_guid, &m, NULL) < 0)
+		return 2;
+	if (store_message_open(m, inbox(), id, true, &msg) < 0)
+		r = 3;
+	else if (store_message_save(msg, false, NOW, NULL) != MW_E_IO)
+		r = 4;
+	else if (!strstr(store_mailbox_error(m), "permissions"))
+		r = 5;
+	store_message_close(&msg);
+	store_mailbox_close(&m);
+	return r;
+}
+
+static void read_only_files_can_be_read(void **state)
+{
+	uint64_t id = save_subject(inbox(), "to be read");
+	int status;
+	pid_t pid;
+
+	(void)state;
+	store_mailbox_close(&fixture_m);
+	protect(true);
+	pid = fork();
+	if (pid == 0)
+		_exit(read_only_child(id));
+	assert_true(waitpid(pid, &status, 0) == pid);
+	protect(false);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        FIXTURE_TEST(has_special_folders),    FIXTURE_TEST(ids_look_as_on_the_wire),
-	        FIXTURE_TEST(has_one_owner),          FIXTURE_TEST(says_what_the_store_is),
-	        FIXTURE_TEST(finds_receive_folders),  FIXTURE_TEST(keeps_replicas),
-	        FIXTURE_TEST(keeps_named_properties), FIXTURE_TEST(makes_and_changes_folders),
-	        FIXTURE_TEST(ids_never_repeat),       FIXTURE_TEST(damaged_files_are_errors),
+	        FIXTURE_TEST(has_special_folders),
+	        FIXTURE_TEST(ids_look_as_on_the_wire),
+	        FIXTURE_TEST(has_one_owner),
+	        FIXTURE_TEST(says_what_the_store_is),
+	        FIXTURE_TEST(finds_receive_folders),
+	        FIXTURE_TEST(keeps_replicas),
+	        FIXTURE_TEST(keeps_named_properties),
+	        FIXTURE_TEST(makes_and_changes_folders),
+	        FIXTURE_TEST(ids_never_repeat),
+	        FIXTURE_TEST(damaged_files_are_errors),
+	        FIXTURE_TEST(read_only_files_can_be_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
