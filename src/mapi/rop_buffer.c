@@ -70,6 +70,33 @@ static int stop(struct walk *w, int error, size_t offset, const char *where)
 	return error;
 }
 
+#define FAILED_HEAD 6 /* RopId, index, ReturnValue */
+
+/*
+ * Some servers answer a failure with the head alone where the specification has one layout for every
+ * result (ReadStream, WriteStream, CopyToStream, SetReadFlags ...). At the end of the ROPs it can be told.
+ */
+static bool is_bare_failure(const struct walk *w, const struct idl_type *type)
+{
+	struct cursor c = w->in;
+	uint32_t status;
+	if (type->message != IDL_RESPONSE || cursor_left(&c) != FAILED_HEAD || type->field_count < 4)
+		return false;
+	return cursor_skip(&c, 2) >= 0 && cursor_u32(&c, &status) >= 0 && status != 0;
+}
+
+/* What is missing is taken for zeros. */
+static int decode_bare_failure(const struct walk *w, const struct idl_type *type, void *value, struct cursor *end)
+{
+	uint8_t padded[FAILED_HEAD + 64] = {0};
+	memcpy(padded, cursor_here(&w->in), FAILED_HEAD);
+	struct ndr n = ndr_decoder(NDR_PACKED, w->arena, cursor_of(padded, sizeof padded));
+	int r = ndr_decode(&n, type, value);
+	*end = w->in;
+	end->pos = end->len;
+	return r;
+}
+
 /* One ROP of a type at the position. */
 static int decode_rop(struct walk *w, uint8_t id, const struct idl_type *type, struct mapi_shape_context *context,
                       struct mapi_rop *rop)
@@ -86,6 +113,8 @@ static int decode_rop(struct walk *w, uint8_t id, const struct idl_type *type, s
 	n.context = context;
 	int r = ndr_decode(&n, type, value);
 	rop_trace_flush(&trace);
+	if (r == MW_E_TRUNCATED && is_bare_failure(w, type))
+		r = decode_bare_failure(w, type, value, &n.in);
 	if (r < 0)
 		return stop(w, r, n.where_offset, n.where);
 	*rop = (struct mapi_rop){.id = id,

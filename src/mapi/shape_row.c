@@ -72,6 +72,20 @@ static int opaque_row(struct ndr *n, struct mapi_row *row)
 	return shape_rest(n, "PropertyRow", &row->opaque);
 }
 
+/* Room for the values of a row; a PtypNull takes no bytes, every other column one at least. */
+static int row_values(struct ndr *n, const struct mapi_shape_context *c, uint16_t count, struct mapi_row *row)
+{
+	size_t least = count;
+	if (!shape_decodes(n))
+		return count && !row->values ? shape_fail(n, "PropertyRow", MW_E_INVALID) : 0;
+	for (uint16_t i = 0; !row->flagged && i < count; i++)
+		least -= mapi_tag_type(c->columns[i]) == PTYP_NULL;
+	if (least > cursor_left(&n->in))
+		return shape_fail(n, "PropertyRow", MW_E_TRUNCATED);
+	row->values = arena_new_array(n->arena, struct mapi_value, count);
+	return row->values ? 0 : MW_E_NOMEM;
+}
+
 static int row_of(struct ndr *n, const struct mapi_shape_context *c, struct mapi_row *row)
 {
 	if (shape_decodes(n) ? !c->columns_known : row->opaque.size > 0)
@@ -84,7 +98,7 @@ static int row_of(struct ndr *n, const struct mapi_shape_context *c, struct mapi
 		return r;
 	if (row->flagged > 1)
 		return shape_fail(n, "Flag", MW_E_MALFORMED);
-	if ((r = ndr_array(n, (void **)&row->values, count, sizeof *row->values, row->flagged)) < 0)
+	if ((r = row_values(n, c, count, row)) < 0)
 		return r;
 	for (uint16_t i = 0; r >= 0 && i < count; i++)
 		r = column_value(n, c->columns_known ? c->columns[i] : row->values[i].tag, row->flagged,

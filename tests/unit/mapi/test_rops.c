@@ -337,6 +337,49 @@ static void what_does_not_fit_leaves_no_trace(void **state)
 	buf_free(&out);
 }
 
+static void bare_failures_are_read(void **state)
+{
+	struct world *w = *state;
+	struct mapi_rop_list list;
+	struct cursor payload = payload_of(w->arena, from_hex(w->arena, "6E 01 00 2C 00 02 01 04 80"), 1);
+	assert_int_equal(mapi_decode_responses(w->session, w->arena, payload, NULL, NULL, &list), 0);
+	assert_int_equal(list.error, 0);
+	assert_int_equal(list.count, 2);
+	assert_int_equal(list.rops[1].status, ecNotSupported);
+	assert_int_equal(list.rops[1].size, 6);
+	assert_int_equal(((const struct RopReadStreamResponse *)list.rops[1].value)->DataSize, 0);
+}
+
+static void keep_leaf(void *user, const struct ndr_field *f)
+{
+	struct buf *b = user;
+	if (f->what == NDR_FIELD_LEAF && f->text)
+		buf_printf(b, "%u %s %zu %zu %s\n", f->depth, f->name, f->offset, f->size, f->text);
+}
+
+/* What people see: one line a value, with the names that the session learnt. */
+static void the_trace_names_things(void **state)
+{
+	struct world *w = *state;
+	struct mapi_rop_list list;
+	struct buf text = {0};
+	struct ndr_tracer tracer = {.field = keep_leaf, .user = &text};
+	struct mapi_property_name name = {.kind = MAPI_NAME_LID, .lid = 0x8503};
+	struct cursor payload = payload_of(w->arena,
+	                                   from_hex(w->arena, "02 00 00 01 01 00 00 00 00 00 79 20 00 "
+	                                                      "0A 00 00 0B 00 01 00 0B 00 05 80 01"
+	                                                      "00 00 00 00"),
+	                                   1);
+	payload.len -= 4;
+	mapi_session_set_folder_name(w->session, UINT64_C(0x2079000000000001), "Inbox");
+	mapi_session_set_property_name(w->session, w->arena, 0x8005, &name);
+	assert_int_equal(mapi_decode_requests(w->session, w->arena, payload, &tracer, &list), 0);
+	assert_int_equal(buf_put_u8(&text, 0), 0);
+	assert_non_null(strstr((char *)text.data, "1 FolderId 6 8 0001-000000007920 (Inbox)\n"));
+	assert_non_null(strstr((char *)text.data, "{00000000-0000-0000-0000-000000000000}:0x8503 22 5 true\n"));
+	buf_free(&text);
+}
+
 static uint64_t next_random(uint64_t *x)
 {
 	*x ^= *x << 13;
@@ -413,6 +456,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(sizes_that_lie, begin, finish),
 	        cmocka_unit_test_setup_teardown(nesting_has_an_end, begin, finish),
 	        cmocka_unit_test_setup_teardown(what_does_not_fit_leaves_no_trace, begin, finish),
+	        cmocka_unit_test_setup_teardown(bare_failures_are_read, begin, finish),
+	        cmocka_unit_test_setup_teardown(the_trace_names_things, begin, finish),
 	        cmocka_unit_test_setup_teardown(every_rop_is_stable, begin, finish),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
