@@ -18,15 +18,15 @@ enum floor_id {
 };
 
 static const struct {
-	enum epm_protocol protocol;
 	const char *name;
+	enum epm_protocol protocol;
 	uint8_t rpc, transport, network; /* floors 3, 4, 5; network 0: there is none */
 } protocols[] = {
-        {EPM_NCACN_IP_TCP, "ncacn_ip_tcp", FLOOR_NCACN, FLOOR_TCP, FLOOR_IP},
-        {EPM_NCADG_IP_UDP, "ncadg_ip_udp", FLOOR_NCADG, FLOOR_UDP, FLOOR_IP},
-        {EPM_NCACN_HTTP, "ncacn_http", FLOOR_NCACN, FLOOR_HTTP, FLOOR_IP},
-        {EPM_NCACN_NP, "ncacn_np", FLOOR_NCACN, FLOOR_PIPE, FLOOR_NETBIOS},
-        {EPM_NCALRPC, "ncalrpc", FLOOR_NCALRPC, FLOOR_LRPC_PORT, 0},
+        {"ncacn_ip_tcp", EPM_NCACN_IP_TCP, FLOOR_NCACN, FLOOR_TCP, FLOOR_IP},
+        {"ncadg_ip_udp", EPM_NCADG_IP_UDP, FLOOR_NCADG, FLOOR_UDP, FLOOR_IP},
+        {"ncacn_http", EPM_NCACN_HTTP, FLOOR_NCACN, FLOOR_HTTP, FLOOR_IP},
+        {"ncacn_np", EPM_NCACN_NP, FLOOR_NCACN, FLOOR_PIPE, FLOOR_NETBIOS},
+        {"ncalrpc", EPM_NCALRPC, FLOOR_NCALRPC, FLOOR_LRPC_PORT, 0},
 };
 
 const char *epm_protocol_name(enum epm_protocol protocol)
@@ -49,11 +49,11 @@ static int read_floor(struct cursor *in, struct tower_floor *floor)
 	int r;
 	if ((r = cursor_u16(in, &size)) < 0 || (r = cursor_child(in, size, &floor->lhs)) < 0)
 		return r;
-	if ((r = cursor_u8(&floor->lhs, &floor->id)) < 0)
+	if (cursor_u8(&floor->lhs, &floor->id) < 0)
 		return MW_E_MALFORMED;
-	if ((r = cursor_u16(in, &size)) < 0 || (r = cursor_child(in, size, &floor->rhs)) < 0)
+	if ((r = cursor_u16(in, &size)) < 0)
 		return r;
-	return 0;
+	return cursor_child(in, size, &floor->rhs);
 }
 
 /* Floors 1 and 2: UUID and major version on the left, minor version on the right. */

@@ -42,7 +42,7 @@ void shape_note(struct ndr *n, const char *name, size_t size, const char *format
 	if (!shape_traces(n))
 		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	vsnprintf(text, sizeof text, format, args); /* NOLINT(clang-analyzer-valist.Uninitialized): started above */
 	va_end(args);
 	char *kept = arena_strdup(n->arena, text);
 	if (kept)

@@ -200,8 +200,19 @@ static int multiple(struct ndr *n, const char *name, uint16_t type, struct mapi_
 	return r;
 }
 
+/* A type, many of it, or an instance of many (2.11.1.3). There cannot be many nothings. */
+static bool is_type(uint16_t type)
+{
+	uint16_t flags = type & 0xF000;
+	if (flags == 0)
+		return true;
+	return (flags == PTYP_MULTIPLE || flags == (PTYP_MULTIPLE | PTYP_INSTANCE)) && least_size(type & 0x0FFF) > 0;
+}
+
 int shape_value(struct ndr *n, const char *name, uint16_t type, struct mapi_value *v)
 {
+	if (!is_type(type))
+		return shape_fail(n, name, MW_E_MALFORMED);
 	/* A multivalue instance is one value of the type below (2.11.1.3). */
 	bool many = (type & PTYP_MULTIPLE) && !(type & PTYP_INSTANCE);
 	if (type & PTYP_INSTANCE)
@@ -211,10 +222,7 @@ int shape_value(struct ndr *n, const char *name, uint16_t type, struct mapi_valu
 	int r = shape_down(n);
 	if (r < 0)
 		return shape_fail(n, name, r);
-	if (many && least_size(type & 0x0FFF) == 0)
-		r = shape_fail(n, name, MW_E_MALFORMED);
-	else
-		r = many ? multiple(n, name, type & 0x0FFF, v) : datum(n, name, type, &v->u);
+	r = many ? multiple(n, name, type & 0x0FFF, v) : datum(n, name, type, &v->u);
 	shape_up(n);
 	return r;
 }
