@@ -9,7 +9,7 @@
 int client_open_folder(struct mapiwire_store *s, uint64_t folder, uint32_t *handle)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer;
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, s->logon), at = client_rops_handle(&b, MAPI_NO_HANDLE);

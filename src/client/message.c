@@ -25,7 +25,7 @@ struct mapiwire_message {
 static int open_message(struct mapiwire_store *s, uint64_t folder, uint64_t id, uint32_t *handle)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer;
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, s->logon), at = client_rops_handle(&b, MAPI_NO_HANDLE);
@@ -83,7 +83,7 @@ int mapiwire_message_get(struct mapiwire_message *msg, const uint32_t *tags, siz
 static int create(struct mapiwire_store *s, uint64_t folder, uint32_t *handle)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer;
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, s->logon), at = client_rops_handle(&b, MAPI_NO_HANDLE);
@@ -156,7 +156,7 @@ static int make_recipient(struct arena *arena, const struct mapiwire_recipient *
 static int set_recipients(struct mapiwire_store *s, uint32_t handle, const struct mapiwire_draft *d)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer;
 	client_rops_begin(&b, s, arena);
 	size_t n = d->recipient_count < UINT16_MAX ? d->recipient_count : 0;
@@ -181,7 +181,7 @@ static int set_recipients(struct mapiwire_store *s, uint32_t handle, const struc
 static int save(struct mapiwire_store *s, uint32_t handle, uint64_t *id)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer;
 	client_rops_begin(&b, s, arena);
 	uint8_t logon = client_rops_handle(&b, s->logon), in = client_rops_handle(&b, handle);

@@ -41,7 +41,7 @@ int client_get_properties(struct mapiwire_store *s, uint32_t handle, const uint3
                           struct mapiwire_rows *out)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	struct arena *keep = arena;
 	struct mapiwire_rows rows;
 	const struct mapi_row *row;
@@ -65,7 +65,7 @@ int client_get_properties(struct mapiwire_store *s, uint32_t handle, const uint3
 int client_set_properties(struct mapiwire_store *s, uint32_t handle, const struct mapi_value *values, size_t count)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer;
 	client_rops_begin(&b, s, arena);
 	if (count > UINT16_MAX)

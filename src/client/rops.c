@@ -133,7 +133,7 @@ void client_rops_end(struct client_rops *b)
 void client_release(struct mapiwire_store *s, uint32_t handle)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = arena_new(CLIENT_ARENA_LIMIT);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	if (handle == MAPI_NO_HANDLE || s->conn->closed || s->m->error.code < 0)
 		return;
 	client_rops_begin(&b, s, arena);

@@ -70,7 +70,7 @@ int client_session_disconnect(struct client_conn *c, struct idl_context_handle *
 static int log_on(struct mapiwire_store *s, const char *dn)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer;
 	client_rops_begin(&b, s, arena);
 	const uint8_t at = client_rops_handle(&b, MAPI_NO_HANDLE);

@@ -13,7 +13,7 @@ static int open_stream(struct mapiwire_store *s, uint32_t handle, uint32_t tag, 
                        uint32_t *size)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer;
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, handle), at = client_rops_handle(&b, MAPI_NO_HANDLE);
@@ -34,7 +34,7 @@ static int open_stream(struct mapiwire_store *s, uint32_t handle, uint32_t tag, 
 static int read_chunk(struct mapiwire_store *s, uint32_t stream, struct buf *out, bool *more)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer;
 	client_rops_begin(&b, s, arena);
 	const struct RopReadStreamRequest q = {.InputHandleIndex = client_rops_handle(&b, stream), .ByteCount = CHUNK};
@@ -89,7 +89,7 @@ int client_stream_read(struct mapiwire_store *s, uint32_t handle, uint32_t tag, 
 static int write_chunk(struct mapiwire_store *s, uint32_t stream, const uint8_t *data, uint16_t size, bool last)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer;
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, stream);

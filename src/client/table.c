@@ -77,7 +77,7 @@ static int read_answers(struct client_rops *b, const struct wanted *w, uint32_t 
 static int open_table(struct mapiwire_store *s, const struct wanted *w, struct mapiwire_table *t)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	client_rops_begin(&b, s, arena);
 	uint8_t at = client_rops_handle(&b, MAPI_NO_HANDLE);
 	add_requests(&b, w, at);
@@ -151,7 +151,7 @@ int mapiwire_table_read(struct mapiwire_table *t, unsigned max, struct mapiwire_
 {
 	struct mapiwire_store *s = t->store;
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer;
 	client_no_error(s->m);
 	client_rops_begin(&b, s, arena);

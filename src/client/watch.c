@@ -45,7 +45,7 @@ static int subscribe(struct mapiwire_watch *w, uint64_t folder, unsigned kinds)
 {
 	struct mapiwire_store *s = w->store;
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer;
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, s->logon), at = client_rops_handle(&b, MAPI_NO_HANDLE);
@@ -138,7 +138,7 @@ void mapiwire_watch_close(struct mapiwire_watch **watch)
 static int fetch(struct mapiwire_store *s)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct client_rops b MW_CLEANUP(client_rops_cleanup);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	client_rops_begin(&b, s, arena);
 	return client_rops_run(&b);
 }
