@@ -160,6 +160,18 @@ static void learn_names(struct mapi_session *s, struct arena *arena, const struc
 	}
 }
 
+/* FolderIds of a private logon, [MS-OXCSTOR] 2.2.1.1.3. */
+static void learn_logon(struct mapi_session *s, const struct mapi_rop *request, const struct RopLogonResponse *a)
+{
+	static const char *const names[13] = {"Root",   "Deferred Action", "Spooler Queue", "IPM Subtree",  "Inbox",
+	                                      "Outbox", "Sent Items",      "Deleted Items", "Common Views", "Schedule",
+	                                      "Search", "Views",           "Shortcuts"};
+	bool is_private = a->LogonFlags & 0x01;
+	mapi_session_set_logon(s, request->logon_id, is_private);
+	for (size_t i = 0; is_private && i < ARRAY_SIZE(names); i++)
+		mapi_session_set_folder_name(s, a->FolderIds[i], names[i]);
+}
+
 /* What a success teaches. */
 void rop_learn(struct mapi_session *s, struct arena *arena, const struct mapi_rop *request, const void *response,
                struct rop_handles h)
@@ -170,8 +182,7 @@ void rop_learn(struct mapi_session *s, struct arena *arena, const struct mapi_ro
 	uint64_t folder_id;
 	switch (request->id) {
 	case 0xFE: /* Logon */
-		mapi_session_set_logon(s, request->logon_id,
-		                       ((const struct RopLogonResponse *)response)->LogonFlags & 0x01);
+		learn_logon(s, request, response);
 		break;
 	case 0x02: /* OpenFolder */
 	case 0x1C: /* CreateFolder */

@@ -190,10 +190,10 @@ static int datum(struct ndr *n, const char *name, uint16_t type, union mapi_datu
 
 static int multiple(struct ndr *n, const char *name, uint16_t type, struct mapi_value *v)
 {
-	int r = ndr_u32(n, "Count", &v->count);
-	if (r < 0 || (r = ndr_array(n, (void **)&v->u.multi, v->count, sizeof *v->u.multi, least_size(type))) < 0)
-		return r;
 	ndr_enter(n, name);
+	int r = ndr_u32(n, "Count", &v->count);
+	if (r >= 0)
+		r = ndr_array(n, (void **)&v->u.multi, v->count, sizeof *v->u.multi, least_size(type));
 	for (uint32_t i = 0; r >= 0 && i < v->count; i++)
 		r = datum(n, shape_index(n, i), type, &v->u.multi[i]);
 	ndr_leave(n);

@@ -350,6 +350,29 @@ static void bare_failures_are_read(void **state)
 	assert_int_equal(((const struct RopReadStreamResponse *)list.rops[1].value)->DataSize, 0);
 }
 
+static void a_logon_names_its_folders(void **state)
+{
+	struct world *w = *state;
+	struct mapi_rop_list q, a;
+	struct mapi_rop_writer writer;
+	struct buf out = {0};
+	struct RopLogonResponse answer = {.LogonFlags = 1};
+	for (uint64_t i = 0; i < 13; i++)
+		answer.FolderIds[i] = 0x100 + i;
+	read_and_write_request(w, "request",
+	                       payload_of(w->arena, from_hex(w->arena, "FE 00 00 01 00 00 00 00 00 00 00 00 00 00"), 1),
+	                       &q);
+	assert_int_equal(mapi_rop_writer_begin(&writer, w->peer, w->arena, &out), 0);
+	assert_int_equal(mapi_rop_write_response(&writer, 0xFE, &q.rops[0], &answer, q.handles, q.handle_count), 0);
+	assert_int_equal(mapi_rop_writer_end(&writer, q.handles, q.handle_count), 0);
+	assert_string_equal(mapi_session_folder_name(w->peer, 0x104), "Inbox");
+	assert_int_equal(mapi_decode_responses(w->session, w->arena, cursor_of(out.data, out.len), &q, NULL, &a), 0);
+	assert_int_equal(a.count, 1);
+	assert_string_equal(mapi_session_folder_name(w->session, 0x106), "Sent Items");
+	assert_null(mapi_session_folder_name(w->session, 0x10D));
+	buf_free(&out);
+}
+
 static void keep_leaf(void *user, const struct ndr_field *f)
 {
 	struct buf *b = user;
@@ -457,6 +480,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(nesting_has_an_end, begin, finish),
 	        cmocka_unit_test_setup_teardown(what_does_not_fit_leaves_no_trace, begin, finish),
 	        cmocka_unit_test_setup_teardown(bare_failures_are_read, begin, finish),
+	        cmocka_unit_test_setup_teardown(a_logon_names_its_folders, begin, finish),
 	        cmocka_unit_test_setup_teardown(the_trace_names_things, begin, finish),
 	        cmocka_unit_test_setup_teardown(every_rop_is_stable, begin, finish),
 	};
