@@ -170,7 +170,7 @@ static int add_main(struct look *l)
 		l->view.head = &l->head;
 	int code = add_output(l,
 	                      o->json     ? lens_json_new
-	                      : o->ladder ? lens_list_new
+	                      : o->ladder ? lens_ladder_new
 	                      : o->stats  ? lens_stats_new
 	                      : o->tree   ? (make_view)NULL
 	                                  : lens_list_new,
@@ -184,9 +184,9 @@ static int add_views(struct look *l)
 	int code = add_main(l);
 
 	if (code == 0 && l->o.svg)
-		code = add_output(l, lens_list_new, l->o.svg);
+		code = add_output(l, lens_svg_new, l->o.svg);
 	if (code == 0 && l->o.html)
-		code = add_output(l, lens_list_new, l->o.html);
+		code = add_output(l, lens_html_new, l->o.html);
 	return code;
 }
 

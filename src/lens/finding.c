@@ -10,7 +10,8 @@
 #define MAX_FINDINGS 64
 #define MAX_HANDED 256
 #define MAX_ANONYMOUS 64
-#define MAX_DETAIL 80
+#define MAX_DETAIL 160
+#define NCA_OP_RNG_ERROR 0x1C010002u
 
 struct entry {
 	enum cause cause;
@@ -319,6 +320,8 @@ void lens_findings_event(struct lens_findings *f, const struct lens_event *e)
 		see_response(f, e);
 		break;
 	case LENS_FAULT:
+		if (e->status_code == NCA_OP_RNG_ERROR)
+			break; /* a newer method tried first: everyday business */
 		add_status(f, CAUSE_OF_FAULT, e, e->status_code, e->status);
 		see_retry(f, e);
 		break;
@@ -327,14 +330,27 @@ void lens_findings_event(struct lens_findings *f, const struct lens_event *e)
 	}
 	if (e->signature == RPC_SIG_BAD)
 		add(f, CAUSE_BAD_SIGNATURE, e, "");
+	if (e->why_sealed)
+		add(f, CAUSE_NONE, e, e->why_sealed);
 }
 
 /* ---- The end ---- */
+
+/* Not a cause of anything, but what a reader would ask. */
+static void conclude_sealed(struct lens_findings *f, struct entry *e)
+{
+	e->told.harmless = true;
+	e->told.sentence = arena_printf(f->arena, "calls stay sealed: %s.", e->detail);
+}
 
 static void conclude(struct lens_findings *f)
 {
 	for (unsigned i = 0; i < f->count; i++) {
 		struct entry *e = &f->entries[i];
+		if (e->cause == CAUSE_NONE) {
+			conclude_sealed(f, e);
+			continue;
+		}
 		const struct cause_about about = {.detail = e->detail};
 		char sentence[CAUSE_TEXT_SIZE], attempt[CAUSE_TEXT_SIZE];
 		cause_explain(e->cause, &about, sentence, attempt);

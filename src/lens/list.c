@@ -1,5 +1,7 @@
 #include "lens/view-private.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@
 struct line {
 	uint64_t event; /* number of what opened it */
 	bool done, wanted;
+	bool unnamed; /* a connect that waits to be told what it is for */
 	unsigned conn;
 	uint64_t frame;
 	int64_t time_ns, took_ns;
@@ -37,6 +40,7 @@ struct list {
 	unsigned last_conn;
 	char last_label[LABEL_SIZE];
 	bool heading_told;
+	unsigned unnamed;
 	uint64_t lines;
 };
 
@@ -88,6 +92,17 @@ static void put_ms(struct buf *out, int64_t took_ns)
 	buf_put_str(out, text);
 }
 
+/* A long one keeps its end, where it differs from others. Made of our own ASCII, arrow apart. */
+static size_t put_place(struct buf *out, const char *place)
+{
+	size_t columns = text_width(place);
+
+	if (columns > WHERE_COLUMNS)
+		buf_put_str(out, "…");
+	return columns > WHERE_COLUMNS ? 1 + lens_put_cut(out, place + columns - WHERE_COLUMNS + 1, 0)
+	                               : lens_put_cut(out, place, 0);
+}
+
 static void put_line(struct list *l, const struct line *line)
 {
 	struct buf *out = l->v.out;
@@ -100,8 +115,9 @@ static void put_line(struct list *l, const struct line *line)
 		put_heading(l);
 	l->heading_told = true;
 	l->lines++;
-	buf_printf(out, "%5" PRIu64 " %6.3f ", line->frame, lens_view_seconds(&l->v, line->time_ns));
-	size_t used = same ? 0 : lens_put_cut(out, line->place, 0);
+	buf_printf(out, "%5" PRIu64 " ", line->frame);
+	lens_put_seconds(&l->v, out, line->time_ns);
+	size_t used = same ? 0 : put_place(out, line->place);
 	pad_to(out, used, WHERE_COLUMNS);
 	put_badge(l, line);
 	lens_put_style(&l->v, out, &line->text);
@@ -122,6 +138,7 @@ static void drop_first(struct list *l, bool tell)
 
 	if (tell && line->wanted)
 		put_line(l, line);
+	l->unnamed -= line->unnamed;
 	free(line->what);
 	line->what = NULL;
 	l->first = (l->first + 1) % MAX_WAITING;
@@ -177,7 +194,7 @@ static struct line *append(struct list *l, const struct lens_event *e)
 {
 	if (l->count == MAX_WAITING) {
 		struct line *oldest = line_at(l, 0);
-		if (!oldest->done && oldest->what)
+		if (!oldest->done && !oldest->unnamed && oldest->what)
 			say(oldest, oldest->what, ": answered much later, or never");
 		drop_first(l, true);
 		flush_done(l);
@@ -237,7 +254,35 @@ static void add_answer(struct list *l, const struct lens_event *e)
 	} else if (!line) {
 		line = append(l, e);
 	}
-	finish(l, line, e, q ? "" : " (request not captured)");
+	bool orphan = !q && e->kind != LENS_RESPONSE && e->kind != LENS_FAULT;
+	finish(l, line, e,
+	       e->signature == RPC_SIG_BAD ? " (signature does not verify)"
+	       : orphan                    ? " (request not captured)"
+	                                   : "");
+}
+
+/* A connect comes before the bind that tells what it was for. */
+static void await_name(struct list *l, struct line *line, const struct lens_event *e)
+{
+	if (e->kind != LENS_OPEN || e->failed || e->service || e->conn->service || e->conn->iface_name || l->v.o.live)
+		return;
+	line->unnamed = true;
+	line->done = false;
+	l->unnamed++;
+}
+
+static void give_name(struct list *l, const struct lens_event *e)
+{
+	for (unsigned i = 0; i < l->count; i++) {
+		struct line *line = line_at(l, i);
+		if (!line->unnamed || line->conn != e->conn->number)
+			continue;
+		describe(l, line, e);
+		line->unnamed = false;
+		line->done = true;
+		l->unnamed--;
+		return;
+	}
 }
 
 /* What still waits for an answer on this connection will not get one. */
@@ -248,8 +293,18 @@ static void give_up(struct list *l, unsigned conn, const char *why)
 		if (line->done || (conn && line->conn != conn))
 			continue;
 		line->done = true;
+		if (line->unnamed)
+			continue;
 		say(line, line->what ? line->what : "", why);
 	}
+}
+
+static void add_other(struct list *l, const struct lens_event *e)
+{
+	struct line *line = append(l, e);
+
+	finish(l, line, e, "");
+	await_name(l, line, e);
 }
 
 static bool is_shown(const struct list *l, const struct lens_event *e)
@@ -270,13 +325,15 @@ static void list_event(struct lens_view *v, const struct lens_event *e)
 	if (e->kind == LENS_CLOSE || e->kind == LENS_RESET)
 		give_up(l, e->conn->number,
 		        e->kind == LENS_CLOSE ? ": no answer until the close" : ": no answer, reset");
+	if (l->unnamed && e->iface)
+		give_name(l, e);
 	if (is_shown(l, e)) {
 		if (lens_asks(e) && !v->o.live)
 			add_question(l, e);
 		else if (lens_answers(e))
 			add_answer(l, e);
 		else if (!lens_asks(e))
-			finish(l, append(l, e), e, "");
+			add_other(l, e);
 	}
 	flush_done(l);
 }
@@ -287,13 +344,7 @@ static void put_counts(struct buf *out, const struct lens_totals *t, bool all)
 {
 	unsigned hidden = t->connections - t->rpc_connections;
 
-	lens_put_count(out, t->frames);
-	buf_printf(out, " frame%s, %.2f s. ", t->frames == 1 ? "" : "s",
-	           (double)(t->last_time_ns - t->first_time_ns) / 1e9);
-	lens_put_count(out, t->connections);
-	buf_printf(out, " TCP connection%s: ", t->connections == 1 ? "" : "s");
-	lens_put_count(out, t->rpc_connections);
-	buf_put_str(out, t->rpc_connections == 1 ? " carries RPC" : " carry RPC");
+	lens_put_totals(out, t);
 	if (hidden) {
 		buf_put_str(out, ", ");
 		lens_put_count(out, hidden);

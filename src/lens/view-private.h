@@ -29,6 +29,9 @@ static inline double lens_view_seconds(const struct lens_view *v, int64_t time_n
 	return (double)(time_ns - v->start_ns) / 1e9;
 }
 
+/* Seven columns: "2.203 ", from 100 s on with fewer decimals. */
+void lens_put_seconds(const struct lens_view *v, struct buf *out, int64_t time_ns);
+
 static inline double lens_ms(int64_t ns)
 {
 	return (double)ns / 1e6;
@@ -57,6 +60,8 @@ size_t lens_put_cut(struct buf *out, const char *s, size_t width);
 void lens_put_spaces(struct buf *out, size_t n);
 /* "1,234,567" */
 void lens_put_count(struct buf *out, uint64_t n);
+/* "800 frames, 3.02 s. 24 TCP connections: 11 carry RPC" */
+void lens_put_totals(struct buf *out, const struct lens_totals *t);
 /* ANSI on and off; nothing when color is off or the style empty. */
 void lens_put_style(const struct lens_view *v, struct buf *out, const struct lens_style *style);
 void lens_put_plain(const struct lens_view *v, struct buf *out, const struct lens_style *style);

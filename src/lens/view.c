@@ -126,6 +126,13 @@ const char *lens_short_host(const struct lens_address *a, const struct lens_addr
 	return out;
 }
 
+void lens_put_seconds(const struct lens_view *v, struct buf *out, int64_t time_ns)
+{
+	double s = lens_view_seconds(v, time_ns);
+
+	buf_printf(out, s < 99.9995 ? "%6.3f " : s < 999.995 ? "%6.2f " : s < 99999.95 ? "%6.1f " : "%6.0f ", s);
+}
+
 void lens_put_spaces(struct buf *out, size_t n)
 {
 	uint8_t *p = n ? buf_extend(out, n) : NULL;
@@ -197,6 +204,17 @@ void lens_put_count(struct buf *out, uint64_t n)
 		if (i + 1 < len && (len - i - 1) % 3 == 0)
 			buf_put_u8(out, ',');
 	}
+}
+
+void lens_put_totals(struct buf *out, const struct lens_totals *t)
+{
+	lens_put_count(out, t->frames);
+	buf_printf(out, " frame%s, %.2f s. ", t->frames == 1 ? "" : "s",
+	           (double)(t->last_time_ns - t->first_time_ns) / 1e9);
+	lens_put_count(out, t->connections);
+	buf_printf(out, " TCP connection%s: ", t->connections == 1 ? "" : "s");
+	lens_put_count(out, t->rpc_connections);
+	buf_put_str(out, t->rpc_connections == 1 ? " carries RPC" : " carry RPC");
 }
 
 static bool is_styled(const struct lens_view *v, const struct lens_style *style)

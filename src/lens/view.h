@@ -28,7 +28,7 @@ struct lens_view_options {
 };
 
 struct lens_view *lens_list_new(const struct lens_view_options *o, struct buf *out);
-/* Ladder, SVG and page want events that are kept (lens.h): they draw at the end. */
+/* Ladder and SVG want events that are kept (lens.h): they draw at the end. */
 struct lens_view *lens_ladder_new(const struct lens_view_options *o, struct buf *out);
 struct lens_view *lens_json_new(const struct lens_view_options *o, struct buf *out);
 struct lens_view *lens_stats_new(const struct lens_view_options *o, struct buf *out);

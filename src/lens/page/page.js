@@ -1,0 +1,432 @@
+"use strict";
+// Text reaches the page through textContent only: names in a capture are a stranger's.
+const data = JSON.parse(document.getElementById("data").textContent);
+const byId = id => document.getElementById(id);
+const ROW = 30, PAUSE_US = 250000, FIELDS_SHOWN = 1500, SLOW_MS = 100;
+const ANSWERS = new Set(["response", "fault", "bind_ack", "bind_nak", "alter_ack"]);
+const ASKS = new Set(["request", "bind", "alter"]);
+const QUIET = new Set(["close", "auth3"]);
+
+function make(tag, className, text) {
+	const e = document.createElement(tag);
+	if (className) e.className = className;
+	if (text !== undefined) e.textContent = text;
+	return e;
+}
+
+function svg(tag, attributes) {
+	const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
+	for (const name in attributes) e.setAttribute(name, attributes[name]);
+	return e;
+}
+
+// ---- Events to calls: a question with its answer, or an event of its own ----
+
+const conns = new Map(), calls = [], open = new Map();
+
+function hostOf(address) {
+	return address.slice(0, address.lastIndexOf(":"));
+}
+
+function portOf(address) {
+	return address.slice(address.lastIndexOf(":") + 1);
+}
+
+function shortHost(host, near) {
+	const a = host.split("."), b = near.split(".");
+	return a.length === 4 && b.length === 4 && a.slice(0, 3).join() === b.slice(0, 3).join() ? "." + a[3] : host;
+}
+
+function addConn(c) {
+	c.client = hostOf(c.cl);
+	c.server = hostOf(c.sv);
+	c.port = portOf(c.sv);
+	c.pair = c.client + " → " + c.server;
+	c.place = `${shortHost(c.client, c.server)}:${portOf(c.cl)} → ${c.port}`;
+	conns.set(c.C, c);
+}
+
+function addEvent(e) {
+	const call = ANSWERS.has(e.k) && open.get(e.q);
+	if (call) {
+		call.answer = e;
+		open.delete(e.q);
+		return;
+	}
+	const made = {ask: e, answer: null, conn: conns.get(e.c)};
+	calls.push(made);
+	if (ASKS.has(e.k)) open.set(e.n, made);
+}
+
+for (const item of data.events) item.C ? addConn(item) : addEvent(item);
+
+for (const call of calls) {
+	const last = call.answer || call.ask, waits = ASKS.has(call.ask.k) && !call.answer;
+	call.failed = !!(last.x || last.dm || last.sig === "bad");
+	call.open = waits;
+	call.text = waits ? last.s + ": answer not captured" : last.s + (last.sig === "bad" ? ": signature does not verify" : "");
+	call.ms = last.ms;
+	call.svc = last.v;
+	call.style = data.styles[last.b] || [null, null];
+	call.quiet = QUIET.has(call.ask.k) && !call.failed;
+	call.find = [call.text, call.svc, last.op, last.st, last.u, last.ep, call.conn.cl, call.conn.sv, call.ask.k,
+		...(call.ask.rp || []), ...(last.rp || [])].join(" ").toLowerCase();
+}
+
+// ---- What is shown ----
+
+let rows = [], lanes = [], picked = null, outlook = false;
+const off = new Set();
+
+function wanted() {
+	const all = byId("all").checked, pair = byId("pair").value;
+	const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+	return calls.filter(c => (all || (!c.quiet && (!c.conn.m || words.length))) && !off.has(c.svc) &&
+		(!pair || c.conn.pair === pair) &&
+		words.every(w => c.find.includes(w) || String(c.ask.f) === w || (c.answer && String(c.answer.f) === w)));
+}
+
+function pauseBetween(before, call) {
+	const end = before.answer ? before.answer.t : before.ask.t;
+	const us = call.ask.t - end;
+	return us >= PAUSE_US ? {pause: (us / 1e6).toFixed(2) + " s: nothing from " + (outlook ? "Outlook" : "the client")} : null;
+}
+
+function findLanes(list) {
+	const seen = new Map();
+	for (const c of list) {
+		const key = c.conn.sv;
+		if (!seen.has(key)) seen.set(key, {key, server: c.conn.server, port: c.conn.port, style: c.style});
+		else if (!seen.get(key).style[1]) seen.get(key).style = c.style;
+	}
+	return [...seen.values()].slice(0, 8);
+}
+
+function refresh() {
+	const list = wanted(), pairs = new Set(list.map(c => c.conn.pair));
+	outlook = list.some(c => ["rfr", "nspi", "store", "async"].includes(c.svc));
+	lanes = findLanes(list);
+	rows = [];
+	list.forEach((c, i) => {
+		const pause = i && pairs.size === 1 ? pauseBetween(list[i - 1], c) : null;
+		if (pause) rows.push(pause);
+		rows.push(c);
+	});
+	byId("space").style.height = rows.length * ROW + "px";
+	byId("shown").textContent = `${list.length.toLocaleString("en")} of ${calls.length.toLocaleString("en")} lines` +
+		(data.left ? `; ${data.left.toLocaleString("en")} events left out of the page` : "");
+	drawHead(pairs);
+	drawn = "";
+	draw();
+}
+
+// ---- The ladder beside the list ----
+
+const CLIENT = 34, FIRST = 150, STEP = 82;
+const laneX = i => CLIENT + FIRST + STEP * i;
+const ladderWidth = () => (lanes.length ? laneX(lanes.length - 1) : CLIENT + FIRST) + 42;
+
+function laneOf(call) {
+	const i = lanes.findIndex(l => l.key === call.conn.sv);
+	return i < 0 ? lanes.length - 1 : i;
+}
+
+function strokeOf(call) {
+	const bg = call.style[1];
+	return !bg || bg === "#bcbcbc" ? "var(--epm)" : bg;
+}
+
+function arrow(from, to, y, fails) {
+	const d = to > from ? 1 : -1, tip = fails ? `M${to - d * 8 - 4} ${y - 4}l8 8m0-8l-8 8`
+		: `M${to - d * 7} ${y - 4}L${to} ${y}L${to - d * 7} ${y + 4}`;
+	return `M${from} ${y}H${to}${tip}`;
+}
+
+function drawRungs(row) {
+	const s = svg("svg", {width: ladderWidth(), height: ROW, "aria-hidden": "true"});
+	let life = `M${CLIENT} 0V${ROW}`;
+	lanes.forEach((l, i) => life += `M${laneX(i)} 0V${ROW}`);
+	s.append(svg("path", {class: "life", d: life}));
+	if (row.pause) return s;
+	const x = laneX(laneOf(row)), right = row.ask.d, two = !!row.answer;
+	const one = (fromLeft, y, fails) => {
+		const p = svg("path", {class: "arrow", d: fromLeft ? arrow(CLIENT + 2, x - 2, y, fails) : arrow(x - 2, CLIENT + 2, y, fails)});
+		p.style.stroke = fails ? "var(--bad)" : strokeOf(row);
+		if (row.open) p.setAttribute("stroke-dasharray", "4 4");
+		s.append(p);
+	};
+	one(right, two ? 10 : 15, !two && row.failed);
+	if (two) one(!right, 21, row.failed);
+	return s;
+}
+
+function drawHead(pairs) {
+	const s = svg("svg", {width: ladderWidth(), height: 38});
+	const text = (x, y, cls, t) => {
+		const e = svg("text", {x, y, class: cls, "text-anchor": "middle"});
+		e.textContent = t;
+		s.append(e);
+	};
+	const one = pairs.size === 1 ? [...pairs][0].split(" → ") : null;
+	text(CLIENT, 12, "host", one ? shortHost(one[0], one[1]) : "");
+	text(CLIENT, 31, "lane", outlook ? "Outlook" : "client");
+	const servers = [...new Set(lanes.map(l => l.server))];
+	servers.forEach(server => {
+		const mine = lanes.map((l, i) => l.server === server ? laneX(i) : -1).filter(x => x >= 0);
+		text((mine[0] + mine[mine.length - 1]) / 2, 12, "host", server);
+	});
+	lanes.forEach((l, i) => {
+		const [fg, bg] = l.style, pill = svg("rect", {x: laneX(i) - 29, y: 19, width: 58, height: 18, rx: 9});
+		pill.style.fill = bg || "var(--line)";
+		s.append(pill);
+		text(laneX(i), 32, "lane", ":" + l.port);
+		s.lastChild.style.fill = bg ? fg : "";
+	});
+	byId("lanes").replaceChildren(s);
+	byId("lanes").style.width = ladderWidth() + "px";
+}
+
+// ---- Rows: only those in sight exist ----
+
+let drawn = "";
+const scroller = byId("scroller");
+
+function sameplace(i) {
+	const before = rows[i - 1], row = rows[i];
+	return before && !before.pause && before.conn === row.conn && before.svc === row.svc;
+}
+
+function makeRow(row, i, first) {
+	const r = make("div", "row" + (row.pause ? " pause" : row.failed ? " failed" : row.open ? " open" : ""));
+	const cell = (cls, text) => r.append(make("span", cls, text));
+	cell("frame", row.pause ? "⋮" : row.ask.f);
+	cell("sec", row.pause ? "" : (row.ask.t / 1e6).toFixed(3));
+	cell("place", row.pause || (i > first && sameplace(i)) ? "" : row.conn.place);
+	cell("svc");
+	if (!row.pause) {
+		const badge = make("i", "", row.svc);
+		if (row.style[1]) badge.style.cssText = `color:${row.style[0] || "inherit"};background:${row.style[1]}`;
+		r.lastChild.append(badge);
+	}
+	cell("what", row.pause || row.text);
+	if (!row.pause) r.lastChild.title = row.text;
+	cell(row.ms >= SLOW_MS ? "ms slow" : "ms", row.ms === undefined || row.pause ? "" : row.ms < 100000 ? row.ms.toFixed(1) : row.ms.toFixed(0));
+	cell("rungs");
+	r.lastChild.style.width = ladderWidth() + "px";
+	r.lastChild.append(drawRungs(row));
+	if (!row.pause) {
+		r.setAttribute("role", "option");
+		r.setAttribute("aria-selected", row === picked);
+		r.addEventListener("click", () => pick(row, true));
+	}
+	return r;
+}
+
+function draw() {
+	const first = Math.max(0, Math.floor(scroller.scrollTop / ROW) - 5);
+	const last = Math.min(rows.length, first + Math.ceil(scroller.clientHeight / ROW) + 10);
+	const key = first + " " + last + " " + (picked ? picked.ask.n : "");
+	if (key === drawn) return;
+	drawn = key;
+	const part = document.createDocumentFragment();
+	for (let i = first; i < last; i++) part.append(makeRow(rows[i], i, first));
+	byId("rows").style.top = first * ROW + "px";
+	byId("rows").replaceChildren(part);
+}
+
+// ---- One call opened ----
+
+function addFacts(pane, e) {
+	const list = make("dl"), add = (name, value, cls) => {
+		if (value === undefined || value === null || value === "") return;
+		const pair = make("div");
+		pair.append(make("dt", "", name), make("dd", cls, value));
+		list.append(pair);
+	};
+	add("call", e.id);
+	add("interface", e.i);
+	add("method", e.op);
+	add("status", e.st, e.x ? "bad" : "");
+	add("endpoint", e.ep);
+	add("user", e.u);
+	add("protection", e.a && e.a !== "none" ? `${e.a}, level ${e.lv}${e.y ? e.z ? "; opened with a secret" : "; sealed" : ""}` : "");
+	add("signature", e.sig, e.sig === "bad" ? "bad" : "");
+	add("sealed", e.why);
+	add("encoding", e.en);
+	if (e.rp) add("ROPs", e.rp.map((r, i) => e.rs && e.rs[i] && e.rs[i] !== "ok" ? r + ": " + e.rs[i] : r).join(", "));
+	add("damaged", e.dm, "bad");
+	pane.append(list);
+}
+
+function addFields(pane, fields, from) {
+	const box = make("div", "fields");
+	let inPdu;
+	fields.slice(from, from + FIELDS_SHOWN).forEach(([depth, name, value, offset, size, pdu]) => {
+		if (pdu !== inPdu) {
+			inPdu = pdu;
+			const part = make("div", "part");
+			part.append(make("span", "at", "offset  size"), make("span", "", pdu ? "PDU" : "stub"));
+			box.append(part);
+		}
+		const line = make("div", value === null ? "group" : "");
+		line.append(make("span", "at", offset + " " + String(size || "").padStart(5)));
+		const nv = make("span", "nv");
+		nv.style.paddingLeft = depth * 1.3 + "em";
+		nv.append(make("b", "", name));
+		if (value !== null) nv.append(": " + value);
+		line.append(nv);
+		box.append(line);
+	});
+	pane.append(box);
+	if (fields.length <= from + FIELDS_SHOWN) return;
+	const more = make("button", "more", `${(fields.length - from - FIELDS_SHOWN).toLocaleString("en")} more`);
+	more.addEventListener("click", () => { more.remove(); addFields(pane, fields, from + FIELDS_SHOWN); });
+	pane.append(more);
+}
+
+function makePane(e) {
+	const pane = make("div", "pane");
+	const frames = e.l && e.l !== e.f ? `frames ${e.f} to ${e.l}` : `frame ${e.f}`;
+	pane.append(make("h2", "", `${e.k.replace("_", " ")}, ${frames}, ${(e.t / 1e6).toFixed(6)} s`));
+	addFacts(pane, e);
+	if (e.F) addFields(pane, e.F, 0);
+	else if (e.FT) pane.append(make("p", "try", "Its fields are left out of the page, which would be too large."));
+	return pane;
+}
+
+function showDetails(row) {
+	byId("what").textContent = row.text;
+	byId("what").className = row.failed ? "bad" : "";
+	byId("facts").textContent = `${row.conn.cl} → ${row.conn.sv}, connection ${row.conn.C}` +
+		(row.ms === undefined ? "" : `, ${row.ms.toFixed(3)} ms`);
+	byId("panes").replaceChildren(makePane(row.ask), ...(row.answer ? [makePane(row.answer)] : []));
+	byId("details").hidden = false;
+}
+
+// ---- Moving about ----
+
+function intoSight(i) {
+	const top = i * ROW, seen = scroller.clientHeight;
+	if (top < scroller.scrollTop) scroller.scrollTop = top;
+	else if (top + ROW > scroller.scrollTop + seen) scroller.scrollTop = top + ROW - seen;
+}
+
+function pick(row, show) {
+	picked = row;
+	if (show || !byId("details").hidden) showDetails(row);
+	history.replaceState(null, "", "#frame=" + row.ask.f);
+	intoSight(rows.indexOf(row));
+	draw();
+}
+
+function move(step, fits) {
+	let i = picked ? rows.indexOf(picked) : step > 0 ? -1 : rows.length;
+	const to = i + step;
+	i = Math.max(0, Math.min(rows.length - 1, to));
+	const d = Math.sign(step);
+	while (rows[i] && !fits(rows[i])) i += d;
+	if (rows[i]) pick(rows[i], false);
+}
+
+function goToFrame(frame) {
+	const has = c => c.ask.f === frame || (c.answer && c.answer.f === frame);
+	let row = rows.find(r => !r.pause && has(r));
+	if (!row && calls.some(has)) {
+		byId("all").checked = true;
+		byId("search").value = byId("pair").value = "";
+		off.clear();
+		refresh();
+		row = rows.find(r => !r.pause && has(r));
+	}
+	if (row) pick(row, true);
+}
+
+function closeDetails() {
+	byId("details").hidden = true;
+	draw();
+}
+
+const isCall = r => !r.pause;
+const page = () => Math.max(1, Math.floor(scroller.clientHeight / ROW) - 1);
+const keys = {
+	ArrowDown: () => move(1, isCall), j: () => move(1, isCall), ArrowUp: () => move(-1, isCall), k: () => move(-1, isCall),
+	PageDown: () => move(page(), isCall), PageUp: () => move(-page(), isCall),
+	Home: () => move(-rows.length, isCall), End: () => move(rows.length, isCall),
+	n: () => move(1, r => r.failed), N: () => move(-1, r => r.failed),
+	Enter: () => picked && showDetails(picked), Escape: closeDetails,
+	"/": () => byId("search").focus(),
+};
+
+document.addEventListener("keydown", e => {
+	if (e.ctrlKey || e.altKey || e.metaKey) return;
+	if (/^(INPUT|SELECT|BUTTON)$/.test(e.target.tagName) && !(e.target.type === "checkbox")) {
+		if (e.key === "Escape") { e.target.blur(); scroller.focus(); }
+		return;
+	}
+	const act = keys[e.key];
+	if (!act) return;
+	e.preventDefault();
+	act();
+});
+
+// ---- The rest of the page ----
+
+function makeServices() {
+	const seen = new Map();
+	for (const c of calls) if (!seen.has(c.svc)) seen.set(c.svc, c.style);
+	for (const [name, style] of [...seen].slice(0, 12)) {
+		const b = make("button", "", name);
+		b.setAttribute("aria-pressed", "true");
+		b.style.cssText = `color:${style[1] ? style[0] : "inherit"};background:${style[1] || "var(--line)"}`;
+		b.addEventListener("click", () => {
+			off.has(name) ? off.delete(name) : off.add(name);
+			b.setAttribute("aria-pressed", String(!off.has(name)));
+			refresh();
+		});
+		byId("services").append(b);
+	}
+}
+
+function makePairs() {
+	const pairs = [...new Set(calls.filter(c => !c.conn.m).map(c => c.conn.pair))];
+	if (pairs.length < 2) return;
+	const select = byId("pair");
+	select.append(new Option("all hosts", ""));
+	pairs.forEach(p => select.append(new Option(p, p)));
+	select.hidden = false;
+}
+
+function makeFindings() {
+	data.findings.forEach((f, i) => {
+		const li = make("li", f.harmless ? "harmless" : "");
+		li.append(make("b", "", `Finding ${i + 1}`), " (frame" + (f.frames.length > 1 ? "s " : " "));
+		f.frames.forEach((n, k) => {
+			const a = make("a", "", String(n));
+			a.tabIndex = 0;
+			a.href = "#frame=" + n;
+			a.addEventListener("click", e => { e.preventDefault(); goToFrame(n); });
+			li.append(k ? ", " : "", a);
+		});
+		li.append((f.more ? ` and ${f.more} more` : "") + "): " + f.sentence);
+		if (f.attempt) li.append(" ", make("span", "try", f.attempt));
+		byId("findings").append(li);
+	});
+}
+
+byId("title").textContent = data.title;
+document.title = data.title + ": mapiwire";
+byId("counts").textContent = data.counts;
+makeServices();
+makePairs();
+makeFindings();
+if (!calls.some(c => !c.conn.m)) byId("all").checked = true;
+byId("search").addEventListener("input", () => { scroller.scrollTop = 0; refresh(); });
+byId("pair").addEventListener("change", () => { scroller.scrollTop = 0; refresh(); });
+byId("all").addEventListener("change", refresh);
+byId("close").addEventListener("click", closeDetails);
+scroller.addEventListener("scroll", draw, {passive: true});
+new ResizeObserver(draw).observe(scroller);
+refresh();
+const asked = /^#frame=(\d+)$/.exec(location.hash);
+if (asked) goToFrame(Number(asked[1]));
+scroller.focus({preventScroll: true});
