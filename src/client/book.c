@@ -146,7 +146,7 @@ int mapiwire_book_resolve(struct mapiwire_book *b, const char *name, const uint3
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(b->conn->m);
 	struct PropertyTagArray_r columns = {(uint32_t)tag_count, (uint32_t *)tags};
-	struct PropertyRowSet_r *rows;
+	struct PropertyRowSet_r *rows = NULL;
 	client_no_error(b->conn->m);
 	if (!arena)
 		return MAPIWIRE_E_MEMORY;

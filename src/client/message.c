@@ -198,7 +198,7 @@ static int save(struct mapiwire_store *s, uint32_t handle, uint64_t *id)
 
 int mapiwire_message_save(struct mapiwire_store *s, uint64_t folder, const struct mapiwire_draft *draft, uint64_t *id)
 {
-	uint32_t handle;
+	uint32_t handle = MAPI_NO_HANDLE;
 	client_no_error(s->m);
 	int r = create(s, folder, &handle);
 	if (r < 0)

@@ -183,8 +183,8 @@ static int children_of(struct store_mailbox *m, struct arena *arena, uint64_t pa
 
 static int add_folders(struct listing *l, struct arena *arena, uint64_t parent, uint32_t depth)
 {
-	uint64_t *ids;
-	size_t count;
+	uint64_t *ids = NULL;
+	size_t count = 0;
 	int r = depth < DEPTH_MAX ? children_of(l->t->m, arena, parent, &ids, &count)
 	                          : store_say(l->t->m, MW_E_LIMIT, "The folders lie too deep.");
 

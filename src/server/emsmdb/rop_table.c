@@ -77,7 +77,7 @@ static int origin_after(struct rop_call *rop, bool forward, uint8_t *out)
 static int query_rows(struct rop_call *rop, const struct RopQueryRowsRequest *q, struct RopQueryRowsResponse *a)
 {
 	struct store_table *t = rop->in->u.table;
-	size_t column_count, count = q->RowCount, fits;
+	size_t column_count, count = q->RowCount, fits = 0;
 	const uint32_t *columns = store_table_columns(t, &column_count);
 	struct mapi_row *rows;
 	bool forward = q->ForwardRead;

@@ -306,7 +306,7 @@ static inline void rig_play(struct rig *r, const struct rig_replay *how)
 	uint64_t at[2] = {0};
 
 	while (cursor_left(&in) > 0) {
-		const uint8_t *bytes;
+		const uint8_t *bytes = NULL;
 		uint8_t side = 0;
 		uint32_t n = 0;
 		assert_int_equal(cursor_u8(&in, &side), 0);
