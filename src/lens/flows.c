@@ -219,7 +219,9 @@ static void open_tell(struct lens_flow *f)
 	f->open_told = true;
 	if (!f->syn.frame)
 		return;
-	if (f->syn_answered)
+	if (f->syn_answered && f->answer.frame < f->syn.frame) /* captured in the wrong order */
+		lens_tell_plain(f, LENS_OPEN, true, f->answer, f->syn, -1, NULL, "connect");
+	else if (f->syn_answered)
 		lens_tell_plain(f, LENS_OPEN, true, f->syn, f->answer, f->answer.time_ns - f->syn.time_ns, NULL,
 		                "connect");
 	else
@@ -236,8 +238,6 @@ static void decide(struct lens_flow *f, enum lens_flow_kind kind)
 		f->talk = lens_talk_new(f);
 	}
 	open_tell(f);
-	if (!f->talk)
-		lens_stream_drop(&lens->streams, &f->stream);
 }
 
 /* A client's PDU or a server's, by the type in its third byte. */
@@ -423,6 +423,9 @@ void lens_flows_segment(struct lens *lens, const struct lens_segment *seg, const
 		other_segment(f, side, seg);
 	else
 		lens_stream_segment(&lens->streams, &f->stream, side, seg, stamp);
+	/* Not where it is decided: that is inside the stream. */
+	if (f->kind == LENS_FLOW_OTHER && f->stream.holds)
+		lens_stream_drop(&lens->streams, &f->stream);
 	if (seg->flags & TCP_RST)
 		take_reset(f, side, stamp);
 	else if (f->stream.half[0].ended && f->stream.half[1].ended)

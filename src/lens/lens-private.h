@@ -12,7 +12,7 @@
  */
 
 #define LENS_MAX_FLOWS 32768        /* TCP connections remembered at one time */
-#define LENS_MAX_CONVERSATIONS 2048 /* of these, with the state of an RPC connection */
+#define LENS_MAX_CONVERSATIONS 4096 /* of these, with the state of an RPC connection */
 #define LENS_MAX_CONNS 65536        /* struct lens_conn, when events are not kept */
 #define LENS_MAX_PENDING 256        /* requests of one connection that wait for their answer */
 #define LENS_MAX_IFACES 4096

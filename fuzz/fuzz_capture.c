@@ -1,0 +1,103 @@
+/*
+ * A capture file from a stranger, up to the events of the lens. The first byte says how it is looked at:
+ * bit 0 keeps events, bit 1 opens fields, bit 2 looks first, bit 3 brings a password, bit 4 small limits.
+ */
+#include "capture/capture.h"
+#include "lens/lens.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool condition)
+{
+	if (!condition)
+		abort();
+}
+
+static size_t read_all(const char *s)
+{
+	return s ? strlen(s) : 0;
+}
+
+/* All that an event points to is there. */
+static void on_event(void *user, const struct lens_event *e)
+{
+	uint64_t *events = user;
+	size_t n = read_all(e->iface) + read_all(e->iface_name) + read_all(e->op) + read_all(e->endpoint) +
+	           read_all(e->status) + read_all(e->why_sealed) + read_all(e->user) + read_all(e->damaged);
+
+	must(e->number == ++*events);
+	must(e->summary && e->conn && e->kind < LENS_KIND_COUNT && lens_kind_name(e->kind));
+	must(e->frame >= 1 && e->last_frame >= e->frame);
+	must(lens_address_format(&e->conn->client, (char[LENS_ADDRESS_TEXT]){0}) != NULL);
+	for (unsigned i = 0; i < e->rop_count; i++)
+		n += strlen(e->rops[i].name);
+	for (unsigned i = 0; i < e->field_count; i++)
+		n += strlen(e->fields[i].name) + read_all(e->fields[i].value);
+	if (e->request)
+		n += strlen(e->request->summary);
+	must(n < SIZE_MAX / 2);
+}
+
+static void pass(const char *path, struct lens *lens, bool learn)
+{
+	struct capture_reader *r = NULL;
+	struct capture_frame f;
+
+	if (capture_open(path, &r, NULL) < 0)
+		return;
+	while (capture_next(r, &f) > 0)
+		if (learn)
+			lens_learn(lens, f.linktype, f.data, f.captured, f.original);
+		else
+			lens_frame(lens, f.linktype, f.data, f.captured, f.original, f.time_ns);
+	capture_close(&r);
+}
+
+static void look(const char *path, uint8_t how)
+{
+	static const struct auth_secret secret = {
+	        .kind = AUTH_SECRET_PASSWORD, .domain = "DEMO", .user = "alice", .password = "secret"};
+	uint64_t events = 0;
+	const struct lens_options options = {
+	        .keep_events = how & 1,
+	        .want_fields = how & 2,
+	        .secrets = &secret,
+	        .secret_count = how & 8 ? 1 : 0,
+	        .stream_limit = how & 16 ? 4096 : 0,
+	        .total_limit = how & 16 ? 8192 : 0,
+	};
+	struct lens *lens = lens_new(&options, &(struct lens_sink){on_event, &events});
+	struct lens_totals totals;
+
+	must(lens != NULL);
+	if (how & 4)
+		pass(path, lens, true);
+	pass(path, lens, false);
+	lens_end(lens);
+	lens_get_totals(lens, &totals);
+	must(totals.events == events);
+	for (unsigned i = 1; i <= totals.connections; i++)
+		must(lens_get_conn(lens, i) != NULL);
+	lens_free(&lens);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char path[64];
+	int fd;
+
+	if (size < 1)
+		return 0;
+	fd = memfd_create("capture", MFD_CLOEXEC);
+	must(fd >= 0 && write(fd, data + 1, size - 1) == (ssize_t)(size - 1));
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	look(path, data[0]);
+	close(fd);
+	return 0;
+}
