@@ -8,8 +8,24 @@
 static void unlink_talk(struct lens_conversation *t)
 {
 	struct lens *lens = t->lens;
+	if (lens->oldest_awake == t)
+		lens->oldest_awake = t->newer;
 	*(t->newer ? &t->newer->older : &lens->newest) = t->older;
 	*(t->older ? &t->older->newer : &lens->oldest) = t->newer;
+	lens->awake -= t->awake;
+	t->awake = false;
+}
+
+/* Not the newest: that one may be in the middle of its PDUs. */
+static void put_oldest_to_rest(struct lens *lens)
+{
+	struct lens_conversation *t = lens->oldest_awake;
+	for (unsigned side = 0; side < 2; side++)
+		lens_where_rest(&t->where[side], rpc_oldest(t->rpc, side));
+	rpc_rest(t->rpc);
+	t->awake = false;
+	lens->oldest_awake = t->newer;
+	lens->awake--;
 }
 
 static void link_newest(struct lens_conversation *t)
@@ -19,6 +35,11 @@ static void link_newest(struct lens_conversation *t)
 	t->older = lens->newest;
 	*(lens->newest ? &lens->newest->newer : &lens->oldest) = t;
 	lens->newest = t;
+	t->awake = true;
+	if (!lens->oldest_awake)
+		lens->oldest_awake = t;
+	if (++lens->awake > LENS_MAX_AWAKE)
+		put_oldest_to_rest(lens);
 }
 
 static void touch(struct lens_conversation *t)

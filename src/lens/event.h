@@ -100,10 +100,11 @@ struct lens_event {
 	const char *op;       /* method name or NULL */
 	const char *endpoint; /* what a mapper's answer hands out: "nspi tcp 4997"; NULL */
 	const char *status;   /* symbolic, else 0x%08x; NULL where there is none */
-	uint32_t status_code; /* what status names: a return value, fault status, bind_nak reason; 0: none, or success */
-	bool failed;          /* status says so, or fault, nak, reset */
-	bool unanswered;      /* of a request, bind, alter, when events are kept: no answer came until its connection
-	                         or the capture ended; set then */
+	uint32_t
+	        status_code; /* what status names: a return value, fault status, bind_nak reason; 0: none, or success */
+	bool failed;         /* status says so, or fault, nak, reset */
+	bool unanswered;     /* of a request, bind, alter, when events are kept: no answer came until its connection
+	                        or the capture ended; set then */
 	enum auth_type auth;
 	enum auth_level level;
 	bool sealed, decrypted;

@@ -14,7 +14,8 @@
 #define LENS_MAX_FLOWS 32768        /* TCP connections remembered at one time */
 #define LENS_MAX_CONVERSATIONS 4096 /* of these, with the state of an RPC connection */
 #define LENS_MAX_CONNS 65536        /* struct lens_conn, when events are not kept */
-#define LENS_MAX_PENDING 256        /* requests of one connection that wait for their answer */
+#define LENS_MAX_AWAKE 256
+#define LENS_MAX_PENDING 256 /* requests of one connection that wait for their answer */
 #define LENS_MAX_IFACES 4096
 #define LENS_MAX_PORTS 4096
 #define LENS_SESSION_SETS 64 /* store sessions: at most LENS_SESSION_WAYS times as many */
@@ -93,6 +94,8 @@ struct lens_where {
 void lens_where_add(struct lens_where *w, size_t len, const struct lens_stamp *stamp, uint64_t needed);
 /* The frame of that byte; of the oldest one known when it is older. */
 struct lens_stamp lens_where_find(const struct lens_where *w, uint64_t offset);
+/* Gives back what it grew by, as far as needed allows. */
+void lens_where_rest(struct lens_where *w, uint64_t needed);
 void lens_where_free(struct lens_where *w);
 
 /* ---- Flows ---- */
@@ -170,6 +173,7 @@ struct lens_conversation {
 	struct lens_flow *flow;
 	struct lens *lens;
 	struct lens_conversation *newer, *older; /* among all, by last use */
+	bool awake;                              /* keeps memory for its next PDU: the latest ones do */
 	struct rpc_connection *rpc;
 	struct lens_where where[2]; /* by enum rpc_side */
 	struct lens_pending *first, *last;
@@ -287,8 +291,8 @@ struct lens {
 	struct arena *kept, *scratch;
 	struct lens_pending *spare_pending;
 	unsigned spare_count;
-	struct lens_conversation *newest, *oldest;
-	unsigned talks;
+	struct lens_conversation *newest, *oldest, *oldest_awake;
+	unsigned talks, awake;
 	struct lens_scout *scout;
 	struct lens_session sessions[LENS_SESSION_SETS][LENS_SESSION_WAYS];
 	struct lens_stamp now;

@@ -19,12 +19,8 @@ static void prune(struct lens_where *w, uint64_t needed)
 	}
 }
 
-/* On failure, or at the largest size, the oldest place is given up. */
-static bool grow(struct lens_where *w)
+static bool resize(struct lens_where *w, unsigned size)
 {
-	unsigned size = w->size ? w->size * 2 : FIRST_SIZE;
-	if (size > MAX_SIZE)
-		return false;
 	struct lens_place *ring = malloc(size * sizeof *ring);
 	if (!ring)
 		return false;
@@ -35,6 +31,20 @@ static bool grow(struct lens_where *w)
 	w->size = size;
 	w->first = 0;
 	return true;
+}
+
+/* On failure, or at the largest size, the oldest place is given up. */
+static bool grow(struct lens_where *w)
+{
+	unsigned size = w->size ? w->size * 2 : FIRST_SIZE;
+	return size <= MAX_SIZE && resize(w, size);
+}
+
+void lens_where_rest(struct lens_where *w, uint64_t needed)
+{
+	prune(w, needed);
+	if (w->size > FIRST_SIZE && w->count <= FIRST_SIZE)
+		resize(w, FIRST_SIZE);
 }
 
 void lens_where_add(struct lens_where *w, size_t len, const struct lens_stamp *stamp, uint64_t needed)

@@ -50,13 +50,18 @@ void rpc_call_drop(struct rpc_connection *c, struct rpc_call *call)
 	c->spare = call;
 }
 
+void rpc_calls_free_spare(struct rpc_connection *c)
+{
+	if (c->spare)
+		call_free(c->spare);
+	c->spare = NULL;
+}
+
 void rpc_calls_free(struct rpc_connection *c)
 {
 	while (c->calls)
 		rpc_call_drop(c, c->calls);
-	if (c->spare)
-		call_free(c->spare);
-	c->spare = NULL;
+	rpc_calls_free_spare(c);
 }
 
 void rpc_calls_lost(struct rpc_connection *c, enum rpc_side from)

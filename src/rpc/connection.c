@@ -36,6 +36,22 @@ struct rpc_connection *rpc_connection_new(const struct rpc_config *config)
 	return c;
 }
 
+void rpc_rest(struct rpc_connection *c)
+{
+	struct arena *arena = arena_new(ARENA_LIMIT);
+
+	if (arena) {
+		arena_free(&c->arena);
+		c->arena = arena;
+	}
+	rpc_calls_free_spare(c);
+	buf_free(&c->scratch);
+	buf_free(&c->stub);
+	for (unsigned i = 0; i < RPC_SIDES; i++)
+		if (c->streams[i].pending.len == 0)
+			buf_free(&c->streams[i].pending);
+}
+
 void rpc_connection_free(struct rpc_connection **connection)
 {
 	struct rpc_connection *c = *connection;

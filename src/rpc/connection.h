@@ -128,6 +128,8 @@ void rpc_tick(struct rpc_connection *c, int64_t now_ns);
 void rpc_assume_interface(struct rpc_connection *c, uint16_t context_id, const struct rpc_syntax *interface);
 /* Observer: offset of the oldest byte of that side that a later event may name as its first. */
 uint64_t rpc_oldest(const struct rpc_connection *c, enum rpc_side from);
+/* Gives memory back that is kept for the next PDU only; nothing is forgotten. Not inside an event callback. */
+void rpc_rest(struct rpc_connection *c);
 /* Could these first bytes of one side of a TCP stream be RPC? Looks at up to 24 bytes. */
 bool rpc_looks_like(const uint8_t *data, size_t len);
 

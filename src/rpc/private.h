@@ -166,6 +166,7 @@ struct rpc_call *rpc_call_find(struct rpc_connection *c, uint32_t call_id);
 MW_NODISCARD int rpc_call_new(struct rpc_connection *c, uint32_t call_id, bool dead, struct rpc_call **out);
 void rpc_call_drop(struct rpc_connection *c, struct rpc_call *call);
 void rpc_calls_free(struct rpc_connection *c);
+void rpc_calls_free_spare(struct rpc_connection *c);
 /* After a gap: unfinished calls of that direction are given up. */
 void rpc_calls_lost(struct rpc_connection *c, enum rpc_side from);
 void rpc_take_request(struct rpc_connection *c, struct rpc_taken *t);
