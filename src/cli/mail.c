@@ -60,7 +60,7 @@ static int find_user(struct mail *mail)
 	static const uint32_t tags[] = {PidTagEmailAddress, PidTagDisplayName, PidTagSmtpAddress};
 	struct mapiwire_book *book = NULL;
 	struct mapiwire_rows rows = {0};
-	uint16_t port;
+	uint16_t port = 0;
 	int r = find_port(mail, "nspi", &port);
 	if (r == 0)
 		r = mapiwire_book_open(mail->r->m, port, &book);
@@ -186,7 +186,7 @@ static void put_row(struct buf *out, const struct mail *mail, const struct mapiw
 
 static int put_list(struct mail *mail, struct mapiwire_table *table, struct buf *out)
 {
-	struct mapiwire_rows rows;
+	struct mapiwire_rows rows = {0};
 	unsigned no = 0;
 	size_t count = 1;
 	int r = 0;
@@ -227,7 +227,7 @@ static int list(struct mail *mail)
 static int find_message(struct mail *mail, unsigned no, uint64_t *id)
 {
 	struct mapiwire_table *table = NULL;
-	struct mapiwire_rows rows;
+	struct mapiwire_rows rows = {0};
 	unsigned seen = 0;
 	size_t count = 1;
 	int r = open_list(mail, &table);
@@ -303,7 +303,7 @@ static int read_message(struct mail *mail, unsigned no)
 	                                PidTagBody};
 	struct buf out MW_CLEANUP(buf_free) = {0};
 	struct mapiwire_message *message = NULL;
-	struct mapiwire_rows rows;
+	struct mapiwire_rows rows = {0};
 	uint64_t id;
 	int r = find_message(mail, no, &id);
 	if (r == 0 && !id)

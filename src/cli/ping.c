@@ -135,7 +135,7 @@ static int ping_one(struct ping *p, const struct mapiwire_interface *interface, 
 {
 	struct buf out MW_CLEANUP(buf_free) = {0};
 	struct mapiwire_service *s = NULL;
-	uint16_t port;
+	uint16_t port = 0;
 	int r = mapiwire_map(p->r->m, interface, &port);
 	if (r < 0)
 		return fail_one(p, name, false);

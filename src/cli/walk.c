@@ -1,6 +1,5 @@
-#include "cli/remote.h"
+#include "cli/walk.h"
 
-#include "base/text.h"
 #include "base/time.h"
 #include "mapi/tags.h"
 
@@ -28,30 +27,6 @@ const char walk_help[] =
         "17 to 19 bind refused, 20 user or password, 21 account, 24 encryption required, 25 unknown mailbox,\n"
         "26 no access to it, 27 another server, 30 no answer, 31 connection cut, 35 no notification; 1 for a\n"
         "mistake in the command line. The manual lists them all.\n";
-
-enum step_number { NAME, MAPPER, REFERRAL, BOOK, STORE, INBOX, NOTIFICATION, STEPS };
-
-struct step {
-	enum { SKIPPED, OK, FAILED } state;
-	char address[64], what[160];
-	int64_t ns;
-	struct mapiwire_error error; /* texts copied into the arena */
-};
-
-struct walk {
-	struct cli_remote *r;
-	char host[64]; /* the address in use */
-	struct mapiwire *m;
-	const char *mailbox; /* as asked for */
-	bool no_probe;
-	uint16_t rfr, nspi, port; /* port: the store's */
-	char *dn;
-	bool guessed;
-	struct mapiwire_store *store;
-	uint64_t inbox;
-	enum { UNKNOWN, NOT_REQUIRED, REQUIRED } encryption;
-	struct step steps[STEPS];
-};
 
 static void say_port(struct step *s, uint16_t port)
 {
@@ -237,7 +212,7 @@ static int walk_inbox(struct walk *w, struct step *s)
 static int change(struct mapiwire_store *store, uint64_t inbox, int64_t *sent_ns)
 {
 	static const uint32_t tags[] = {PidTagComment};
-	struct mapiwire_rows rows;
+	struct mapiwire_rows rows = {0};
 	int r = mapiwire_folder_get(store, inbox, tags, ARRAY_SIZE(tags), &rows);
 	if (r < 0)
 		return r;
@@ -309,18 +284,8 @@ static int needs(const struct walk *w, enum step_number i)
 	}
 }
 
-static const struct {
-	const char *name;
-	enum cli_ink ink;
-	int (*run)(struct walk *w, struct step *s);
-} rows[STEPS] = {
-        [NAME] = {"name", CLI_PLAIN, walk_name},
-        [MAPPER] = {"mapper", CLI_GREY, walk_mapper},
-        [REFERRAL] = {"referral", CLI_BLUE, walk_referral},
-        [BOOK] = {"address book", CLI_BLUE, walk_book},
-        [STORE] = {"store", CLI_YELLOW, walk_store},
-        [INBOX] = {"inbox", CLI_YELLOW, walk_inbox},
-        [NOTIFICATION] = {"notification", CLI_YELLOW, walk_notification},
+static int (*const steps[STEPS])(struct walk *w, struct step *s) = {
+        walk_name, walk_mapper, walk_referral, walk_book, walk_store, walk_inbox, walk_notification,
 };
 
 static void walk_step(struct walk *w, enum step_number i)
@@ -332,108 +297,13 @@ static void walk_step(struct walk *w, enum step_number i)
 		return;
 	}
 	int64_t began = time_monotonic_ns();
-	int r = rows[i].run(w, s);
+	int r = steps[i](w, s);
 	s->ns = time_monotonic_ns() - began;
 	s->state = r == 0 ? OK : FAILED;
 	if (r < 0 && !s->error.code)
 		keep_error(w, s);
 	if (r < 0 && (!*s->what || (i != MAPPER && i != STORE)))
 		snprintf(s->what, sizeof s->what, "%s", cli_short_failure(&s->error));
-}
-
-/* "127.0.0.1:135", "[::1]:135"; of the name step, the address alone. */
-static void put_json_address(struct buf *out, const struct walk *w, const struct step *s)
-{
-	char text[160];
-	bool brackets = strchr(w->host, ':') != NULL;
-	if (s->address[0] != ':')
-		snprintf(text, sizeof text, "%s", s->address);
-	else
-		snprintf(text, sizeof text, "%s%s%s%s", brackets ? "[" : "", w->host, brackets ? "]" : "", s->address);
-	if (*text)
-		cli_json_text(out, "address", text);
-}
-
-static void put_json_step(struct buf *out, const struct walk *w, enum step_number i)
-{
-	static const char *const states[] = {"skipped", "ok", "failed"};
-	const struct step *s = &w->steps[i];
-	buf_printf(out, "{\"step\":%d", (int)i + 1);
-	cli_json_text(out, "name", rows[i].name);
-	put_json_address(out, w, s);
-	if (*s->what)
-		cli_json_text(out, "what", s->what);
-	if (s->state != SKIPPED)
-		cli_json_ms(out, "ms", s->ns);
-	cli_json_text(out, "result", states[s->state]);
-	if (s->state == FAILED) {
-		cli_json_text(out, "cause", s->error.cause);
-		cli_json_text(out, "sentence", s->error.sentence);
-		cli_json_text(out, "try", s->error.attempt);
-		if (s->error.status)
-			buf_printf(out, ",\"status\":%u", s->error.status);
-		if (*s->error.status_name)
-			cli_json_text(out, "status_name", s->error.status_name);
-		buf_printf(out, ",\"exit\":%d", s->error.exit_code);
-	}
-	buf_put_str(out, "}\n");
-}
-
-/* Whole milliseconds, never none. */
-static void put_ms(struct buf *out, int64_t ns)
-{
-	int64_t ms = (ns + NS_PER_MS / 2) / NS_PER_MS;
-	buf_printf(out, "%7lld ms", (long long)(ms > 0 ? ms : 1));
-}
-
-/* Which step before failed of the very same; 0: none. */
-static int same_cause(const struct walk *w, enum step_number i)
-{
-	for (int k = 0; k < (int)i; k++)
-		if (w->steps[k].state == FAILED && strcmp(w->steps[k].error.sentence, w->steps[i].error.sentence) == 0)
-			return k + 1;
-	return 0;
-}
-
-static void put_cause(struct buf *out, const struct walk *w, enum step_number i)
-{
-	const struct mapiwire_error *e = &w->steps[i].error;
-	int same = same_cause(w, i);
-	buf_put_str(out, "  ");
-	cli_put(out, w->r->colored, CLI_BOLD, "Cause");
-	buf_put_str(out, "  ");
-	if (same) {
-		buf_printf(out, "The same as in step %d.\n", same);
-		return;
-	}
-	text_put_terminal(out, e->sentence);
-	buf_put_str(out, "\n  ");
-	cli_put(out, w->r->colored, CLI_BOLD, "Try");
-	buf_put_str(out, "    ");
-	text_put_terminal(out, e->attempt);
-	buf_put_u8(out, '\n');
-}
-
-static void put_step(struct buf *out, const struct walk *w, enum step_number i)
-{
-	const struct step *s = &w->steps[i];
-	bool colored = w->r->colored;
-	buf_printf(out, "%d ", (int)i + 1);
-	cli_put_cell(out, colored, rows[i].ink, rows[i].name, 14, false);
-	cli_put_cell(out, false, CLI_PLAIN, s->address, 7, false);
-	buf_put_u8(out, ' ');
-	cli_put_cell(out, false, CLI_PLAIN, s->what, strlen(s->address) > 7 ? 43 - (unsigned)strlen(s->address) : 36,
-	             false);
-	if (s->state == SKIPPED) {
-		buf_put_str(out, "         -\n");
-		return;
-	}
-	put_ms(out, s->ns);
-	buf_put_str(out, "  ");
-	cli_put(out, colored, s->state == OK ? CLI_GREEN : CLI_RED, s->state == OK ? "ok" : "FAILED");
-	buf_put_u8(out, '\n');
-	if (s->state == FAILED)
-		put_cause(out, w, i);
 }
 
 /* Before the probe says so: whether the store was reached with the protection that was asked for. */
@@ -446,13 +316,7 @@ static void probe(struct walk *w)
 		w->encryption = required ? REQUIRED : NOT_REQUIRED;
 }
 
-static const char *level_name(enum mapiwire_level level)
-{
-	static const char *const names[] = {"privacy", "none", "connect", "call", "packet", "integrity", "privacy"};
-	return names[level];
-}
-
-static int first_exit(const struct walk *w)
+int walk_exit(const struct walk *w)
 {
 	for (int i = 0; i < STEPS; i++)
 		if (w->steps[i].state == FAILED)
@@ -460,71 +324,19 @@ static int first_exit(const struct walk *w)
 	return 0;
 }
 
-static void put_verdict(struct buf *out, const struct walk *w, int code)
-{
-	static const char *const demands[] = {"whether the server requires it was not tried",
-	                                      "not required by the server", "required by the server"};
-	unsigned failed = 0;
-	for (int i = 0; i < STEPS; i++)
-		failed += w->steps[i].state == FAILED;
-	cli_put(out, w->r->colored, code ? CLI_RED : CLI_GREEN,
-	        code ? "Outlook would not start:" : "Outlook would start.");
-	if (failed)
-		buf_put_str(out, failed > 1 ? " steps" : " step");
-	for (int i = 0, seen = 0; i < STEPS; i++)
-		if (w->steps[i].state == FAILED)
-			buf_printf(out, "%s%d", seen++ ? ", " : " ", i + 1);
-	if (failed)
-		buf_put_u8(out, '.');
-	buf_put_str(out, " Encryption: ");
-	if (w->steps[STORE].state == OK || w->encryption == REQUIRED)
-		buf_printf(out, "%s (%s%s)", w->r->chosen == MAPIWIRE_LEVEL_PRIVACY ? "used" : "not used",
-		           w->r->chosen > MAPIWIRE_LEVEL_NONE ? "NTLM, " : "", level_name(w->r->chosen));
-	else
-		buf_put_str(out, "not seen, since there was no store session");
-	if (w->steps[STORE].state == OK || w->encryption != UNKNOWN)
-		buf_printf(out, "; %s", demands[w->encryption]);
-	buf_put_u8(out, '.');
-	if (code)
-		buf_printf(out, " Exit %d.", code);
-	buf_put_u8(out, '\n');
-}
-
-static void put_json_verdict(struct buf *out, const struct walk *w, int code)
-{
-	buf_printf(out, "{\"starts\":%s,\"failed\":[", code ? "false" : "true");
-	for (int i = 0, seen = 0; i < STEPS; i++)
-		if (w->steps[i].state == FAILED)
-			buf_printf(out, "%s%d", seen++ ? "," : "", i + 1);
-	buf_printf(out, "],\"auth\":\"%s\",\"level\":\"%s\"", w->r->chosen > MAPIWIRE_LEVEL_NONE ? "ntlm" : "none",
-	           level_name(w->r->chosen));
-	if (w->steps[STORE].state == OK)
-		buf_printf(out, ",\"encrypted\":%s", w->r->chosen == MAPIWIRE_LEVEL_PRIVACY ? "true" : "false");
-	if (w->encryption != UNKNOWN)
-		buf_printf(out, ",\"encryption_required\":%s", w->encryption == REQUIRED ? "true" : "false");
-	buf_printf(out, ",\"exit\":%d}\n", code);
-}
-
 static int walk_all(struct walk *w)
 {
 	struct buf out MW_CLEANUP(buf_free) = {0};
 	for (int i = 0; i < STEPS; i++) {
 		walk_step(w, (enum step_number)i);
-		if (w->r->json)
-			put_json_step(&out, w, (enum step_number)i);
-		else
-			put_step(&out, w, (enum step_number)i);
+		walk_put_step(&out, w, (enum step_number)i);
 		cli_write(&out);
 	}
 	mapiwire_store_close(&w->store);
 	probe(w);
-	int code = first_exit(w);
-	if (w->r->json)
-		put_json_verdict(&out, w, code);
-	else
-		put_verdict(&out, w, code);
+	walk_put_verdict(&out, w);
 	cli_write(&out);
-	return code;
+	return walk_exit(w);
 }
 
 int cmd_walk(int argc, char **argv)

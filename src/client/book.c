@@ -52,7 +52,7 @@ static int read_hierarchy(struct mapiwire_book *b)
 	if (!arena)
 		return MAPIWIRE_E_MEMORY;
 	int r = client_call(b->conn, 0, OP_GET_SPECIAL_TABLE, arena, &a);
-	return r < 0 ? r : status_of(b, (uint32_t)a.ReturnValue, "NspiGetSpecialTable");
+	return r != 0 ? r : status_of(b, (uint32_t)a.ReturnValue, "NspiGetSpecialTable");
 }
 
 int mapiwire_book_open(struct mapiwire *m, uint16_t port, struct mapiwire_book **out)
@@ -66,7 +66,7 @@ int mapiwire_book_open(struct mapiwire *m, uint16_t port, struct mapiwire_book *
 		r = open_session(b);
 	if (r == 0)
 		r = read_hierarchy(b);
-	if (r < 0)
+	if (r != 0)
 		mapiwire_book_close(&b);
 	else
 		*out = b;
@@ -102,14 +102,14 @@ static int put_rows(struct mapiwire_book *b, struct arena **arena, const struct 
 {
 	struct mapiwire *m = b->conn->m;
 	struct arena *keep = *arena;
-	struct mapiwire_rows rows;
+	struct mapiwire_rows rows = {0};
 	size_t count = set ? set->cRows : 0;
 	int r = client_rows_new(m, arena, count, columns, &rows);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = client_book_row(m, keep, &set->aRow[i], columns, &rows.values[i * columns]);
-	if (r < 0)
+	if (r != 0)
 		mapiwire_rows_free(&rows);
 	else
 		*out = rows;
@@ -131,7 +131,7 @@ static int resolve(struct mapiwire_book *b, struct arena *arena, const char *nam
 	int r = client_call(b->conn, 0, OP_RESOLVE_NAMES_W, arena, &a);
 	if (r == 0)
 		r = status_of(b, (uint32_t)a.ReturnValue, "NspiResolveNamesW");
-	if (r < 0)
+	if (r != 0)
 		return r;
 	uint32_t mid = a.ppMIds && a.ppMIds->cValues == 1 ? a.ppMIds->aulPropTag[0] : 0;
 	if (mid != MID_RESOLVED || !a.ppRows || a.ppRows->cRows != 1)
@@ -151,7 +151,7 @@ int mapiwire_book_resolve(struct mapiwire_book *b, const char *name, const uint3
 	if (!arena)
 		return MAPIWIRE_E_MEMORY;
 	int r = resolve(b, arena, name, &columns, &rows);
-	return r < 0 ? r : put_rows(b, &arena, rows, tag_count, out);
+	return r != 0 ? r : put_rows(b, &arena, rows, tag_count, out);
 }
 
 int mapiwire_book_first(struct mapiwire_book *b, const uint32_t *tags, size_t tag_count, unsigned max,

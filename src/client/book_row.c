@@ -95,10 +95,10 @@ int client_book_row(struct mapiwire *m, struct arena *arena, const struct Proper
 		const struct PropertyValue_r *p = &row->lpProps[i];
 		struct mapi_value v = {.tag = p->ulPropTag};
 		int r = mapi_tag_type(p->ulPropTag) & PTYP_MULTIPLE ? multiple(arena, p, &v) : single(p, &v);
-		if (r < 0)
+		if (r != 0)
 			return client_fail_inside(m, r, "a row of the address book");
 		r = client_put_value(m, arena, &v, &out[i]);
-		if (r < 0)
+		if (r != 0)
 			return r;
 	}
 	return 0;

@@ -87,7 +87,7 @@ int client_bind(struct client_conn *c, const struct idl_interface *const *interf
 	        .auth = &c->auth,
 	};
 	int r = rpc_client_bind(c->rpc, &bind, time_monotonic_ns());
-	if (r < 0)
+	if (r != 0)
 		return client_fail_inside(c->m, r, "bind");
 	client_flush(c);
 	r = wait_for(c, &c->bound, client_deadline(c->m), "the bind");
@@ -105,7 +105,7 @@ int client_open(struct mapiwire *m, uint16_t port, const char *setting, const st
 	int r = client_connect(m, port, setting != NULL, setting, &c);
 	if (r == 0)
 		r = client_bind(c, &interface, 1, level, 0);
-	if (r < 0)
+	if (r != 0)
 		client_close(&c);
 	else
 		*out = c;
@@ -152,18 +152,18 @@ int client_call_begin(struct client_conn *c, unsigned context, unsigned opnum, c
 {
 	const struct idl_method *method = &c->interfaces[context]->methods[opnum];
 	if (c->closed)
-		return fail_ended(c, method->name);
+		return client_failed(fail_ended(c, method->name));
 	struct client_call *call = (struct client_call *)calloc(1, sizeof *call);
 	if (!call)
-		return client_fail_inside(c->m, MW_E_NOMEM, method->name);
+		return client_failed(client_fail_inside(c->m, MW_E_NOMEM, method->name));
 	call->conn = c;
 	call->method = method;
 	call->next = c->calls;
 	c->calls = call;
 	int r = send_call(c, context, call, args);
-	if (r < 0) {
+	if (r != 0) {
 		client_call_drop(&call);
-		return client_fail_inside(c->m, r, method->name);
+		return client_failed(client_fail_inside(c->m, r, method->name));
 	}
 	client_flush(c);
 	*out = call;
@@ -198,7 +198,7 @@ int client_call_end(struct client_call **call, struct arena *arena, void *args, 
 
 int client_call(struct client_conn *c, unsigned context, unsigned opnum, struct arena *arena, void *args)
 {
-	struct client_call *call;
+	struct client_call *call = NULL;
 	int r = client_call_begin(c, context, opnum, args, &call);
-	return r < 0 ? r : client_call_end(&call, arena, args, client_deadline(c->m));
+	return r != 0 ? r : client_call_end(&call, arena, args, client_deadline(c->m));
 }

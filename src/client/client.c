@@ -61,7 +61,7 @@ int mapiwire_new(const struct mapiwire_options *o, struct mapiwire **out)
 	int r = copy_texts(m, o);
 	if (r == 0)
 		r = open_capture(m, o->capture);
-	if (r < 0)
+	if (r != 0)
 		(void)mapiwire_free(&m);
 	else
 		*out = m;

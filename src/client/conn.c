@@ -305,7 +305,7 @@ static struct client_conn *conn_new(struct mapiwire *m, uint16_t port, bool dyna
 int client_connect(struct mapiwire *m, uint16_t port, bool dynamic, const char *setting, struct client_conn **out)
 {
 	int r = client_find_host(m);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	unsigned count = 0;
 	for (const struct client_conn *c = m->conns; c; c = c->next)
@@ -314,7 +314,7 @@ int client_connect(struct mapiwire *m, uint16_t port, bool dynamic, const char *
 	if (!c)
 		return client_fail_inside(m, MW_E_NOMEM, "a connection");
 	r = try_addresses(c);
-	if (r < 0)
+	if (r != 0)
 		client_close(&c);
 	else
 		*out = c;

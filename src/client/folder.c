@@ -10,7 +10,7 @@ int client_open_folder(struct mapiwire_store *s, uint64_t folder, uint32_t *hand
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	const void *answer;
+	const void *answer = NULL;
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, s->logon), at = client_rops_handle(&b, MAPI_NO_HANDLE);
 	const struct RopOpenFolderRequest q = {.InputHandleIndex = in, .OutputHandleIndex = at, .FolderId = folder};
@@ -26,10 +26,10 @@ int client_open_folder(struct mapiwire_store *s, uint64_t folder, uint32_t *hand
 int mapiwire_folder_get(struct mapiwire_store *s, uint64_t folder, const uint32_t *tags, size_t tag_count,
                         struct mapiwire_rows *out)
 {
-	uint32_t handle;
+	uint32_t handle = MAPI_NO_HANDLE;
 	client_no_error(s->m);
 	int r = client_open_folder(s, folder, &handle);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = client_get_properties(s, handle, tags, tag_count, out);
 	client_release(s, handle);
@@ -40,7 +40,7 @@ int mapiwire_folder_set(struct mapiwire_store *s, uint64_t folder, const struct 
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct mapi_value *in = arena ? arena_new_array(arena, struct mapi_value, count) : NULL;
-	uint32_t handle;
+	uint32_t handle = MAPI_NO_HANDLE;
 	int r = 0;
 	client_no_error(s->m);
 	if (!in)
@@ -49,7 +49,7 @@ int mapiwire_folder_set(struct mapiwire_store *s, uint64_t folder, const struct 
 		r = client_take_value(s->m, arena, &values[i], &in[i]);
 	if (r == 0)
 		r = client_open_folder(s, folder, &handle);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = client_set_properties(s, handle, in, count);
 	client_release(s, handle);
@@ -79,12 +79,12 @@ static uint64_t match(const struct mapiwire_rows *rows, const char *name, size_t
 static int find_child(struct mapiwire_store *s, uint64_t parent, const char *name, size_t len, uint64_t *out)
 {
 	static const uint32_t tags[] = {PidTagFolderId, PidTagDisplayName};
-	struct mapiwire_table *t;
-	struct mapiwire_rows rows;
+	struct mapiwire_table *t = NULL;
+	struct mapiwire_rows rows = {0};
 	uint64_t found = 0;
 	size_t count = 1;
 	int r = mapiwire_table_open(s, parent, MAPIWIRE_FOLDERS, tags, ARRAY_SIZE(tags), 0, false, &t);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	while (!found && count > 0 && (r = mapiwire_table_read(t, 100, &rows)) == 0) {
 		count = rows.count;
@@ -111,7 +111,7 @@ int mapiwire_folder_find(struct mapiwire_store *s, const char *name, uint64_t *f
 	while (*name) {
 		size_t len = strcspn(name, "/");
 		int r = find_child(s, at, name, len, &at);
-		if (r < 0)
+		if (r != 0)
 			return r;
 		name += len + (name[len] == '/');
 	}

@@ -101,7 +101,7 @@ static int question(struct arena *arena, const struct mapiwire_interface *interf
 	int r = guid_parse(interface->uuid, &tower.interface);
 	if (r == 0)
 		r = epm_tower_build(&tower, &octets);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	out->tower_length = (uint32_t)octets.len;
 	out->tower_octet_string = (uint8_t *)arena_copy(arena, octets.data, octets.len);
@@ -141,7 +141,7 @@ static int map(struct client_conn *c, struct arena *arena, const struct mapiwire
 	if (r < 0 || (r = guid_parse(interface->uuid, &uuid)) < 0)
 		return client_fail_inside(m, r, "ept_map");
 	r = client_call(c, 0, OP_EPT_MAP, arena, &a);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	uint16_t found = a.status == 0 ? port_of(&a, &uuid) : 0;
 	if (found == 0 &&
@@ -170,7 +170,7 @@ static int open_mapper(struct mapiwire *m, struct client_conn **out)
 int mapiwire_map(struct mapiwire *m, const struct mapiwire_interface *interface, uint16_t *port)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(m);
-	struct client_conn *c;
+	struct client_conn *c = NULL;
 	client_no_error(m);
 	if (strcmp(interface->name, "epm") == 0) {
 		*port = m->mapper_port;
@@ -179,7 +179,7 @@ int mapiwire_map(struct mapiwire *m, const struct mapiwire_interface *interface,
 	if (!arena)
 		return MAPIWIRE_E_MEMORY;
 	int r = open_mapper(m, &c);
-	return r < 0 ? r : map(c, arena, interface, port);
+	return r != 0 ? r : map(c, arena, interface, port);
 }
 
 /* ---- ept_lookup ---- */
@@ -241,7 +241,7 @@ static int lookup(struct client_conn *c, struct arena *arena, struct mapiwire_re
 		        .max_ents = LOOKUP_AT_ONCE,
 		};
 		int r = client_call(c, 0, OP_EPT_LOOKUP, arena, &a);
-		if (r < 0)
+		if (r != 0)
 			return r;
 		if (a.status != 0)
 			return cause_of_status(CAUSE_OF_EPM, a.status) == CAUSE_INTERFACE_NOT_REGISTERED
@@ -258,14 +258,14 @@ int mapiwire_lookup(struct mapiwire *m, struct mapiwire_registrations *out)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(m);
 	struct mapiwire_registrations found = {0};
-	struct client_conn *c;
+	struct client_conn *c = NULL;
 	client_no_error(m);
 	if (!arena)
 		return MAPIWIRE_E_MEMORY;
 	int r = open_mapper(m, &c);
 	if (r == 0)
 		r = lookup(c, arena, &found);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	found.owner = TAKE_PTR(arena);
 	*out = found;

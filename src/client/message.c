@@ -26,7 +26,7 @@ static int open_message(struct mapiwire_store *s, uint64_t folder, uint64_t id, 
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	const void *answer;
+	const void *answer = NULL;
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, s->logon), at = client_rops_handle(&b, MAPI_NO_HANDLE);
 	const struct RopOpenMessageRequest q = {
@@ -54,7 +54,7 @@ int mapiwire_message_open(struct mapiwire_store *s, uint64_t folder, uint64_t me
 		return client_fail_inside(s->m, MW_E_NOMEM, "a message");
 	msg->store = s;
 	int r = open_message(s, folder, message, &msg->handle);
-	if (r < 0)
+	if (r != 0)
 		free(msg);
 	else
 		*out = msg;
@@ -84,7 +84,7 @@ static int create(struct mapiwire_store *s, uint64_t folder, uint32_t *handle)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	const void *answer;
+	const void *answer = NULL;
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, s->logon), at = client_rops_handle(&b, MAPI_NO_HANDLE);
 	const struct RopCreateMessageRequest q = {
@@ -123,11 +123,11 @@ static int set_values(struct mapiwire_store *s, uint32_t handle, const struct ma
 		r = add_text(arena, &v, PidTagSubject, d->subject);
 	if (r == 0 && d->body && strlen(d->body) <= LARGE_BODY)
 		r = add_text(arena, &v, PidTagBody, d->body);
-	if (r < 0)
+	if (r != 0)
 		return client_fail_inside(s->m, r, "a message");
 	for (size_t i = 0; i < d->value_count; i++) {
 		r = client_take_value(s->m, arena, &d->values[i], &v.list[v.count++]);
-		if (r < 0)
+		if (r != 0)
 			return r;
 	}
 	return client_set_properties(s, handle, v.list, v.count);
@@ -157,7 +157,7 @@ static int set_recipients(struct mapiwire_store *s, uint32_t handle, const struc
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	const void *answer;
+	const void *answer = NULL;
 	client_rops_begin(&b, s, arena);
 	size_t n = d->recipient_count < UINT16_MAX ? d->recipient_count : 0;
 	struct mapi_recipient *list = arena ? arena_new_array(arena, struct mapi_recipient, n) : NULL;
@@ -169,20 +169,20 @@ static int set_recipients(struct mapiwire_store *s, uint32_t handle, const struc
 		                                      .RecipientType = (uint8_t)d->recipients[i].kind,
 		                                      .RecipientRow = &list[i]};
 	}
-	if (r < 0)
+	if (r != 0)
 		return client_fail_inside(s->m, r, "recipients");
 	const struct RopModifyRecipientsRequest q = {
 	        .InputHandleIndex = client_rops_handle(&b, handle), .RowCount = (uint16_t)n, .RecipientRows = rows};
 	client_rops_add(&b, ROP_MODIFY_RECIPIENTS, &q);
 	r = client_rops_run(&b);
-	return r < 0 ? r : client_rops_answer(&b, ROP_MODIFY_RECIPIENTS, &answer);
+	return r != 0 ? r : client_rops_answer(&b, ROP_MODIFY_RECIPIENTS, &answer);
 }
 
 static int save(struct mapiwire_store *s, uint32_t handle, uint64_t *id)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	const void *answer;
+	const void *answer = NULL;
 	client_rops_begin(&b, s, arena);
 	uint8_t logon = client_rops_handle(&b, s->logon), in = client_rops_handle(&b, handle);
 	const struct RopSaveChangesMessageRequest q = {
@@ -201,7 +201,7 @@ int mapiwire_message_save(struct mapiwire_store *s, uint64_t folder, const struc
 	uint32_t handle = MAPI_NO_HANDLE;
 	client_no_error(s->m);
 	int r = create(s, folder, &handle);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = set_values(s, handle, draft);
 	if (r == 0 && draft->body && strlen(draft->body) > LARGE_BODY)

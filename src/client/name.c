@@ -110,7 +110,7 @@ int client_find_host(struct mapiwire *m)
 	if (!l)
 		return client_fail_inside(m, MW_E_NOMEM, m->host);
 	if (!start(l)) {
-		unref(l);
+		atomic_store(&l->references, 1); /* nobody else came to share it */
 		unref(l);
 		return client_fail_inside(m, MW_E_NOMEM, m->host);
 	}

@@ -6,7 +6,7 @@
 
 static int get(struct client_rops *b, uint32_t handle, const uint32_t *tags, size_t count, const struct mapi_row **row)
 {
-	const void *answer;
+	const void *answer = NULL;
 	const struct RopGetPropertiesSpecificRequest q = {
 	        .InputHandleIndex = client_rops_handle(b, handle),
 	        .WantUnicode = 1,
@@ -17,7 +17,7 @@ static int get(struct client_rops *b, uint32_t handle, const uint32_t *tags, siz
 	int r = client_rops_run(b);
 	if (r == 0)
 		r = client_rops_answer(b, ROP_GET_PROPERTIES_SPECIFIC, &answer);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*row = &((const struct RopGetPropertiesSpecificResponse *)answer)->RowData;
 	if ((*row)->count != count)
@@ -30,11 +30,11 @@ static int get(struct client_rops *b, uint32_t handle, const uint32_t *tags, siz
 static int put(struct mapiwire_store *s, uint32_t handle, uint32_t tag, struct arena *arena,
                const struct mapi_value *in, struct mapiwire_value *out)
 {
-	struct mapi_value whole;
+	struct mapi_value whole = {0};
 	if (in->flag != MAPI_FLAG_ERROR || in->u.error != ecMAPIOOM)
 		return client_put_value(s->m, arena, in, out);
 	int r = client_stream_read(s, handle, tag, arena, &whole);
-	return r < 0 ? r : client_put_value(s->m, arena, &whole, out);
+	return r != 0 ? r : client_put_value(s->m, arena, &whole, out);
 }
 
 int client_get_properties(struct mapiwire_store *s, uint32_t handle, const uint32_t *tags, size_t count,
@@ -43,19 +43,19 @@ int client_get_properties(struct mapiwire_store *s, uint32_t handle, const uint3
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	struct arena *keep = arena;
-	struct mapiwire_rows rows;
-	const struct mapi_row *row;
+	struct mapiwire_rows rows = {0};
+	const struct mapi_row *row = NULL;
 	client_rops_begin(&b, s, arena);
 	if (count == 0 || count > UINT16_MAX)
 		return client_fail_inside(s->m, MW_E_INVALID, "the list of properties");
 	int r = get(&b, handle, tags, count, &row);
 	if (r == 0)
 		r = client_rows_new(s->m, &arena, 1, count, &rows);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = put(s, handle, tags[i], keep, &row->values[i], &rows.values[i]);
-	if (r < 0)
+	if (r != 0)
 		mapiwire_rows_free(&rows);
 	else
 		*out = rows;
@@ -66,7 +66,7 @@ int client_set_properties(struct mapiwire_store *s, uint32_t handle, const struc
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	const void *answer;
+	const void *answer = NULL;
 	client_rops_begin(&b, s, arena);
 	if (count > UINT16_MAX)
 		return client_fail_inside(s->m, MW_E_INVALID, "the list of properties");
@@ -78,7 +78,7 @@ int client_set_properties(struct mapiwire_store *s, uint32_t handle, const struc
 	int r = client_rops_run(&b);
 	if (r == 0)
 		r = client_rops_answer(&b, ROP_SET_PROPERTIES, &answer);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	const struct RopSetPropertiesResponse *a = (const struct RopSetPropertiesResponse *)answer;
 	return a->PropertyProblemCount == 0

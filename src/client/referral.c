@@ -20,7 +20,7 @@ static int ask(struct client_conn *c, const char *user_dn, char **server)
 	if (!arena)
 		return MAPIWIRE_E_MEMORY;
 	int r = client_call(c, 0, OP_RFR_GET_NEW_DSA, arena, &a);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (a.ReturnValue != 0)
 		return client_fail_status(c->m, CAUSE_OF_MAPI, (uint32_t)a.ReturnValue, "RfrGetNewDSA");

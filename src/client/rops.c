@@ -51,7 +51,7 @@ static int read_answers(struct client_rops *b, const struct EcDoRpcExt2_args *a,
 		r = mapi_decode_responses(b->store->context, b->arena, payloads[0].data, requests, NULL, &b->answers);
 	if (r == 0)
 		r = b->answers.error;
-	if (r < 0)
+	if (r != 0)
 		return client_fail_inside(m, r, b->answers.error_where ? b->answers.error_where : "EcDoRpcExt2");
 	for (unsigned i = 0; i < b->answers.count; i++)
 		if (b->answers.rops[i].id == MAPI_ROP_NOTIFY)
@@ -84,7 +84,7 @@ int client_rops_run(struct client_rops *b)
 	if (r == 0)
 		r = mapi_decode_requests(s->context, b->arena, cursor_of(b->payload.data, b->payload.len), NULL,
 		                         &requests);
-	if (r < 0)
+	if (r != 0)
 		return client_fail_inside(s->m, r, "a ROP");
 	struct EcDoRpcExt2_args a = {
 	        .pcxh = s->cxh,
@@ -95,7 +95,7 @@ int client_rops_run(struct client_rops *b)
 	        .pcbAuxOut = MAX_AUX,
 	};
 	r = execute(b, &a);
-	return r < 0 ? r : read_answers(b, &a, &requests);
+	return r != 0 ? r : read_answers(b, &a, &requests);
 }
 
 /* Severity in the top bit, or a small code of the store's own: an error. 0x0004....: done, with a remark. */

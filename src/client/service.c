@@ -28,15 +28,17 @@ int mapiwire_service_open(struct mapiwire *m, const struct mapiwire_interface *i
 {
 	client_no_error(m);
 	struct mapiwire_service *s = (struct mapiwire_service *)calloc(1, sizeof *s);
-	int r = s ? describe(s, interface) : client_fail_inside(m, MW_E_NOMEM, "a connection");
+	if (!s)
+		return client_fail_inside(m, MW_E_NOMEM, "a connection");
+	int r = describe(s, interface);
 	if (r == 0 && (s->arena = client_arena(m)) == NULL)
 		r = MAPIWIRE_E_MEMORY;
-	const struct idl_interface *const both[] = {s ? &s->asked : NULL, &wire_mgmt_interface};
+	const struct idl_interface *const both[] = {&s->asked, &wire_mgmt_interface};
 	if (r == 0)
 		r = client_connect(m, port, port != m->mapper_port, NULL, &s->conn);
 	if (r == 0)
 		r = client_bind(s->conn, both, 2, AUTH_LEVEL_NONE, 0);
-	if (r < 0)
+	if (r != 0)
 		mapiwire_service_close(&s);
 	else
 		*out = s;

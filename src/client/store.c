@@ -45,7 +45,7 @@ int client_session_connect(struct client_conn *c, const char *dn, struct idl_con
 	if (!arena)
 		return MAPIWIRE_E_MEMORY;
 	int r = client_call(c, 0, OP_CONNECT_EX, arena, &a);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	uint32_t status = (uint32_t)a.ReturnValue;
 	if (cause_of_status(CAUSE_OF_MAPI, status) == CAUSE_UNKNOWN_MAILBOX && status != 0)
@@ -71,7 +71,7 @@ static int log_on(struct mapiwire_store *s, const char *dn)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	const void *answer;
+	const void *answer = NULL;
 	client_rops_begin(&b, s, arena);
 	const uint8_t at = client_rops_handle(&b, MAPI_NO_HANDLE);
 	const struct RopLogonRequest q = {
@@ -84,7 +84,7 @@ static int log_on(struct mapiwire_store *s, const char *dn)
 	int r = client_rops_run(&b);
 	if (r == 0)
 		r = client_rops_answer(&b, ROP_LOGON, &answer);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	memcpy(s->folders, ((const struct RopLogonResponse *)answer)->FolderIds, sizeof s->folders);
 	s->logon = client_rops_made(&b, at);
@@ -107,7 +107,7 @@ int mapiwire_store_open(struct mapiwire *m, uint16_t port, const char *dn, struc
 		r = client_session_connect(s->conn, dn, &s->cxh);
 	if (r == 0)
 		r = log_on(s, dn);
-	if (r < 0)
+	if (r != 0)
 		mapiwire_store_close(&s);
 	else
 		*out = s;
@@ -135,7 +135,7 @@ void mapiwire_store_close(struct mapiwire_store **store)
 int mapiwire_store_probe(struct mapiwire *m, uint16_t port, const char *dn, bool *encryption_required)
 {
 	struct client_conn *c = NULL;
-	struct idl_context_handle cxh;
+	struct idl_context_handle cxh = {0};
 	client_no_error(m);
 	int r = client_open(m, port, client_setting_store, &wire_emsmdb_interface, AUTH_LEVEL_INTEGRITY, &c);
 	if (r == 0)

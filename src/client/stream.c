@@ -14,7 +14,7 @@ static int open_stream(struct mapiwire_store *s, uint32_t handle, uint32_t tag, 
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	const void *answer;
+	const void *answer = NULL;
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, handle), at = client_rops_handle(&b, MAPI_NO_HANDLE);
 	const struct RopOpenStreamRequest q = {
@@ -23,7 +23,7 @@ static int open_stream(struct mapiwire_store *s, uint32_t handle, uint32_t tag, 
 	int r = client_rops_run(&b);
 	if (r == 0)
 		r = client_rops_answer(&b, ROP_OPEN_STREAM, &answer);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*stream = client_rops_made(&b, at);
 	*size = ((const struct RopOpenStreamResponse *)answer)->StreamSize;
@@ -35,14 +35,14 @@ static int read_chunk(struct mapiwire_store *s, uint32_t stream, struct buf *out
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	const void *answer;
+	const void *answer = NULL;
 	client_rops_begin(&b, s, arena);
 	const struct RopReadStreamRequest q = {.InputHandleIndex = client_rops_handle(&b, stream), .ByteCount = CHUNK};
 	client_rops_add(&b, ROP_READ_STREAM, &q);
 	int r = client_rops_run(&b);
 	if (r == 0)
 		r = client_rops_answer(&b, ROP_READ_STREAM, &answer);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	const struct RopReadStreamResponse *a = (const struct RopReadStreamResponse *)answer;
 	*more = a->DataSize > 0;
@@ -73,10 +73,10 @@ int client_stream_read(struct mapiwire_store *s, uint32_t handle, uint32_t tag, 
                        struct mapi_value *out)
 {
 	struct buf bytes MW_CLEANUP(buf_free) = {.max = MAX_STREAM};
-	uint32_t stream, size;
+	uint32_t stream = MAPI_NO_HANDLE, size = 0;
 	bool more = true;
 	int r = open_stream(s, handle, tag, STREAM_READ_ONLY, &stream, &size);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	while (r == 0 && more)
 		r = read_chunk(s, stream, &bytes, &more);
@@ -90,7 +90,7 @@ static int write_chunk(struct mapiwire_store *s, uint32_t stream, const uint8_t 
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	const void *answer;
+	const void *answer = NULL;
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, stream);
 	const struct RopWriteStreamRequest q = {.InputHandleIndex = in, .DataSize = size, .Data = (uint8_t *)data};
@@ -110,10 +110,10 @@ static int write_chunk(struct mapiwire_store *s, uint32_t stream, const uint8_t 
 
 int client_stream_write(struct mapiwire_store *s, uint32_t handle, uint32_t tag, const void *data, size_t size)
 {
-	uint32_t stream, old;
+	uint32_t stream = MAPI_NO_HANDLE, old = 0;
 	size_t done = 0;
 	int r = open_stream(s, handle, tag, STREAM_CREATE, &stream, &old);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	do {
 		size_t n = size - done < CHUNK ? size - done : CHUNK;

@@ -58,7 +58,7 @@ static void add_requests(struct client_rops *b, const struct wanted *w, uint8_t 
 
 static int read_answers(struct client_rops *b, const struct wanted *w, uint32_t *count)
 {
-	const void *a;
+	const void *a = NULL;
 	uint8_t table = w->kind == MAPIWIRE_MESSAGES ? ROP_GET_CONTENTS_TABLE : ROP_GET_HIERARCHY_TABLE;
 	int r = client_rops_answer(b, ROP_OPEN_FOLDER, &a);
 	if (r == 0)
@@ -102,7 +102,7 @@ int mapiwire_table_open(struct mapiwire_store *s, uint64_t folder, enum mapiwire
 	t->store = s;
 	t->columns = tag_count;
 	int r = open_table(s, &w, t);
-	if (r < 0)
+	if (r != 0)
 		free(t);
 	else
 		*out = t;
@@ -129,9 +129,9 @@ static int put_rows(struct mapiwire_table *t, struct arena **arena, const struct
 {
 	struct mapiwire *m = t->store->m;
 	struct arena *keep = *arena;
-	struct mapiwire_rows rows;
+	struct mapiwire_rows rows = {0};
 	int r = client_rows_new(m, arena, set->count, t->columns, &rows);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < set->count; i++) {
 		const struct mapi_row *row = &set->rows[i];
@@ -140,7 +140,7 @@ static int put_rows(struct mapiwire_table *t, struct arena **arena, const struct
 		for (size_t c = 0; r == 0 && c < t->columns; c++)
 			r = client_put_value(m, keep, &row->values[c], &rows.values[i * t->columns + c]);
 	}
-	if (r < 0)
+	if (r != 0)
 		mapiwire_rows_free(&rows);
 	else
 		*out = rows;
@@ -152,7 +152,7 @@ int mapiwire_table_read(struct mapiwire_table *t, unsigned max, struct mapiwire_
 	struct mapiwire_store *s = t->store;
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	const void *answer;
+	const void *answer = NULL;
 	client_no_error(s->m);
 	client_rops_begin(&b, s, arena);
 	const struct RopQueryRowsRequest q = {
@@ -164,5 +164,5 @@ int mapiwire_table_read(struct mapiwire_table *t, unsigned max, struct mapiwire_
 	int r = client_rops_run(&b);
 	if (r == 0)
 		r = client_rops_answer(&b, ROP_QUERY_ROWS, &answer);
-	return r < 0 ? r : put_rows(t, &arena, &((const struct RopQueryRowsResponse *)answer)->RowData, out);
+	return r != 0 ? r : put_rows(t, &arena, &((const struct RopQueryRowsResponse *)answer)->RowData, out);
 }

@@ -46,7 +46,7 @@ static int subscribe(struct mapiwire_watch *w, uint64_t folder, unsigned kinds)
 	struct mapiwire_store *s = w->store;
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	const void *answer;
+	const void *answer = NULL;
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, s->logon), at = client_rops_handle(&b, MAPI_NO_HANDLE);
 	const struct RopRegisterNotificationRequest q = {
@@ -86,7 +86,7 @@ static int second_connection(struct mapiwire_watch *w)
 	static const struct idl_interface *const interface = &wire_asyncemsmdb_interface;
 	struct mapiwire_store *s = w->store;
 	int r = client_connect(s->m, s->port, true, client_setting_store, &w->conn);
-	return r < 0 ? r : client_bind(w->conn, &interface, 1, s->m->level, rpc_client_group(s->conn->rpc));
+	return r != 0 ? r : client_bind(w->conn, &interface, 1, s->m->level, rpc_client_group(s->conn->rpc));
 }
 
 static int park(struct mapiwire_watch *w)
@@ -113,7 +113,7 @@ int mapiwire_watch_open(struct mapiwire_store *s, uint64_t folder, unsigned kind
 		r = second_connection(w);
 	if (r == 0)
 		r = park(w);
-	if (r < 0)
+	if (r != 0)
 		mapiwire_watch_close(&w);
 	else
 		*out = w;
@@ -175,7 +175,7 @@ int mapiwire_watch_next(struct mapiwire_watch *w, unsigned timeout_ms, struct ma
 		if (r == 0)
 			r = wait_parked(w, deadline);
 	}
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*out = w->events[w->first];
 	w->first = (w->first + 1) % MAX_EVENTS;
