@@ -12,6 +12,8 @@
 #define PAUSE_BYTES ((size_t)4 << 20)
 #define RESUME_BYTES ((size_t)1 << 20)
 #define GIVE_UP_BYTES ((size_t)64 << 20)
+/* Whoever connects and does not bind in this time goes. */
+#define UNBOUND_NS (INT64_C(60) * NS_PER_S)
 #define FIRST_BYTES 24 /* of a bind: up to and with assoc_group_id, C706 12.6.4.3 */
 
 struct pending_write {
@@ -74,12 +76,41 @@ static void on_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
+static void run_gone(struct server_loop *loop, struct loop_message *message)
+{
+	struct service_gone *g = (struct service_gone *)message;
+	g->gone(loop, g);
+	free(g);
+}
+
+void conn_tell_gone(struct server_conn *c, bool all, uint32_t call_id)
+{
+	for (const struct conn_watch *w = c->watches; w; w = w->next) {
+		struct service_gone *g = (struct service_gone *)calloc(1, sizeof *g);
+		if (!g)
+			return; /* the wait ends in its own time */
+		*g = (struct service_gone){{NULL, run_gone}, c->loop, c->id, all, call_id, w->key, w->gone};
+		loop_post(w->at, &g->message);
+	}
+}
+
+static void drop_watches(struct conn_watch **list)
+{
+	while (*list) {
+		struct conn_watch *w = *list;
+		*list = w->next;
+		free(w);
+	}
+}
+
 void conn_close(struct server_conn *c)
 {
 	if (c->closing)
 		return;
 	c->closing = true;
 	unlink_conn(c);
+	conn_tell_gone(c, true, 0);
+	drop_watches(&c->watches);
 	if (!c->in_feed)
 		rpc_connection_free(&c->rpc);
 	uv_close((uv_handle_t *)&c->tcp, on_closed);
@@ -274,7 +305,7 @@ static struct server_conn *new_conn(struct server_loop *loop, enum server_port p
 		return NULL;
 	c->loop = loop;
 	c->port = port;
-	c->last_ns = time_monotonic_ns();
+	c->last_ns = c->began_ns = time_monotonic_ns();
 	c->tcp.data = c;
 	if (uv_tcp_init(&loop->uv, &c->tcp) < 0) {
 		free(c);
@@ -348,6 +379,10 @@ void conn_tick_all(struct server_loop *loop, int64_t now_ns)
 {
 	for (struct server_conn *c = loop->conns, *next; c; c = next) {
 		next = c->next;
+		if (now_ns - c->began_ns > UNBOUND_NS && (!c->rpc || !rpc_server_association(c->rpc))) {
+			conn_close(c);
+			continue;
+		}
 		if (!c->rpc || now_ns < rpc_deadline(c->rpc))
 			continue;
 		c->in_feed = true;

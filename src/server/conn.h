@@ -4,6 +4,15 @@
 #include "server/loop.h"
 #include "server/service.h"
 
+/* Who wants to know when the connection closes or gives up a call. */
+struct conn_watch {
+	struct conn_watch *next;
+	struct server_loop *at;
+	uint64_t key;
+	void (*gone)(struct server_loop *at, const struct service_gone *what);
+};
+#define CONN_MAX_WATCHES 64 /* the oldest goes */
+
 /* A TCP connection and its RPC machine; belongs to one loop. */
 struct server_conn {
 	struct server_conn *next, *previous; /* of the loop */
@@ -20,7 +29,8 @@ struct server_conn {
 	bool finishing;  /* close when everything is written */
 	unsigned writes; /* outstanding */
 	size_t write_bytes;
-	int64_t last_ns;
+	int64_t last_ns, began_ns;
+	struct conn_watch *watches; /* newest first */
 };
 
 void conn_accept(struct server_loop *loop, enum server_port port);
@@ -28,6 +38,8 @@ struct server_conn *conn_find(struct server_loop *loop, uint64_t id);
 /* Sends what the machine has put out. */
 void conn_flush(struct server_conn *c);
 void conn_close(struct server_conn *c);
+/* Tells the watches that one call, or with all every call, is no longer waited for. */
+void conn_tell_gone(struct server_conn *c, bool all, uint32_t call_id);
 /* Deadlines of all connections of the loop. */
 void conn_tick_all(struct server_loop *loop, int64_t now_ns);
 

@@ -146,6 +146,32 @@ void service_handle_close(struct service_call *call, struct idl_context_handle *
 		rpc_handle_close(a, handle);
 }
 
+/* ---- Watches ---- */
+
+int service_watch(struct service_call *call, struct server_loop *at, uint64_t key,
+                  void (*gone)(struct server_loop *at, const struct service_gone *what))
+{
+	struct server_conn *c = conn_find(call->home, call->conn);
+	if (!c)
+		return MW_E_STATE;
+	unsigned count = 0;
+	struct conn_watch **link = &c->watches, *w;
+	for (; *link; link = &(*link)->next) {
+		if ((*link)->at == at && (*link)->key == key)
+			return 0;
+		if (++count == CONN_MAX_WATCHES) {
+			free(TAKE_PTR(*link));
+			break;
+		}
+	}
+	w = (struct conn_watch *)malloc(sizeof *w);
+	if (!w)
+		return MW_E_NOMEM;
+	*w = (struct conn_watch){c->watches, at, key, gone};
+	c->watches = w;
+	return 0;
+}
+
 /* ---- Events ---- */
 
 static void note_caller(struct service_call *call, const struct rpc_event *event)
@@ -247,6 +273,10 @@ void dispatch_event(void *user, struct rpc_connection *rpc, const struct rpc_eve
 	switch (event->type) {
 	case RPC_EV_REQUEST:
 		on_request(c, event);
+		break;
+	case RPC_EV_CANCEL:
+	case RPC_EV_ORPHANED:
+		conn_tell_gone(c, false, event->call_id);
 		break;
 	case RPC_EV_DAMAGED:
 		log_line(c->loop->server->config.log, LOG_WARNING, "damaged PDU at byte %zu: %s", event->damaged_at,

@@ -10,34 +10,44 @@
 /* A call's memory: its request (4 MiB at most) decoded, and its answer. */
 #define CALL_ARENA_LIMIT ((size_t)64 << 20)
 
+/* The inbox stays open: other loops may still hand calls back. The loop ends when its work is done. */
 static void stop_all(struct server_loop *loop)
 {
 	loop->stopping = true;
-	uv_timer_stop(&loop->tick);
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
-		if (!uv_is_closing((uv_handle_t *)&loop->listeners[p]))
+		if (loop->listeners[p].type == UV_TCP) /* else it was never opened */
 			uv_close((uv_handle_t *)&loop->listeners[p], NULL);
 	for (struct server_conn *c = loop->conns, *next; c; c = next) {
 		next = c->next;
 		conn_close(c);
 	}
-	uv_close((uv_handle_t *)&loop->tick, NULL);
-	uv_close((uv_handle_t *)&loop->wake, NULL);
+	if (loop->tick.type == UV_TIMER)
+		uv_close((uv_handle_t *)&loop->tick, NULL);
+	if (loop->wake.type == UV_ASYNC)
+		uv_unref((uv_handle_t *)&loop->wake);
 }
 
-static void on_wake(uv_async_t *wake)
+/* Whether there was a message. */
+static bool run_inbox(struct server_loop *loop)
 {
-	struct server_loop *loop = (struct server_loop *)wake->data;
 	pthread_mutex_lock(&loop->lock);
 	struct loop_message *m = loop->inbox;
 	loop->inbox = NULL;
 	loop->inbox_end = &loop->inbox;
 	pthread_mutex_unlock(&loop->lock);
+	bool any = m != NULL;
 	while (m) {
 		struct loop_message *next = m->next;
 		m->run(loop, m);
 		m = next;
 	}
+	return any;
+}
+
+static void on_wake(uv_async_t *wake)
+{
+	struct server_loop *loop = (struct server_loop *)wake->data;
+	run_inbox(loop);
 	if (atomic_load(&loop->server->stopping) && !loop->stopping)
 		stop_all(loop);
 }
@@ -71,8 +81,12 @@ int loop_init(struct server_loop *loop, struct server *server, uint8_t index)
 	loop->index = index;
 	loop->inbox_end = &loop->inbox;
 	loop->next_conn = 1;
-	if (pthread_mutex_init(&loop->lock, NULL) != 0 || uv_loop_init(&loop->uv) < 0)
+	if (pthread_mutex_init(&loop->lock, NULL) != 0)
 		return MW_E_NOMEM;
+	if (uv_loop_init(&loop->uv) < 0) {
+		pthread_mutex_destroy(&loop->lock);
+		return MW_E_NOMEM;
+	}
 	loop->uv.data = loop;
 	loop->wake.data = loop;
 	loop->tick.data = loop;
@@ -92,12 +106,34 @@ void loop_run(struct server_loop *loop)
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
+bool loop_drain(struct server_loop *loop)
+{
+	if (loop->uv.data != loop)
+		return false;
+	bool any = run_inbox(loop);
+	if (!loop->stopping)
+		stop_all(loop);
+	uv_run(&loop->uv, UV_RUN_DEFAULT);
+	return any;
+}
+
+static void close_handle(uv_handle_t *handle, void *user)
+{
+	(void)user;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
 void loop_free(struct server_loop *loop)
 {
+	if (loop->uv.data != loop) /* never begun */
+		return;
 	rpc_associations_free(&loop->associations);
 	for (unsigned i = 0; i < loop->spare_count; i++)
 		arena_free(&loop->spare_arenas[i]);
 	buf_free(&loop->scratch);
+	uv_walk(&loop->uv, close_handle, NULL);
+	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	uv_loop_close(&loop->uv);
 	pthread_mutex_destroy(&loop->lock);
 }

@@ -47,6 +47,9 @@ struct server_loop {
 int loop_init(struct server_loop *loop, struct server *server, uint8_t index);
 /* Runs until stopped; the thread's body. */
 void loop_run(struct server_loop *loop);
+/* After the threads have ended, by one of them for all loops: runs what other loops still sent and what that begins
+ * until it ends. False: nothing was sent. */
+bool loop_drain(struct server_loop *loop);
 void loop_free(struct server_loop *loop);
 /* From any thread. m->run is called in the receiver's thread. */
 void loop_post(struct server_loop *to, struct loop_message *m);

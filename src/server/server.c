@@ -2,6 +2,7 @@
 
 #include "server/accounts.h"
 #include "server/conn.h"
+#include "server/service.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define DEFAULT_MAX_CONNECTIONS 16384
@@ -118,6 +120,23 @@ static void choose_host(struct server *s)
 		snprintf(s->host, sizeof s->host, "%s", s->listen);
 }
 
+/* Each connection is a descriptor; a quarter of all stays free for mailboxes and the rest. */
+static void bound_connections(struct server *s)
+{
+	struct rlimit limit;
+	if (!s->config.max_connections)
+		s->config.max_connections = DEFAULT_MAX_CONNECTIONS;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	rlim_t wanted = (rlim_t)s->config.max_connections / 3 * 4 + 64;
+	if (limit.rlim_cur < wanted) {
+		limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 * 3 < s->config.max_connections)
+		s->config.max_connections = (unsigned)(limit.rlim_cur / 4 * 3);
+}
+
 int server_new(const struct server_config *config, struct server **out, char why[512])
 {
 	struct server *s = (struct server *)calloc(1, sizeof *s);
@@ -125,8 +144,7 @@ int server_new(const struct server_config *config, struct server **out, char why
 		return MW_E_NOMEM;
 	s->config = *config;
 	s->listen = config->listen ? config->listen : "127.0.0.1";
-	if (!s->config.max_connections)
-		s->config.max_connections = DEFAULT_MAX_CONNECTIONS;
+	bound_connections(s);
 	choose_host(s);
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
 		s->sockets[p] = -1;
@@ -175,13 +193,30 @@ void server_stop(struct server *s)
 		uv_async_send(&s->loops[i].wake);
 }
 
+/* Calls on their way between loops go home, where nobody waits for them any more. */
+static void drain_loops(struct server *s)
+{
+	bool any = true;
+	while (any) {
+		any = false;
+		for (unsigned i = 0; i < s->loop_count; i++)
+			any = loop_drain(&s->loops[i]) || any;
+	}
+}
+
 void server_free(struct server **server)
 {
 	struct server *s = *server;
 	if (!s)
 		return;
 	*server = NULL;
-	for (unsigned i = 0; s->loops && i < s->loop_count; i++) {
+	if (!s->loops)
+		s->loop_count = 0;
+	drain_loops(s);
+	for (unsigned i = 0; i < s->loop_count; i++)
+		service_loops_end(&s->loops[i]);
+	drain_loops(s);
+	for (unsigned i = 0; i < s->loop_count; i++) {
 		service_loops_free(&s->loops[i]);
 		loop_free(&s->loops[i]);
 	}

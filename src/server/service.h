@@ -55,8 +55,12 @@ extern const struct service epm_service, mgmt_service, rfr_service, nspi_service
 
 /* services.c: what the services keep in each loop; fails as loop_init does. */
 MW_NODISCARD int service_loops_init(struct server_loop *loop);
+/* The loops have stopped: what the services keep for clients ends, calls that wait are answered. */
+void service_loops_end(struct server_loop *loop);
+/* After that: nothing runs any more. */
 void service_loops_free(struct server_loop *loop);
 MW_NODISCARD int emsmdb_loop_init(struct server_loop *loop);
+void emsmdb_loop_end(struct server_loop *loop);
 void emsmdb_loop_free(struct server_loop *loop);
 
 /* Ends a call that was kept: from any thread of a loop; the call is gone afterwards. */
@@ -75,6 +79,22 @@ void *service_handle_find(struct service_call *call, const struct idl_context_ha
 MW_NODISCARD int service_handle_create_for(struct service_call *call, const struct idl_interface *iface, void *object,
                                            rpc_rundown_fn rundown, struct idl_context_handle *out);
 void service_handle_close(struct service_call *call, struct idl_context_handle *handle);
+
+/*
+ * For calls that are kept long: gone is called in that loop when the caller's connection has closed or the caller
+ * has given up a call of it. In the home loop; one watch for each loop and key.
+ */
+struct service_gone {
+	struct loop_message message;
+	const struct server_loop *home; /* with conn: whose connection it was */
+	uint64_t conn;
+	bool all; /* every call of the connection; else call_id */
+	uint32_t call_id;
+	uint64_t key;
+	void (*gone)(struct server_loop *at, const struct service_gone *what);
+};
+MW_NODISCARD int service_watch(struct service_call *call, struct server_loop *at, uint64_t key,
+                               void (*gone)(struct server_loop *at, const struct service_gone *what));
 
 /* Hands the call to another loop: run is called there. The arguments and arena go along. */
 void service_move(struct service_call *call, struct server_loop *to,

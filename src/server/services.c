@@ -9,6 +9,11 @@ int service_loops_init(struct server_loop *loop)
 	return emsmdb_loop_init(loop);
 }
 
+void service_loops_end(struct server_loop *loop)
+{
+	emsmdb_loop_end(loop);
+}
+
 void service_loops_free(struct server_loop *loop)
 {
 	emsmdb_loop_free(loop);

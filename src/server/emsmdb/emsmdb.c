@@ -23,28 +23,35 @@ int emsmdb_loop_init(struct server_loop *loop)
 	if (!l)
 		return MW_E_NOMEM;
 	l->loop = loop;
+	if (uv_timer_init(&loop->uv, &l->timer) < 0) {
+		free(l);
+		return MW_E_IO;
+	}
 	l->timer.data = l;
 	loop->store = l;
-	if (uv_timer_init(&loop->uv, &l->timer) < 0)
-		return MW_E_IO;
 	uv_unref((uv_handle_t *)&l->timer);
 	return uv_timer_start(&l->timer, on_timer, TIMER_MS, TIMER_MS) < 0 ? MW_E_IO : 0;
 }
 
-/* The loop has stopped: sessions end, mailboxes close. */
-void emsmdb_loop_free(struct server_loop *loop)
+/* The loop has stopped: sessions end, and with them the mailboxes close. */
+void emsmdb_loop_end(struct server_loop *loop)
 {
 	struct emsmdb_loop *l = loop->store;
-	if (!l)
-		return;
-	for (unsigned i = 0; i < ARRAY_SIZE(l->sessions); i++)
+	for (unsigned i = 0; l && i < ARRAY_SIZE(l->sessions); i++)
 		while (l->sessions[i])
 			emsmdb_session_free(l->sessions[i]);
-	if (!uv_is_closing((uv_handle_t *)&l->timer))
-		uv_close((uv_handle_t *)&l->timer, NULL);
-	uv_run(&loop->uv, UV_RUN_NOWAIT);
+}
+
+static void on_timer_closed(uv_handle_t *timer)
+{
+	free(timer->data);
+}
+
+void emsmdb_loop_free(struct server_loop *loop)
+{
+	if (loop->store)
+		uv_close((uv_handle_t *)&loop->store->timer, on_timer_closed);
 	loop->store = NULL;
-	free(l);
 }
 
 static const service_fn emsmdb_methods[] = {
