@@ -2,7 +2,10 @@
 
 #include "base/text.h"
 #include "base/time.h"
+#include "mapi/aux_buffer.h"
+#include "mapi/ext_buffer.h"
 #include "server/accounts.h"
+#include "wire/aux.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +16,16 @@
 #define POLLS_MAX_MS 60000u
 #define RETRY_COUNT 6u
 #define RETRY_DELAY_MS 10000u
+/* ulFlags: the connection is for an administrator, which nobody is. */
+#define CONNECT_ADMIN 0x00000001u
 /* A parked wait ends after five minutes, 3.3.4.1. */
 #define ASYNC_WAIT_NS (INT64_C(300) * NS_PER_S)
-/* "15.00.1497.000" as the three words of 3.1.4.1.3.1: a server that takes NTLM, XOR, compression and packed buffers. */
-static const uint16_t server_version[3] = {0x8F00, 0x85D9, 0x8000};
+/* 15.0.1497.0 as the three words of 3.1.4.1.3.1: major and minor in one, build with the mark of this form, revision. */
+static const uint16_t server_version[3] = {15 << 8 | 0, 0x8000 | 1497, 0};
+/* AUX_EXORGINFO, 2.2.2.2.17: no public folders. */
+#define AUX_VERSION_1 1
+#define AUX_TYPE_EXORGINFO 0x17
+#define AUX_EXORGINFO_SIZE 8
 
 static struct server_loop *owner_of(struct server *server, const struct guid *mailbox)
 {
@@ -36,7 +45,7 @@ static enum service_result refuse(struct EcDoConnectEx_args *a, uint32_t status)
 /* What EcDoConnectEx carries from loop to loop. */
 struct connecting {
 	struct guid mailbox;
-	const char *dn, *name, *dn_prefix;
+	const char *dn, *name, *dn_prefix; /* the name in the client's code page */
 	struct emsmdb_ref *ref;
 	uint32_t status;
 };
@@ -74,6 +83,24 @@ static void run_down_async(void *object)
 	free(object);
 }
 
+/* What the client is told of the organisation; nothing when it has no room for it. */
+static void put_aux(struct service_call *call, struct EcDoConnectEx_args *a)
+{
+	struct AUX_EXORGINFO info = {.OrgFlags = 0};
+	struct buf block = {0}, out = {0};
+	uint32_t room = a->pcbAuxOut;
+	a->pcbAuxOut = 0;
+	a->rgbAuxOut = NULL;
+	if (room >= MAPI_EXT_HEADER_SIZE + AUX_EXORGINFO_SIZE &&
+	    mapi_aux_append(call->arena, &block, AUX_VERSION_1, AUX_TYPE_EXORGINFO, &info) == 0 &&
+	    mapi_ext_append(&out, block.data, block.len, MAPI_EXT_LAST | MAPI_EXT_XOR_MAGIC) == 0) {
+		a->rgbAuxOut = (uint8_t *)arena_copy(call->arena, out.data, out.len);
+		a->pcbAuxOut = a->rgbAuxOut ? (uint32_t)out.len : 0;
+	}
+	buf_free(&block);
+	buf_free(&out);
+}
+
 /* In the home loop again: the handle, and the answer. */
 static void connected(struct server_loop *loop, struct service_call *call)
 {
@@ -99,8 +126,7 @@ static void connected(struct server_loop *loop, struct service_call *call)
 	memcpy(a->rgwServerVersion, server_version, sizeof a->rgwServerVersion);
 	memcpy(a->rgwBestVersion, a->rgwClientVersion, sizeof a->rgwBestVersion);
 	a->pulTimeStamp = (uint32_t)(time_monotonic_ns() / NS_PER_MS);
-	a->pcbAuxOut = 0;
-	a->rgbAuxOut = NULL;
+	put_aux(call, a);
 	a->ReturnValue = 0;
 	service_finish(call, SERVICE_DONE);
 }
@@ -127,14 +153,17 @@ static void make_session(struct server_loop *loop, struct service_call *call)
 	service_move(call, call->home, connected);
 }
 
-/* Who may have which mailbox: at this stage, its owner. */
-static uint32_t check_user(const struct service_call *call, const struct directory_user *u)
+/* Who may connect as whom: everybody as himself. The codes are those of [MS-OXCRPC] 3.1.4.1. */
+static uint32_t check_user(const struct service_call *call, const char *dn, const struct directory_user *u)
 {
-	if (!call->account)
+	const struct EcDoConnectEx_args *a = (const struct EcDoConnectEx_args *)call->args;
+	if (!call->account || !*dn)
 		return ecAccessDenied;
+	if (a->ulFlags & CONNECT_ADMIN)
+		return ecLoginPerm;
 	if (!u)
 		return ecUnknownUser;
-	return u->id == call->account ? 0 : ecLoginPerm;
+	return u->id == call->account ? 0 : ecAccessDenied;
 }
 
 /* The part of the DN up to "cn=", which X500DN recipients leave out: [MS-OXCRPC] 3.1.4.1, szDNPrefix. */
@@ -148,15 +177,21 @@ static uint32_t prepare(struct service_call *call, const char *dn, struct connec
 {
 	struct directory_snapshot *book = accounts_snapshot(call->server);
 	const struct directory_user *u = directory_by_dn(book, dn);
-	uint32_t status = check_user(call, u);
+	const struct EcDoConnectEx_args *a = (const struct EcDoConnectEx_args *)call->args;
+	uint32_t status = check_user(call, dn, u);
 	if (status == 0) {
+		struct mapi_value name;
+		int r = mapi_text(call->arena, MAPI_TAG(0, PTYP_STRING8), u->name, a->ulCpid, &name);
 		c->mailbox = u->mailbox;
 		c->dn = arena_strdup(call->arena, u->dn);
-		c->name = arena_strdup(call->arena, u->name);
 		c->dn_prefix = dn_prefix(call->arena, u->dn);
 		c->ref = (struct emsmdb_ref *)calloc(1, sizeof *c->ref);
-		if (!c->dn || !c->name || !c->dn_prefix || !c->ref)
+		if (r < 0)
+			status = ecUnknownCodePage;
+		else if (!c->dn || !c->dn_prefix || !c->ref)
 			status = ecServerOOM;
+		else
+			c->name = name.u.str8;
 	}
 	directory_snapshot_unref(&book);
 	return status;
@@ -165,6 +200,8 @@ static uint32_t prepare(struct service_call *call, const char *dn, struct connec
 enum service_result emsmdb_connect_ex(struct service_call *call, void *args)
 {
 	struct EcDoConnectEx_args *a = (struct EcDoConnectEx_args *)args;
+	if (a->cbAuxIn > 0 && a->cbAuxIn < MAPI_EXT_HEADER_SIZE)
+		return refuse(a, ecRpcFailed);
 	if (call->level != AUTH_LEVEL_PRIVACY && !call->server->config.encryption_optional)
 		return refuse(a, ecNotEncrypted);
 	struct connecting *c = arena_new_of(call->arena, struct connecting);
@@ -177,18 +214,25 @@ enum service_result emsmdb_connect_ex(struct service_call *call, void *args)
 		         call->user ? call->user : "somebody unauthenticated", status);
 		return refuse(a, status);
 	}
-	c->ref->home = call->home;
+	c->ref->account = call->account;
 	c->ref->loop = owner_of(call->server, &c->mailbox);
 	call->state = c;
 	service_move(call, c->ref->loop, make_session);
 	return SERVICE_LATER;
 }
 
+/* A group can be joined by whoever knows its number: a handle is good only for the account that made it. */
+struct emsmdb_ref *emsmdb_find_ref(struct service_call *call, const struct idl_context_handle *handle)
+{
+	struct emsmdb_ref *ref = (struct emsmdb_ref *)service_handle_find(call, handle);
+	return ref && ref->account == call->account ? ref : NULL;
+}
+
 /* EcDoDisconnect: the handle goes at home, the session in its loop. */
 enum service_result emsmdb_disconnect(struct service_call *call, void *args)
 {
 	struct EcDoDisconnect_args *a = (struct EcDoDisconnect_args *)args;
-	struct emsmdb_ref *ref = (struct emsmdb_ref *)service_handle_find(call, &a->pcxh);
+	struct emsmdb_ref *ref = emsmdb_find_ref(call, &a->pcxh);
 	if (!ref)
 		return service_fault(call, NCA_S_FAULT_CONTEXT_MISMATCH);
 	service_handle_close(call, &a->pcxh);
@@ -207,7 +251,7 @@ enum service_result emsmdb_dummy_rpc(struct service_call *call, void *args)
 enum service_result emsmdb_async_connect_ex(struct service_call *call, void *args)
 {
 	struct EcDoAsyncConnectEx_args *a = (struct EcDoAsyncConnectEx_args *)args;
-	const struct emsmdb_ref *ref = (const struct emsmdb_ref *)service_handle_find(call, &a->cxh);
+	const struct emsmdb_ref *ref = emsmdb_find_ref(call, &a->cxh);
 	if (!ref)
 		return service_fault(call, NCA_S_FAULT_CONTEXT_MISMATCH);
 	struct emsmdb_ref *copy = (struct emsmdb_ref *)malloc(sizeof *copy);
@@ -253,6 +297,16 @@ void emsmdb_with_session(struct service_call *call, const struct emsmdb_ref *ref
 	service_move(call, ref->loop, arrive);
 }
 
+/* Whoever waited has gone, or wants to wait no longer. */
+static void give_up(struct server_loop *at, const struct service_gone *what)
+{
+	struct emsmdb_session *s = emsmdb_session_find(at, what->key);
+	const struct service_call *parked = s ? s->parked : NULL;
+	if (parked && parked->home == what->home && parked->conn == what->conn &&
+	    (what->all || parked->call_id == what->call_id))
+		emsmdb_wake(s, false);
+}
+
 static void park(struct service_call *call, struct emsmdb_session *s)
 {
 	if (s->parked) {
@@ -269,9 +323,11 @@ static void park(struct service_call *call, struct emsmdb_session *s)
 enum service_result emsmdb_async_wait_ex(struct service_call *call, void *args)
 {
 	const struct EcDoAsyncWaitEx_args *a = (const struct EcDoAsyncWaitEx_args *)args;
-	const struct emsmdb_ref *ref = (const struct emsmdb_ref *)service_handle_find(call, &a->acxh);
+	const struct emsmdb_ref *ref = emsmdb_find_ref(call, &a->acxh);
 	if (!ref)
 		return service_fault(call, NCA_S_FAULT_CONTEXT_MISMATCH);
+	if (service_watch(call, ref->loop, ref->session, give_up) < 0)
+		return service_fault(call, NCA_S_SERVER_TOO_BUSY);
 	emsmdb_with_session(call, ref, park);
 	return SERVICE_LATER;
 }

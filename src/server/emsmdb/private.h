@@ -118,8 +118,8 @@ struct emsmdb_session {
 
 /* What a context handle stands for in the home loop: where the session is. */
 struct emsmdb_ref {
-	struct server_loop *home, *loop;
-	uint64_t session;
+	struct server_loop *loop;
+	uint64_t session, account;
 };
 
 struct emsmdb_loop {
@@ -157,6 +157,8 @@ enum service_result emsmdb_disconnect(struct service_call *call, void *args);
 enum service_result emsmdb_dummy_rpc(struct service_call *call, void *args);
 enum service_result emsmdb_async_connect_ex(struct service_call *call, void *args);
 enum service_result emsmdb_async_wait_ex(struct service_call *call, void *args);
+/* The session's place; NULL: no handle of this client. In the home loop. */
+struct emsmdb_ref *emsmdb_find_ref(struct service_call *call, const struct idl_context_handle *handle);
 /* Runs in the session's loop with the session, or answers ecError/fault when it is gone. */
 void emsmdb_with_session(struct service_call *call, const struct emsmdb_ref *ref,
                          void (*run)(struct service_call *call, struct emsmdb_session *s));
@@ -179,11 +181,13 @@ struct rop_call {
 	unsigned handle_count;
 	uint8_t out_index; /* where a new object's handle goes */
 	size_t room;       /* bytes that the response may take */
+	bool first;        /* nothing was answered before it: there will not be more room another time */
+	size_t left;       /* set by what a chain may go on with: rows or bytes asked for and there, but not answered */
 	uint64_t ticket;   /* of a commit that the response promises; 0: none */
 	int64_t now;
 };
 
-/* The ReturnValue. */
+/* The ReturnValue. ecBufferTooSmall, when not the first: it has changed nothing and is handed back to the client. */
 typedef uint32_t (*rop_fn)(struct rop_call *rop);
 
 struct rop_row {

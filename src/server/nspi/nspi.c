@@ -11,11 +11,18 @@ static void drop_session(void *session)
 	free(session);
 }
 
+/* A group can be joined by whoever knows its number: a handle is good only for the account that made it. */
+static struct nspi_session *find_session(struct service_call *call, const struct idl_context_handle *handle)
+{
+	struct nspi_session *s = (struct nspi_session *)service_handle_find(call, handle);
+	return s && s->account == call->account ? s : NULL;
+}
+
 /* Opens the view of a call; false when the handle is not of this client. */
 static bool open_view(struct service_call *call, const struct idl_context_handle *handle, uint32_t code_page,
                       struct nspi_view *v)
 {
-	const struct nspi_session *s = (const struct nspi_session *)service_handle_find(call, handle);
+	const struct nspi_session *s = find_session(call, handle);
 	if (!s)
 		return false;
 	*v = (struct nspi_view){.call = call, .session = s, .code_page = code_page};
@@ -51,6 +58,7 @@ static enum service_result nspi_bind(struct service_call *call, void *args)
 	struct nspi_session *s = (struct nspi_session *)calloc(1, sizeof *s);
 	if (!s)
 		return service_fault(call, NCA_S_SERVER_TOO_BUSY);
+	s->account = call->account;
 	random_system.fill(random_system.user, s->server_guid, sizeof s->server_guid);
 	if (service_handle_create(call, s, drop_session, &a->contextHandle) < 0) {
 		free(s);
@@ -66,7 +74,7 @@ static enum service_result nspi_bind(struct service_call *call, void *args)
 static enum service_result nspi_unbind(struct service_call *call, void *args)
 {
 	struct NspiUnbind_args *a = (struct NspiUnbind_args *)args;
-	struct nspi_session *s = (struct nspi_session *)service_handle_find(call, &a->contextHandle);
+	struct nspi_session *s = find_session(call, &a->contextHandle);
 	if (!s)
 		return bad_handle(call);
 	service_handle_close(call, &a->contextHandle);
@@ -442,7 +450,7 @@ static enum service_result nspi_get_special_table(struct service_call *call, voi
 static enum service_result nspi_get_template_info(struct service_call *call, void *args)
 {
 	struct NspiGetTemplateInfo_args *a = (struct NspiGetTemplateInfo_args *)args;
-	if (!service_handle_find(call, &a->hRpc))
+	if (!find_session(call, &a->hRpc))
 		return bad_handle(call);
 	a->ReturnValue = (int32_t)NSPI_E_UNKNOWN_LCID;
 	return SERVICE_DONE;
@@ -452,7 +460,7 @@ static enum service_result nspi_get_template_info(struct service_call *call, voi
 static enum service_result nspi_mod_props(struct service_call *call, void *args)
 {
 	struct NspiModProps_args *a = (struct NspiModProps_args *)args;
-	if (!service_handle_find(call, &a->hRpc))
+	if (!find_session(call, &a->hRpc))
 		return bad_handle(call);
 	a->ReturnValue = (int32_t)ecNotSupported;
 	return SERVICE_DONE;
@@ -461,7 +469,7 @@ static enum service_result nspi_mod_props(struct service_call *call, void *args)
 static enum service_result nspi_mod_link_att(struct service_call *call, void *args)
 {
 	struct NspiModLinkAtt_args *a = (struct NspiModLinkAtt_args *)args;
-	if (!service_handle_find(call, &a->hRpc))
+	if (!find_session(call, &a->hRpc))
 		return bad_handle(call);
 	a->ReturnValue = (int32_t)ecNotSupported;
 	return SERVICE_DONE;

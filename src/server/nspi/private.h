@@ -42,6 +42,7 @@ extern const uint8_t nspi_guid[16];
 /* What a bind leaves behind. */
 struct nspi_session {
 	uint8_t server_guid[16]; /* provider of ephemeral entry ids */
+	uint64_t account;        /* whose it is */
 };
 
 /* What one call works on. */
