@@ -18,8 +18,10 @@
 #define ROP_QUERY_ROWS 0x15
 #define ROP_READ_STREAM 0x2C
 #define READ_MAXIMUM 0xBABE
-/* A ROP is not begun in less room than this: what it did could not be told. */
-#define LEAST_ROOM 128
+/* A ROP is not begun in less room than this, which holds every response of fixed size: what it did could not be told.
+ */
+#define LEAST_ROOM 192
+#define TOO_SMALL_HEAD 3 /* bytes of RopBufferTooSmall before the requests that it hands back */
 /* Payloads after the first are not worth their header in less. */
 #define LEAST_CHAINED 8192
 
@@ -33,11 +35,12 @@ struct execution {
 	struct buf out;     /* the extended buffer */
 	size_t last_header; /* of the newest payload in out */
 	struct mapi_rop_writer writer;
+	bool answered; /* the payload has a response */
 	uint64_t ticket;
 	int64_t now;
-	uint8_t last_id; /* the last ROP executed, and whether a chain may go on with it */
+	/* The last ROP executed, if it succeeded and a chain may go on with it. */
 	const struct mapi_rop *last;
-	size_t remaining; /* rows or bytes still asked for by it */
+	size_t remaining; /* rows or bytes still asked for by it; 0: there are no more */
 };
 
 static const struct rop_row *find_row(uint8_t id)
@@ -75,11 +78,25 @@ static size_t room_left(const struct execution *x)
 	return used < x->payload.max ? x->payload.max - used : 0;
 }
 
+/*
+ * What the response of requests.rops[i] may take. The ROPs after it must still be answered, each in the least room,
+ * or be handed back: so that no call fails of which a part was done.
+ */
+static size_t room_for(const struct execution *x, unsigned i)
+{
+	const struct mapi_rop *rop = &x->requests.rops[i];
+	size_t room = room_left(x), after = rop->offset + rop->size, count = x->requests.count - i - 1;
+	size_t handed_back = TOO_SMALL_HEAD + x->requests.list_size - after, answered = count * LEAST_ROOM;
+	size_t rest = count == 0 ? 0 : handed_back < answered ? handed_back : answered;
+	return room > rest ? room - rest : 0;
+}
+
 /* Begins a payload of at most max bytes. */
 static int begin_payload(struct execution *x, size_t max)
 {
 	buf_clear(&x->payload);
 	x->payload.max = max < MAPI_EXT_MAX_PAYLOAD ? max : MAPI_EXT_MAX_PAYLOAD;
+	x->answered = false;
 	return mapi_rop_writer_begin(&x->writer, x->session->mapi, x->call->arena, &x->payload);
 }
 
@@ -132,6 +149,8 @@ static uint32_t run(struct execution *x, const struct mapi_rop *rop, struct rop_
 		return status;
 	if (c->out_index >= x->requests.handle_count)
 		return ecNullObject;
+	if (c->in)
+		c->logon = c->in->logon; /* whatever the request says: what is made of it goes with it */
 	return row->run(c);
 }
 
@@ -153,42 +172,17 @@ static void release(struct execution *x, const struct mapi_rop *rop)
 static int too_small(struct execution *x, const struct mapi_rop *rop, struct cursor payload)
 {
 	struct RopBufferTooSmallResponse r = {.SizeNeeded = MAPI_EXT_MAX_PAYLOAD - 1};
+	if (room_left(x) < TOO_SMALL_HEAD + x->requests.list_size - rop->offset)
+		return MW_E_LIMIT;
 	r.RequestBuffers.data = (uint8_t *)payload.data + rop->offset;
 	r.RequestBuffers.size = (uint32_t)(x->requests.list_size - rop->offset);
 	return mapi_rop_write_response(&x->writer, MAPI_ROP_BUFFER_TOO_SMALL, NULL, &r, x->handles,
 	                               x->requests.handle_count);
 }
 
-/* What a chain may go on with. */
-static void note_last(struct execution *x, const struct mapi_rop *rop, const void *response, uint32_t status)
+static struct rop_call call_of(struct execution *x, const struct mapi_rop *rop, void *response, size_t room)
 {
-	x->last = NULL;
-	if (status != 0)
-		return;
-	if (rop->id == ROP_QUERY_ROWS) {
-		const struct RopQueryRowsRequest *q = (const struct RopQueryRowsRequest *)rop->value;
-		uint16_t got = ((const struct RopQueryRowsResponse *)response)->RowData.count;
-		x->remaining = got > 0 && got < q->RowCount && !(q->QueryRowsFlags & 1) ? q->RowCount - got : 0;
-		x->last = rop;
-	} else if (rop->id == ROP_READ_STREAM) {
-		const struct RopReadStreamRequest *q = (const struct RopReadStreamRequest *)rop->value;
-		size_t wanted = q->ByteCount == READ_MAXIMUM ? q->MaximumByteCount : q->ByteCount;
-		uint16_t got = ((const struct RopReadStreamResponse *)response)->DataSize;
-		x->remaining = got > 0 && got < wanted ? wanted - got : 0;
-		x->last = rop;
-	}
-}
-
-/* MW_E_LIMIT: the answer did not fit, and what it opened is closed again. */
-static int execute(struct execution *x, const struct mapi_rop *rop)
-{
-	const struct idl_type *type = wire_rops_module.responses[rop->id == 0x1F ? 0x20 : rop->id];
-	uint8_t *response = (uint8_t *)arena_alloc(x->call->arena, type->size);
-	if (!response)
-		return MW_E_NOMEM;
-	unsigned index = response_index(rop);
-	uint32_t before = index < x->requests.handle_count ? x->handles[index] : 0;
-	struct rop_call c = {
+	return (struct rop_call){
 	        .session = x->session,
 	        .call = x->call,
 	        .arena = x->call->arena,
@@ -198,23 +192,64 @@ static int execute(struct execution *x, const struct mapi_rop *rop)
 	        .response = response,
 	        .handles = x->handles,
 	        .handle_count = x->requests.handle_count,
-	        .out_index = (uint8_t)index,
-	        .room = room_left(x),
+	        .out_index = (uint8_t)response_index(rop),
+	        .room = room,
+	        .first = !x->answered,
 	        .now = x->now,
 	};
-	uint32_t status = run(x, rop, &c);
-	response[1] = (uint8_t)index;
+}
+
+static int write_response(struct execution *x, const struct mapi_rop *rop, uint8_t *response, uint32_t status,
+                          size_t room)
+{
+	size_t max = x->payload.max;
+	response[1] = (uint8_t)response_index(rop);
 	memcpy(response + 4, &status, sizeof status);
+	x->payload.max = x->payload.len + room;
 	int r = mapi_rop_write_response(&x->writer, rop->id, rop, response, x->handles, x->requests.handle_count);
+	x->payload.max = max;
+	return r;
+}
+
+/* MW_E_LIMIT: the answer did not fit, and what it opened is closed again. */
+static int execute(struct execution *x, const struct mapi_rop *rop, size_t room)
+{
+	const struct idl_type *type = wire_rops_module.responses[rop->id == 0x1F ? 0x20 : rop->id];
+	uint8_t *response = (uint8_t *)arena_alloc(x->call->arena, type->size);
+	if (!response)
+		return MW_E_NOMEM;
+	struct rop_call c = call_of(x, rop, response, room);
+	uint32_t before = c.out_index < c.handle_count ? x->handles[c.out_index] : 0;
+	uint32_t status = run(x, rop, &c);
 	if (c.ticket > x->ticket)
 		x->ticket = c.ticket;
-	if (r == MW_E_LIMIT && index < x->requests.handle_count && x->handles[index] != before) {
-		emsmdb_object_release(emsmdb_object_find(x->session, x->handles[index]));
-		x->handles[index] = before;
+	x->last = NULL;
+	int r = status == ecBufferTooSmall && x->answered ? MW_E_LIMIT : write_response(x, rop, response, status, room);
+	if (r == MW_E_LIMIT && c.out_index < c.handle_count && x->handles[c.out_index] != before) {
+		emsmdb_object_release(emsmdb_object_find(x->session, x->handles[c.out_index]));
+		x->handles[c.out_index] = before;
 	}
-	if (r == 0)
-		note_last(x, rop, response, status);
-	return r;
+	if (r < 0)
+		return r;
+	x->answered = true;
+	if (status == 0 && (rop->id == ROP_QUERY_ROWS || rop->id == ROP_READ_STREAM)) {
+		x->last = rop;
+		x->remaining = c.left;
+	}
+	return 0;
+}
+
+/* A ROP that cannot be answered here is handed back with those after it; where even that does not fit, it fails. */
+static int hand_back(struct execution *x, const struct mapi_rop *rop, struct cursor payload, bool *handed)
+{
+	uint8_t *response;
+	int r = too_small(x, rop, payload);
+	*handed = r == 0;
+	if (r != MW_E_LIMIT || !x->answered)
+		return r;
+	response = (uint8_t *)arena_alloc(x->call->arena,
+	                                  wire_rops_module.responses[rop->id == 0x1F ? 0x20 : rop->id]->size);
+	return response ? write_response(x, rop, response, ecBufferTooSmall, room_left(x)) : MW_E_NOMEM;
 }
 
 static int execute_all(struct execution *x, struct cursor payload)
@@ -223,14 +258,17 @@ static int execute_all(struct execution *x, struct cursor payload)
 		const struct mapi_rop *rop = &x->requests.rops[i];
 		if (rop->id == MAPI_ROP_RELEASE) {
 			release(x, rop);
+			x->last = NULL;
 			continue;
 		}
-		int r = room_left(x) < LEAST_ROOM ? MW_E_LIMIT : execute(x, rop);
+		bool handed = false;
+		size_t room = room_for(x, i);
+		int r = room < LEAST_ROOM ? MW_E_LIMIT : execute(x, rop, room);
 		if (r == MW_E_LIMIT) {
 			x->last = NULL;
-			return too_small(x, rop, payload);
+			r = hand_back(x, rop, payload, &handed);
 		}
-		if (r < 0)
+		if (r < 0 || handed)
 			return r;
 	}
 	return 0;
@@ -290,13 +328,14 @@ static int chain(struct execution *x, size_t limit)
 		rop.value = (void *)next_request(x);
 		int r = rop.value ? begin_payload(x, limit - x->out.len - MAPI_EXT_HEADER_SIZE) : MW_E_NOMEM;
 		if (r == 0)
-			r = execute(x, &rop);
+			r = execute(x, &rop, room_left(x));
 		struct mapi_rop *kept = arena_new_of(x->call->arena, struct mapi_rop);
 		if (r < 0 || !kept)
 			return r == MW_E_LIMIT ? 0 : r < 0 ? r : MW_E_NOMEM;
+		if (!x->last) /* it failed: a row that does not fit into what is left, say. The client asks again. */
+			return 0;
 		*kept = rop;
-		if (x->last)
-			x->last = kept;
+		x->last = kept;
 		r = end_payload(x);
 		if (r < 0)
 			return r;
@@ -339,11 +378,12 @@ static int answer(struct execution *x)
 	r = begin_payload(x, limit - MAPI_EXT_HEADER_SIZE);
 	if (r == 0)
 		r = execute_all(x, payload);
-	if (r == 0 && !x->last)
+	bool chained = x->args->pulFlags & FLAG_CHAIN && x->last && x->remaining > 0;
+	if (r == 0 && !chained)
 		r = add_news(x);
 	if (r == 0)
 		r = end_payload(x);
-	if (r == 0 && x->args->pulFlags & FLAG_CHAIN)
+	if (r == 0 && chained)
 		r = chain(x, limit);
 	return r;
 }
@@ -360,6 +400,14 @@ static int keep_answer(struct execution *x)
 	return 0;
 }
 
+/* The ReturnValue that stands for a failure of the whole call: [MS-OXCRPC] 3.1.4.2, [MS-OXCROPS] 3.2.5.1. */
+static uint32_t call_status(const struct EcDoRpcExt2_args *a, int error)
+{
+	if (a->cbIn < MAPI_EXT_HEADER_SIZE || a->pcbOut < MAPI_EXT_HEADER_SIZE)
+		return ecRpcFailed;
+	return error == MW_E_LIMIT ? ecBufferTooSmall : error == MW_E_NOMEM ? ecServerOOM : ecRpcFormat;
+}
+
 static void run_ext2(struct service_call *call, struct emsmdb_session *s)
 {
 	struct execution x = {
@@ -374,11 +422,9 @@ static void run_ext2(struct service_call *call, struct emsmdb_session *s)
 	if (r < 0) {
 		log_line(call->server->config.log, LOG_WARNING, "EcDoRpcExt2 of %s: %s", call->user ? call->user : "?",
 		         mw_strerror(r));
+		x.args->ReturnValue = (int32_t)call_status(x.args, r);
 		x.args->pcbOut = 0;
 		x.args->rgbOut = NULL;
-		x.args->ReturnValue = (int32_t)(r == MW_E_LIMIT   ? ecBufferTooSmall
-		                                : r == MW_E_NOMEM ? ecServerOOM
-		                                                  : ecRpcFormat);
 	}
 	x.args->pulFlags = 0;
 	x.args->pcbAuxOut = 0;
@@ -391,7 +437,7 @@ static void run_ext2(struct service_call *call, struct emsmdb_session *s)
 enum service_result emsmdb_rpc_ext2(struct service_call *call, void *args)
 {
 	const struct EcDoRpcExt2_args *a = (const struct EcDoRpcExt2_args *)args;
-	const struct emsmdb_ref *ref = (const struct emsmdb_ref *)service_handle_find(call, &a->pcxh);
+	const struct emsmdb_ref *ref = emsmdb_find_ref(call, &a->pcxh);
 	if (!ref)
 		return service_fault(call, NCA_S_FAULT_CONTEXT_MISMATCH);
 	if (call->level != AUTH_LEVEL_PRIVACY && !call->server->config.encryption_optional)

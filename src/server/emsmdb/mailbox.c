@@ -141,4 +141,6 @@ void emsmdb_finish_when_safe(struct emsmdb_mailbox *m, struct service_call *call
 	call->message.next = NULL;
 	*end = call;
 	emsmdb_sync(m);
+	if (!m->syncing) /* the mailbox cannot be written any more */
+		answer_waiting(m, true);
 }

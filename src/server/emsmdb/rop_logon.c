@@ -6,7 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#define LOGON_PRIVATE 0x01 /* LogonFlags, [MS-OXCSTOR] 2.2.1.1.1 */
+#define LOGON_PRIVATE 0x01    /* LogonFlags, [MS-OXCSTOR] 2.2.1.1.1 */
+#define LOGON_FLAGS_BACK 0x07 /* private, undercover, ghosted: 2.2.1.1.3 */
 /* ResponseFlags: reserved, owner, may send as, [MS-OXCSTOR] 2.2.1.1.3 */
 #define LOGON_RESPONSE_FLAGS 0x07
 
@@ -58,7 +59,7 @@ uint32_t rop_logon(struct rop_call *rop)
 		return rop_status(rop, r);
 	s->logons[q->LogonId] = o->handle;
 	rop_put_handle(rop, o);
-	a->LogonFlags = q->LogonFlags;
+	a->LogonFlags = q->LogonFlags & LOGON_FLAGS_BACK;
 	for (int i = 0; i < STORE_LOGON_FOLDERS; i++)
 		a->FolderIds[i] = store_special_id((enum store_special)i);
 	a->ResponseFlags = LOGON_RESPONSE_FLAGS;
@@ -97,9 +98,12 @@ uint32_t rop_id_from_long_term_id(struct rop_call *rop)
 	const struct RopIdFromLongTermIdRequest *q = (const struct RopIdFromLongTermIdRequest *)rop->request;
 	struct RopIdFromLongTermIdResponse *a = (struct RopIdFromLongTermIdResponse *)rop->response;
 	uint16_t replid;
+	uint64_t before = store_committed(rop_store(rop));
 	int r = store_replica_id(rop_store(rop), &q->LongTermId.DatabaseGuid, &replid);
 	if (r < 0)
 		return rop_status(rop, r);
+	if (store_committed(rop_store(rop)) != before) /* a new short id, which the client will keep */
+		rop->ticket = store_committed(rop_store(rop));
 	a->ObjectId = replid;
 	memcpy((uint8_t *)&a->ObjectId + 2, q->LongTermId.GlobalCounter, sizeof q->LongTermId.GlobalCounter);
 	return 0;

@@ -51,8 +51,7 @@ static struct mapi_recipient *recipient_row(struct arena *arena, const struct st
 		row->email.str16 = (uint16_t *)email;
 	}
 	if (name) {
-		row->flags |= MAPI_RECIPIENT_D | MAPI_RECIPIENT_T | MAPI_RECIPIENT_S;
-		row->flags &= (uint16_t)~MAPI_RECIPIENT_T;
+		row->flags |= MAPI_RECIPIENT_D | MAPI_RECIPIENT_S;
 		row->display_name.str16 = (uint16_t *)name;
 	}
 	return row;
@@ -178,10 +177,24 @@ static const char *address_type(const struct mapi_recipient *row)
 	}
 }
 
+/* AddressPrefixUsed characters of the prefix that EcDoConnectEx told stand before the DN: [MS-OXCDATA] 2.8.3.2. */
+static char *full_dn(const struct rop_call *rop, const struct mapi_recipient *row)
+{
+	const char *own = rop->session->dn, *last = strrchr(own, '=');
+	size_t prefix = last ? (size_t)(last - own) + 1 : 0;
+	if (!row->x500_dn)
+		return NULL;
+	if (row->address_prefix_used < prefix)
+		prefix = row->address_prefix_used;
+	return arena_printf(rop->arena, "%.*s%s", (int)prefix, own, row->x500_dn);
+}
+
 /* What stands beside the columns of a RecipientRow, as properties. */
 static int add_fixed(struct rop_call *rop, const struct mapi_recipient *row, struct store_recipient *r, uint32_t cp)
 {
-	struct mapi_string type = {.str8 = (char *)address_type(row)}, dn = {.str8 = row->x500_dn};
+	struct mapi_string type = {.str8 = (char *)address_type(row)}, dn = {.str8 = full_dn(rop, row)};
+	if (row->x500_dn && !dn.str8)
+		return MW_E_NOMEM;
 	int rc = add_text(rop, r, PidTagAddressType, &type, cp);
 	if (rc == 0)
 		rc = add_text(rop, r, PidTagEmailAddress, row->x500_dn ? &dn : &row->email, cp);

@@ -28,19 +28,23 @@ static int get_all(struct rop_call *rop, struct mapi_value **values, size_t *cou
 	}
 }
 
-/* A value larger than the client's limit, or than the answer has room for, becomes an error: it
+/* A value larger than the client's limit, or than a whole answer has room for, becomes an error: it
  * is then read as a stream ([MS-OXCPRPT] 3.2.5.1). */
-static void cut_large(struct rop_call *rop, struct mapi_value *values, size_t count, size_t limit)
+static uint32_t cut_large(struct rop_call *rop, struct mapi_value *values, size_t count, size_t limit)
 {
 	size_t left = rop->room > 64 ? rop->room - 64 : 0;
 	for (size_t i = 0; i < count; i++) {
 		size_t size = mapi_value_size(&values[i]) + 5;
-		if ((limit && size > limit + 5) || size > left) {
+		bool large = limit && size > limit + 5;
+		if (!large && size > left && !rop->first)
+			return ecBufferTooSmall;
+		if (large || size > left) {
 			values[i] = mapi_error(values[i].tag, ecMAPIOOM);
 			size = 5;
 		}
 		left -= size < left ? size : left;
 	}
+	return 0;
 }
 
 /* [MS-OXCPRPT] 3.2.5.1 */
@@ -54,9 +58,9 @@ uint32_t rop_get_properties_specific(struct rop_call *rop)
 		r = rop_convert_out(rop, q->PropertyTags, values, q->PropertyTagCount, rop_code_page(rop, rop->in));
 	if (r < 0)
 		return rop_status(rop, r);
-	cut_large(rop, values, q->PropertyTagCount, q->PropertySizeLimit);
+	uint32_t status = cut_large(rop, values, q->PropertyTagCount, q->PropertySizeLimit);
 	a->RowData = mapi_row_of(values, q->PropertyTagCount);
-	return 0;
+	return status;
 }
 
 /* [MS-OXCPRPT] 3.2.5.2 */
@@ -79,10 +83,9 @@ uint32_t rop_get_properties_all(struct rop_call *rop)
 		r = rop_convert_out(rop, tags, values, count, rop_code_page(rop, rop->in));
 	if (r < 0)
 		return rop_status(rop, r);
-	cut_large(rop, values, count, q->PropertySizeLimit);
 	a->PropertyValueCount = (uint16_t)count;
 	a->PropertyValues = values;
-	return 0;
+	return cut_large(rop, values, count, q->PropertySizeLimit);
 }
 
 /* The problems of a set or remove, without the entries that have none. */

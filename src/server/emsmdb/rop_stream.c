@@ -39,7 +39,7 @@ uint32_t rop_read_stream(struct rop_call *rop)
 {
 	const struct RopReadStreamRequest *q = (const struct RopReadStreamRequest *)rop->request;
 	struct RopReadStreamResponse *a = (struct RopReadStreamResponse *)rop->response;
-	size_t wanted = q->ByteCount == READ_MAXIMUM ? q->MaximumByteCount : q->ByteCount;
+	size_t asked = q->ByteCount == READ_MAXIMUM ? q->MaximumByteCount : q->ByteCount, wanted = asked;
 	if (rop->room <= READ_HEAD)
 		return ecBufferTooSmall;
 	if (wanted > rop->room - READ_HEAD)
@@ -51,6 +51,7 @@ uint32_t rop_read_stream(struct rop_call *rop)
 	if (n < 0)
 		return rop_status(rop, (int)n);
 	a->DataSize = (uint16_t)n;
+	rop->left = (size_t)n == wanted ? asked - wanted : 0; /* less: the stream has ended */
 	return 0;
 }
 

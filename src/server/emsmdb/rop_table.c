@@ -94,7 +94,10 @@ static int query_rows(struct rop_call *rop, const struct RopQueryRowsRequest *q,
 			return r;
 	}
 	a->RowData = (struct mapi_row_set){.count = (uint16_t)fits, .rows = rows};
-	return origin_after(rop, forward, &a->Origin);
+	r = origin_after(rop, forward, &a->Origin);
+	if (r == 0 && a->Origin == BOOKMARK_CURRENT && !(q->QueryRowsFlags & QUERY_ROWS_NO_ADVANCE))
+		rop->left = q->RowCount - fits;
+	return r;
 }
 
 /* [MS-OXCTABL] 3.2.5.5 */
