@@ -57,9 +57,7 @@ class Cursor:
         self.align()
         size, offset, length = self.get("III")
         assert offset == 0 and length <= size
-        out = self.take(length)
-        self.align()
-        return out
+        return self.take(length)
 
     def string_pointer(self):
         self.align()
@@ -520,9 +518,11 @@ def read_connect(stub):
     out["handle"] = cursor.take(20)
     out["polls_max"], out["retries"], out["delay"], out["index"] = cursor.get("IIIH")
     out["dn_prefix"], out["name"] = cursor.string_pointer(), cursor.string_pointer()
+    cursor.align(2)
     out["server"], out["best"] = cursor.get("3H"), cursor.get("3H")
     cursor.align()
     out["stamp"], out["aux"] = cursor.get("I"), cursor.varying()
+    cursor.align()
     size, out["status"] = cursor.get("II")
     assert size == len(out["aux"])
     cursor.end()
@@ -537,8 +537,10 @@ def execute_stub(handle, data, flags=PLAIN, room=0x8007, aux=b"", aux_out=0x1008
 def read_execute(stub):
     cursor = Cursor(stub)
     handle, flags, data = cursor.take(20), cursor.get("I"), cursor.varying()
+    cursor.align()
     size = cursor.get("I")
     aux = cursor.varying()
+    cursor.align()
     aux_size, _, status = cursor.get("III")
     assert size == len(data) and aux_size == len(aux) and flags == 0
     cursor.end()
