@@ -74,6 +74,19 @@ const struct cause_row *cause_get(enum cause cause)
 	return &rows[(unsigned)cause < CAUSE_COUNT ? cause : CAUSE_NONE];
 }
 
+/* n bytes of UTF-8 without the start of a character that is cut off at their end. */
+static size_t whole_characters(const char *s, size_t n)
+{
+	size_t lead = n;
+	while (lead > 0 && ((unsigned char)s[lead - 1] & 0xC0) == 0x80)
+		lead--;
+	if (lead == 0)
+		return n;
+	unsigned char c = (unsigned char)s[lead - 1];
+	size_t size = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+	return n - (lead - 1) < size ? lead - 1 : n;
+}
+
 /* Copies text with what the markers stand for. Cut to fit, never in the middle of a character. */
 static void fill(const char *text, const struct cause_about *about, char out[CAUSE_TEXT_SIZE])
 {
@@ -101,8 +114,7 @@ static void fill(const char *text, const struct cause_about *about, char out[CAU
 		int written = snprintf(out + n, CAUSE_TEXT_SIZE - n, "%s", value);
 		n += (size_t)written < CAUSE_TEXT_SIZE - n ? (size_t)written : CAUSE_TEXT_SIZE - 1 - n;
 	}
-	while (n > 0 && *text && ((unsigned char)out[n - 1] & 0xC0) == 0x80)
-		n--;
+	n = whole_characters(out, n);
 	out[n] = 0;
 }
 
