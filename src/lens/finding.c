@@ -42,6 +42,7 @@ struct lens_findings {
 	unsigned count;
 	struct anonymous anonymous[MAX_ANONYMOUS];
 	unsigned anonymous_count;
+	unsigned accepted;
 	struct handed handed[MAX_HANDED]; /* a ring */
 	unsigned handed_count;
 	bool concluded;
@@ -164,10 +165,12 @@ static void see_refused_anonymous(struct lens_findings *f, const struct lens_eve
 	if ((known && known->outcome == OUTCOME_OPEN) || f->anonymous_count == MAX_ANONYMOUS)
 		return;
 	struct anonymous *a = &f->anonymous[f->anonymous_count++];
-	a->client = e->conn->client;
-	a->server = e->conn->server;
-	a->frame = e->frame;
-	a->time_ns = e->last_time_ns;
+	*a = (struct anonymous){
+	        .client = e->conn->client,
+	        .server = e->conn->server,
+	        .frame = e->frame,
+	        .time_ns = e->last_time_ns,
+	};
 }
 
 static void see_bind(struct lens_findings *f, const struct lens_event *e)
@@ -185,8 +188,12 @@ static void see_retry(struct lens_findings *f, const struct lens_event *e)
 {
 	struct anonymous *a = f->anonymous_count && e->auth != AUTH_NONE ? find_anonymous(f, e) : NULL;
 
-	if (a && a->retry_frame && a->outcome == OUTCOME_OPEN)
-		a->outcome = e->failed ? OUTCOME_REFUSED : OUTCOME_ACCEPTED;
+	if (!a || !a->retry_frame || a->outcome != OUTCOME_OPEN)
+		return;
+	a->outcome = e->failed ? OUTCOME_REFUSED : OUTCOME_ACCEPTED;
+	/* Of those that went well the first is told, the others are counted. */
+	if (a->outcome == OUTCOME_ACCEPTED && f->accepted++)
+		*a = f->anonymous[--f->anonymous_count];
 }
 
 static const char *auth_in_print(enum auth_type auth)
@@ -213,6 +220,7 @@ static void conclude_anonymous(struct lens_findings *f, const struct anonymous *
 	told->frames[0] = a->frame;
 	told->frames[1] = a->retry_frame;
 	told->harmless = a->outcome == OUTCOME_ACCEPTED;
+	told->more = told->harmless ? f->accepted - 1 : 0;
 	if (!a->retry_frame)
 		told->sentence = "anonymous refused; not retried with a user.";
 	else

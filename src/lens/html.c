@@ -13,8 +13,8 @@
  */
 extern const char lens_page_html[], lens_page_css[], lens_page_js[];
 
-#define MAX_EVENTS 200000
-#define MAX_FIELDS 1000000
+#define MAX_EVENTS 100000
+#define MAX_FIELDS 400000
 #define MAX_STYLES 64
 
 struct html {

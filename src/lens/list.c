@@ -92,15 +92,16 @@ static void put_ms(struct buf *out, int64_t took_ns)
 	buf_put_str(out, text);
 }
 
-/* A long one keeps its end, where it differs from others. Made of our own ASCII, arrow apart. */
+/* A long one keeps its end, where it differs from others. */
 static size_t put_place(struct buf *out, const char *place)
 {
-	size_t columns = text_width(place);
-
-	if (columns > WHERE_COLUMNS)
-		buf_put_str(out, "…");
-	return columns > WHERE_COLUMNS ? 1 + lens_put_cut(out, place + columns - WHERE_COLUMNS + 1, 0)
-	                               : lens_put_cut(out, place, 0);
+	if (text_width(place) <= WHERE_COLUMNS)
+		return lens_put_cut(out, place, 0);
+	while (text_width(place) > WHERE_COLUMNS - 1)
+		for (place++; ((uint8_t)*place & 0xc0) == 0x80; place++)
+			;
+	buf_put_str(out, "…");
+	return 1 + lens_put_cut(out, place, 0);
 }
 
 static void put_line(struct list *l, const struct line *line)

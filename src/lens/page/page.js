@@ -75,7 +75,7 @@ for (const call of calls) {
 
 // ---- What is shown ----
 
-let rows = [], lanes = [], picked = null, outlook = false;
+let rows = [], lanes = [], laneKey = null, picked = null, outlook = false;
 const off = new Set();
 
 function wanted() {
@@ -92,11 +92,14 @@ function pauseBetween(before, call) {
 	return us >= PAUSE_US ? {pause: (us / 1e6).toFixed(2) + " s: nothing from " + (outlook ? "Outlook" : "the client")} : null;
 }
 
+// A lane a port; of more than two servers those with the same port share one.
 function findLanes(list) {
-	const seen = new Map();
+	const servers = new Set(list.map(c => c.conn.server)), seen = new Map();
+	laneKey = servers.size > 2 ? conn => conn.port : conn => conn.sv;
 	for (const c of list) {
-		const key = c.conn.sv;
-		if (!seen.has(key)) seen.set(key, {key, server: c.conn.server, port: c.conn.port, style: c.style});
+		const key = laneKey(c.conn);
+		if (!seen.has(key))
+			seen.set(key, {key, server: servers.size > 2 ? `${servers.size} servers` : c.conn.server, port: c.conn.port, style: c.style});
 		else if (!seen.get(key).style[1]) seen.get(key).style = c.style;
 	}
 	return [...seen.values()].slice(0, 8);
@@ -122,12 +125,14 @@ function refresh() {
 
 // ---- The ladder beside the list ----
 
-const CLIENT = 34, FIRST = 150, STEP = 82;
-const laneX = i => CLIENT + FIRST + STEP * i;
-const ladderWidth = () => (lanes.length ? laneX(lanes.length - 1) : CLIENT + FIRST) + 42;
+const CLIENT = 34;
+const firstLane = () => lanes.length > 4 ? 100 : 150;
+const laneStep = () => lanes.length > 4 ? 66 : 82;
+const laneX = i => CLIENT + firstLane() + laneStep() * i;
+const ladderWidth = () => laneX(Math.max(0, lanes.length - 1)) + 42;
 
 function laneOf(call) {
-	const i = lanes.findIndex(l => l.key === call.conn.sv);
+	const key = laneKey(call.conn), i = lanes.findIndex(l => l.key === key);
 	return i < 0 ? lanes.length - 1 : i;
 }
 

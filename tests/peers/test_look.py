@@ -1,0 +1,274 @@
+"""`mapiwire look` as a person meets it: views of a real capture (outside the project), hostile names, and the page in a
+real browser."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import struct
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(os.environ.get("SOURCE_ROOT", pathlib.Path(__file__).resolve().parents[2]))
+MAPIWIRE = os.environ.get("MAPIWIRE", str(ROOT / "build/mapiwire"))
+CAPTURES = pathlib.Path(os.environ.get("CAPTURES", ROOT / "../shared/captures"))
+START = CAPTURES / "outlook2000-start.pcap"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+needs_start = pytest.mark.skipif(not START.exists(), reason="outlook2000-start.pcap is not there")
+
+# The keys that the manual promises, with the types of their values; other views and tools lean on them.
+KEYS = {
+    "frame": int, "last_frame": int, "time": float, "conn": int, "src": str, "dst": str, "transport": str, "pipe": str,
+    "event": str, "call": int, "iface": str, "known_by": str, "opnum": int, "op": str, "endpoint": str, "status": str,
+    "auth": str, "level": str, "sealed": bool, "decrypted": bool, "encoding": str, "user": str, "ms": float,
+    "rops": list, "rop_status": list, "damaged": str, "signature": str, "why_sealed": str,
+}
+ALWAYS = {"frame", "last_frame", "time", "conn", "src", "dst", "transport", "event"}
+EVENTS = {"open", "close", "reset", "bind", "bind_ack", "bind_nak", "alter", "alter_ack", "auth3", "request", "response",
+          "fault", "cancel", "orphaned", "shutdown", "damaged", "gap", "http"}
+
+
+def look(*args, code=0, env=None):
+    run = subprocess.run([MAPIWIRE, "look", *map(str, args)], capture_output=True, timeout=120,
+                         env={**os.environ, "HOME": "/nonexistent", **(env or {})})
+    assert run.returncode == code, run.stderr.decode()
+    look.stderr = run.stderr.decode()
+    return run.stdout.decode()
+
+
+@needs_start
+def test_list():
+    """The lines that the design shows, each with its frame, second and time."""
+    text = look(START)
+    lines = text.splitlines()
+    assert re.match(r"800 frames, 3\.02 s\. 24 TCP connections: 1[01] carry RPC, 1[34] hidden \(--all\)$", lines[0])
+    assert lines[1].startswith("Already open, folded: 4 store sessions to 192.168.0.2:1032")
+    rows = {int(m[1]): re.sub(r"\s+", " ", line) for line in lines if (m := re.match(r" *(\d+) ", line))}
+    for row in [
+            "394 2.203 .173:1066→135 epm connect 0.1",
+            "399 2.205 epm ept_map nspi → port 4997 0.4",
+            "408 2.208 nspi bind, no authentication: accepted 1.1",
+            "410 2.209 nspi NspiBind: MAPI_E_LOGON_FAILED 0.7",
+            "415 2.214 nspi bind, NTLM level connect: accepted 1.4",
+            "418 2.216 nspi NspiBind: ok 26.6",
+            "501 2.245 epm ept_lookup → nspi, http port 5000 0.5",
+            "704 2.900 epm ept_map emsmdb → port 1032 0.4",
+            "711 2.905 store bind, NTLM level connect: accepted 2.6",
+            "715 2.908 store EcDoConnect: ok 32.0",
+            "783 2.940 store Logon: ok (obfuscated, not sealed) 24.4",
+    ]:
+        assert rows[int(row.split()[0])].strip() == row
+    assert rows[800].strip().startswith("800 3.021 store RegisterNotification")
+    assert rows[800].endswith("answer not captured")
+    assert "Finding 1 (frames 411, 415): anonymous refused; retried with NTLM after 5 ms, accepted. Harmless." in lines
+
+
+@needs_start
+def test_ladder():
+    text = look("--ladder", START)
+    head, *rows = text.splitlines()
+    assert head.split() == ["sec", "Outlook", ".173", "192.168.0.2", ":135", ":4997", ":1032"]
+    plain = [re.sub(r"\s*-+(>|x)?\s*", " - ", row).strip() for row in rows]
+    assert any(row.startswith("2.205 | - ept_map nspi") for row in plain)
+    assert any("x - LOGON_FAILED" in row and "0.7" in row for row in plain)
+    assert any(row.startswith("2.216 | - NspiBind, NTLM") for row in plain)
+    assert any(re.search(r"⋮ +0\.6\d s: nothing from Outlook", row) for row in rows)
+    # Every arrow ends at a bar under its port: three columns, eight apart.
+    ends = {row.rindex("|") for row in rows if "⋮" not in row}
+    assert len(ends) == 1
+    for width in {len(row) for row in rows}:
+        assert width <= 100
+
+
+@needs_start
+def test_json_keys():
+    events = [json.loads(line) for line in look("--json", START).splitlines()]
+    assert len(events) > 300
+    seen = set()
+    for e in events:
+        assert ALWAYS <= e.keys() <= KEYS.keys()
+        for key, value in e.items():
+            assert isinstance(value, KEYS[key]) or (KEYS[key] is float and isinstance(value, int)), (key, value)
+        assert e["event"] in EVENTS
+        assert e["frame"] <= e["last_frame"]
+        if "rop_status" in e:
+            assert len(e["rop_status"]) == len(e["rops"])
+        seen |= e.keys()
+    assert {"call", "iface", "known_by", "opnum", "op", "endpoint", "status", "auth", "level", "encoding", "user", "ms",
+            "rops", "rop_status"} <= seen
+    ept = next(e for e in events if e.get("endpoint") and e["frame"] == 400)
+    assert "4997" in ept["endpoint"]
+    assert events == sorted(events, key=lambda e: e["last_frame"])
+
+
+@needs_start
+def test_filter():
+    failed = [json.loads(line) for line in look("--json", "-Y", "failed && event == response", START).splitlines()]
+    assert [e["frame"] for e in failed] == [411]
+    rows = look("-Y", "conn == 24 && op ~ connect", START)
+    assert "EcDoConnect: ok" in rows and "Logon" not in rows
+    look("-Y", "frame = 3", START, code=1)
+    assert "character 7" in look.stderr and "written ==" in look.stderr
+
+
+@needs_start
+def test_colors(tmp_path):
+    text = look("--color=always", START)
+    assert "\x1b[1;31mNspiBind: MAPI_E_LOGON_FAILED\x1b[0m" in text
+    rules = tmp_path / "mapiwire/colors"
+    rules.parent.mkdir()
+    rules.write_text("mine: black on 120: frame == 399 || frame == 400\n")
+    mine = look("--color=always", START, env={"XDG_CONFIG_HOME": str(tmp_path)})
+    assert mine.count("48;5;120m") == 1
+    rules.write_text("mine: mauve: failed\n")
+    look("--color=always", START, env={"XDG_CONFIG_HOME": str(tmp_path)}, code=1)
+    assert "colors:1: 'mauve' is no colour" in look.stderr
+    assert "\x1b" not in look(START)
+
+
+@needs_start
+def test_tree_and_stats():
+    tree = look("--tree", "783", START)
+    assert "RopLogonRequest" in tree and "obfuscated" in tree
+    assert re.search(r"^ +\d+ +1 +RopId: ", tree, re.M)
+    stats = look("--stats", START)
+    assert re.search(r"^emsmdb +EcDoRpc +165 +0 ", stats, re.M)
+    assert re.search(r"^nspi +NspiBind +2 +1 ", stats, re.M)
+
+
+@needs_start
+def test_cut_off(tmp_path):
+    """A capture that ends in a frame is shown, with a note, and is no failure."""
+    cut = tmp_path / "cut.pcap"
+    data = START.read_bytes()
+    cut.write_bytes(data[:len(data) * 6 // 10])
+    assert "ept_map nspi" in look(cut)
+    assert "cut off" in look.stderr
+    piped = subprocess.run([MAPIWIRE, "look", "-"], input=data, capture_output=True, timeout=60)
+    assert piped.returncode == 0 and "NspiBind: ok" in piped.stdout.decode()
+
+
+def test_mistakes(tmp_path):
+    """One sentence each, and exit code 1."""
+    text = tmp_path / "notes.txt"
+    text.write_text("These are notes, not a capture.\n" * 20)
+    for args, part in [
+            (["/nonexistent.pcap"], "cannot open /nonexistent.pcap: No such file"),
+            ([text], "is no capture"),
+            ([], "name a capture file"),
+            ([text, "-i", "lo"], "do not go together"),
+            (["--json", "--stats", text], "choose one of"),
+            (["--color=blue", text], "auto, always or never"),
+            (["--secrets", "/nonexistent", text], "cannot read /nonexistent"),
+            (["--svg", "/nonexistent/x.svg", text], "cannot write /nonexistent/x.svg"),
+            (["--frobnicate", text], "there is no option"),
+    ]:
+        assert look(*args, code=1) == ""
+        assert part in look.stderr
+        assert look.stderr.startswith("mapiwire look: ") and look.stderr.count("\n") == 1
+
+
+# ---- Hostile names ----
+
+def packet(source, target, sport, dport, seq, ack, flags, data):
+    tcp = struct.pack(">HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 65535, 0, 0) + data
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, source, target)
+    return ip + tcp
+
+
+def write_pcap(path, packets):
+    with open(path, "wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
+        for i, p in enumerate(packets):
+            out.write(struct.pack("<IIII", 1700000000, i * 1000, len(p), len(p)) + p)
+
+
+def ntlm_auth3(user):
+    """An NTLM AUTHENTICATE_MESSAGE that names a user (MS-NLMP 2.2.1.3)."""
+    name = user.encode("utf-16-le")
+    at = 64
+    field = struct.pack("<HHI", len(name), len(name), at)
+    empty = struct.pack("<HHI", 0, 0, at)
+    return b"NTLMSSP\0" + struct.pack("<I", 3) + empty + empty + empty + field + empty + empty + \
+        struct.pack("<I", 0x00000001) + name
+
+
+def rpc_pdu(kind, call, body, auth=b""):
+    trailer = struct.pack("<BBBBI", 10, 2, 0, 0, 1) + auth if auth else b""
+    return struct.pack("<BBBBIHHI", 5, 0, kind, 3, 0x10, 16 + len(body) + len(trailer), len(auth), call) + body + trailer
+
+
+HOSTILE = "\x1b]0;owned\x07</script><img src=x onerror=document.title='owned'>\u202e&\"'"
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    client, server = bytes([10, 0, 0, 7]), bytes([10, 0, 0, 1])
+    uuid = bytes.fromhex("185accf564421a108c5908002b2f8426")
+    ndr = bytes.fromhex("045d888aeb1cc9119fe808002b104860")
+    bind = rpc_pdu(11, 1, struct.pack("<HHIB3xHBB", 4280, 4280, 0, 1, 0, 1, 0) + uuid + struct.pack("<HH", 56, 0) + ndr +
+                   struct.pack("<I", 2), b"NTLMSSP\0" + struct.pack("<II", 1, 1) + bytes(16))
+    ack = rpc_pdu(12, 1, struct.pack("<HHIH", 4280, 4280, 7, 4) + b"135\0" + bytes(2) + struct.pack("<B3xHH", 1, 0, 0) + ndr +
+                  struct.pack("<I", 2), b"NTLMSSP\0" + struct.pack("<I", 2) + bytes(44))
+    auth3 = rpc_pdu(16, 1, bytes(4), ntlm_auth3(HOSTILE))
+    packets, seqs = [], {True: 1000, False: 5000}
+    for from_client, data in [(True, bind), (False, ack), (True, auth3)]:
+        ends = (client, server, 4000, 135) if from_client else (server, client, 135, 4000)
+        packets.append(packet(*ends, seqs[from_client], seqs[not from_client], 0x18, data))
+        seqs[from_client] += len(data)
+    path = tmp_path / "hostile.pcap"
+    write_pcap(path, packets)
+    return path
+
+
+def test_hostile_names(hostile, tmp_path):
+    events = [json.loads(line) for line in look("--json", hostile).splitlines()]
+    assert any("owned" in e.get("user", "") for e in events)
+    page, picture = tmp_path / "x.html", tmp_path / "x.svg"
+    texts = [look("--all", hostile), look("--all", "--ladder", hostile), look("--json", hostile), look("--tree", 3, hostile)]
+    look("--html", page, "--svg", picture, "--all", hostile)
+    assert any("owned" in text for text in texts)
+    for text in texts:
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    for text in (page.read_text(), picture.read_text()):
+        assert "<img" not in text and "\x1b" not in text and "\u202e" not in text
+    assert page.read_text().count("</script>") == 2
+
+
+# ---- The page in a browser ----
+
+def dump_dom(page, tmp_path, fragment=""):
+    run = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+         f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--dump-dom",
+         f"file://{page}{fragment}"], capture_output=True, timeout=120)
+    return run.stdout.decode(errors="replace")
+
+
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+
+
+@needs_start
+@needs_chromium
+def test_page(tmp_path):
+    page = tmp_path / "start.html"
+    look("--html", page, START)
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", page.read_text())
+    dom = dump_dom(page, tmp_path, "#frame=411")
+    assert "<title>outlook2000-start.pcap: mapiwire</title>" in dom
+    assert dom.count('role="option"') >= 10
+    assert 'class="row failed" role="option" aria-selected="true"' in dom
+    assert "retried with NTLM after 5 ms" in dom
+    assert ">MAPI_E_LOGON_FAILED<" in dom and ">contextHandle<" in dom
+    assert ":4997" in dom
+
+
+@needs_chromium
+def test_hostile_page(hostile, tmp_path):
+    page = tmp_path / "hostile.html"
+    look("--html", page, "--all", hostile)
+    dom = dump_dom(page, tmp_path, "#frame=3")
+    assert "<title>hostile.pcap: mapiwire</title>" in dom
+    assert "owned" in dom and "<img" not in dom
