@@ -6,8 +6,9 @@
 #include <string.h>
 
 /* The ladder in a terminal. Long ones show their beginning and their end. */
-#define LEFT 7 /* columns before the client's bar */
-#define STEP 8 /* between ports */
+#define LEFT 7      /* columns before the client's bar */
+#define STEP 8      /* between ports */
+#define HALF_PORT 4 /* how far a port's name reaches beyond its bar */
 #define MIN_AREA 36
 #define MAX_AREA 64
 #define MAX_ARROWS 400
@@ -46,7 +47,7 @@ static const char *label_of(struct plan *p, const struct ladder_arrow *a)
 static void lay_out(struct plan *p)
 {
 	size_t width = p->v->o.width ? p->v->o.width : 100;
-	size_t most = width > LEFT + MIN_AREA + 2 ? (width - LEFT - MIN_AREA - 2) / STEP + 1 : 1;
+	size_t most = width > LEFT + MIN_AREA + HALF_PORT ? (width - LEFT - MIN_AREA - 1 - HALF_PORT) / STEP + 1 : 1;
 	size_t widest = 0;
 
 	p->columns = p->l->port_count < most ? p->l->port_count : (unsigned)most;
@@ -57,9 +58,8 @@ static void lay_out(struct plan *p)
 		w = w > STEP * column ? w - STEP * column : 0;
 		widest = w > widest ? w : widest;
 	}
-	size_t room = width > LEFT + 2 + (size_t)STEP * (p->columns - 1)
-	                      ? width - LEFT - 2 - (size_t)STEP * (p->columns - 1)
-	                      : MIN_AREA;
+	size_t beyond = LEFT + 1 + HALF_PORT + (size_t)STEP * (p->columns - 1);
+	size_t room = width > beyond ? width - beyond : MIN_AREA;
 	p->area = widest < MIN_AREA ? MIN_AREA : widest > MAX_AREA ? MAX_AREA : widest;
 	if (p->area > room)
 		p->area = room < MIN_AREA ? MIN_AREA : room;

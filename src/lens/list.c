@@ -82,14 +82,37 @@ static void put_badge(const struct list *l, const struct line *line)
 	buf_put_u8(out, ' ');
 }
 
-static void put_ms(struct buf *out, int64_t took_ns)
+/* With a blank before it. Yields the columns. */
+static size_t tell_ms(int64_t took_ns, char out[24])
 {
-	char text[24];
 	double ms = lens_ms(took_ns);
 
-	snprintf(text, sizeof text, ms < 100000 ? "%.1f" : "%.0f", ms);
-	pad_to(out, strlen(text), MS_COLUMNS);
-	buf_put_str(out, text);
+	return (size_t)snprintf(out, 24, ms < 100000 ? " %.1f" : " %.0f", ms);
+}
+
+/* Where the outcome begins, which is what a reader looks for: behind the last ": " or " → ". */
+static const char *find_outcome(const char *what)
+{
+	const char *outcome = NULL;
+
+	for (const char *at = what; (at = strpbrk(at, ":\xe2")); at++)
+		if (strncmp(at, ": ", 2) == 0 || (at > what && strncmp(at, "→ ", strlen("→ ")) == 0))
+			outcome = at;
+	return outcome;
+}
+
+/* In room columns; what does not fit is left out in the middle. Yields the columns taken. */
+static size_t put_what(struct buf *out, const char *what, size_t room)
+{
+	const char *outcome = room && text_width(what) > room ? find_outcome(what) : NULL;
+	size_t tail = outcome ? text_width(outcome) : 0;
+
+	if (!outcome || tail + 6 > room)
+		return lens_put_cut(out, what, room);
+	char *head = strndup(what, (size_t)(outcome - what));
+	size_t used = lens_put_cut(out, head ? head : "", room - tail);
+	free(head);
+	return used + lens_put_cut(out, outcome, 0);
 }
 
 /* A long one keeps its end, where it differs from others. */
@@ -108,8 +131,10 @@ static void put_line(struct list *l, const struct line *line)
 {
 	struct buf *out = l->v.out;
 	size_t width = l->v.o.width ? l->v.o.width : 100;
-	size_t left = 5 + 1 + 7 + 1 + WHERE_COLUMNS + 1 + LABEL_COLUMNS + 1;
-	size_t room = width > left + MS_COLUMNS + 20 ? width - left - MS_COLUMNS : 20;
+	size_t left = 5 + 1 + 7 + WHERE_COLUMNS + 1 + LABEL_COLUMNS + 1;
+	size_t room = width > left + MS_COLUMNS + 20 ? width - left : MS_COLUMNS + 20;
+	char ms[24] = "";
+	size_t ms_columns = line->took_ns < 0 ? 0 : tell_ms(line->took_ns, ms);
 	bool same = l->last_conn == line->conn && strcmp(l->last_label, line->label) == 0;
 
 	if (!l->heading_told)
@@ -122,11 +147,11 @@ static void put_line(struct list *l, const struct line *line)
 	pad_to(out, used, WHERE_COLUMNS);
 	put_badge(l, line);
 	lens_put_style(&l->v, out, &line->text);
-	used = lens_put_cut(out, line->what ? line->what : "", l->v.o.width ? room : 0);
+	used = put_what(out, line->what ? line->what : "", l->v.o.width ? room - ms_columns : 0);
 	lens_put_plain(&l->v, out, &line->text);
-	if (line->took_ns >= 0) {
-		pad_to(out, used, room);
-		put_ms(out, line->took_ns);
+	if (ms_columns) {
+		pad_to(out, used + ms_columns, room);
+		buf_put_str(out, ms);
 	}
 	buf_put_u8(out, '\n');
 	l->last_conn = line->conn;
@@ -414,6 +439,32 @@ static void put_folds(struct buf *out, const struct lens *lens, unsigned connect
 		buf_put_u8(out, '\n');
 }
 
+/* Words on lines of the terminal's width; used: columns taken already. */
+static void put_wrapped(const struct list *l, const char *text, size_t used, size_t indent)
+{
+	struct buf *out = l->v.out;
+	struct buf word MW_CLEANUP(buf_free) = {0};
+
+	for (bool first = true; *text; first = false) {
+		size_t n = strcspn(text, " ");
+		buf_clear(&word);
+		buf_put(&word, text, n);
+		if (buf_put_u8(&word, 0) < 0)
+			return;
+		size_t columns = text_width((const char *)word.data);
+		if (!first && l->v.o.width && used + 1 + columns > l->v.o.width) {
+			buf_put_u8(out, '\n');
+			lens_put_spaces(out, indent);
+			used = indent;
+		} else if (!first) {
+			buf_put_u8(out, ' ');
+			used++;
+		}
+		used += lens_put_cut(out, (const char *)word.data, 0);
+		text += n + (text[n] == ' ');
+	}
+}
+
 static void put_finding(const struct list *l, unsigned number, const struct lens_finding *f)
 {
 	struct buf *out = l->v.out;
@@ -422,16 +473,17 @@ static void put_finding(const struct list *l, unsigned number, const struct lens
 	lens_put_style(&l->v, out, &style);
 	buf_printf(out, "Finding %u", number);
 	lens_put_plain(&l->v, out, &style);
+	size_t start = out->len;
 	buf_printf(out, " (frame%s %" PRIu64, f->frames[1] ? "s" : "", f->frames[0]);
 	if (f->frames[1])
 		buf_printf(out, ", %" PRIu64, f->frames[1]);
 	if (f->more)
 		buf_printf(out, " and %u more", f->more);
 	buf_put_str(out, "): ");
-	lens_put_cut(out, f->sentence, 0);
+	put_wrapped(l, f->sentence, strlen("Finding 1") + (number > 9) + out->len - start, 7);
 	if (f->attempt) {
 		buf_put_str(out, "\n  Try  ");
-		lens_put_cut(out, f->attempt, 0);
+		put_wrapped(l, f->attempt, 7, 7);
 	}
 	buf_put_u8(out, '\n');
 }

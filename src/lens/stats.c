@@ -1,5 +1,7 @@
 #include "lens/view-private.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,22 +195,32 @@ static void put_time(struct buf *out, uint64_t ns)
 {
 	double ms = (double)ns / 1e6;
 
-	buf_printf(out, ms < 100 ? " %9.3f" : " %9.1f", ms);
+	buf_printf(out, ms < 100 ? " %8.3f" : " %8.1f", ms);
 }
 
-static void put_method(struct stats *s, struct method *m, size_t op_columns)
+/* Columns of the two names. */
+struct plan {
+	size_t iface, op;
+};
+
+static void put_name(struct buf *out, const char *name, size_t columns)
+{
+	size_t used = lens_put_cut(out, name, columns);
+
+	lens_put_spaces(out, columns - used);
+}
+
+static void put_method(struct stats *s, struct method *m, const struct plan *plan)
 {
 	struct buf *out = s->v.out;
 	const struct lens_style failed = {1, -1, true};
 
 	lens_put_style(&s->v, out, &m->badge);
-	size_t used = lens_put_cut(out, m->iface, 12);
-	lens_put_spaces(out, 12 - used);
+	put_name(out, m->iface, plan->iface);
 	lens_put_plain(&s->v, out, &m->badge);
 	buf_put_u8(out, ' ');
-	used = lens_put_cut(out, m->op, op_columns);
-	lens_put_spaces(out, op_columns - used);
-	buf_printf(out, " %8" PRIu64, m->asked > m->answered ? m->asked : m->answered);
+	put_name(out, m->op, plan->op);
+	buf_printf(out, " %7" PRIu64, m->asked > m->answered ? m->asked : m->answered);
 	if (m->failed)
 		lens_put_style(&s->v, out, &failed);
 	buf_printf(out, " %6" PRIu64, m->failed);
@@ -227,23 +239,36 @@ static void put_method(struct stats *s, struct method *m, size_t op_columns)
 	buf_put_u8(out, '\n');
 }
 
+static struct plan lay_out(const struct stats *s, struct method **sorted)
+{
+	struct plan p = {strlen("interface"), strlen("request missing")};
+	size_t figures = 1 + 8 + 7 + 4 * 9 + 2, width = s->v.o.width ? s->v.o.width : 120;
+
+	for (unsigned i = 0; i < s->count; i++) {
+		size_t iface = text_width(sorted[i]->iface), op = text_width(sorted[i]->op);
+		p.iface = iface > p.iface ? iface : p.iface;
+		p.op = op > p.op ? op : p.op;
+	}
+	p.iface = p.iface > 16 ? 16 : p.iface;
+	if (p.iface + p.op + figures > width)
+		p.op = p.iface + figures + 12 < width ? width - p.iface - figures : 12;
+	return p;
+}
+
 static void put_table(struct stats *s, struct method **sorted)
 {
 	struct buf *out = s->v.out;
-	size_t op_columns = 6, widest;
+	const struct plan plan = lay_out(s, sorted);
 	const struct lens_style bold = {-1, -1, true};
 	bool rough = false;
 
-	for (unsigned i = 0; i < s->count; i++)
-		if ((widest = strlen(sorted[i]->op)) > op_columns)
-			op_columns = widest < 36 ? widest : 36;
 	lens_put_style(&s->v, out, &bold);
-	buf_printf(out, "%-12s %-*s %8s %6s %9s %9s %9s %9s", "interface", (int)op_columns, "method", "calls", "failed",
-	           "min ms", "median", "p95", "max");
+	buf_printf(out, "%-*s %-*s %7s %6s %8s %8s %8s %8s", (int)plan.iface, "interface", (int)plan.op, "method",
+	           "calls", "failed", "min ms", "median", "p95", "max");
 	lens_put_plain(&s->v, out, &bold);
 	buf_put_u8(out, '\n');
 	for (unsigned i = 0; i < s->count; i++) {
-		put_method(s, sorted[i], op_columns);
+		put_method(s, sorted[i], &plan);
 		rough |= sorted[i]->histogram != NULL;
 	}
 	if (rough)

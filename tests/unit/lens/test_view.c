@@ -110,11 +110,11 @@ static void test_list(void **state)
 	assert_string_equal(
 	        show_start(lens_list_new, &o, &out),
 	        "frame  sec   client→port      service what                                                        ms\n"
-	        "   10  0.000 .7:1067→4997     nspi    connect                                                   0.1\n"
-	        "   20  0.001                  nspi    bind, no authentication: accepted                         1.0\n"
-	        "   40  0.003                  nspi    NspiBind: MAPI_E_LOGON_FAILED                             1.0\n"
-	        "   60  0.009 .7:1068→4997     nspi    bind, NTLM level connect: accepted                        1.0\n"
-	        "   80  0.012                  nspi    NspiBind: ok                                             26.0\n"
+	        "   10  0.000 .7:1067→4997     nspi    connect                                                    0.1\n"
+	        "   20  0.001                  nspi    bind, no authentication: accepted                          1.0\n"
+	        "   40  0.003                  nspi    NspiBind: MAPI_E_LOGON_FAILED                              1.0\n"
+	        "   60  0.009 .7:1068→4997     nspi    bind, NTLM level connect: accepted                         1.0\n"
+	        "   80  0.012                  nspi    NspiBind: ok                                              26.0\n"
 	        "  100  0.900                  nspi    NspiBind: answer not captured\n"
 	        "Finding 1 (frames 50, 60): anonymous refused; retried with NTLM after 5 ms, accepted. Harmless.\n");
 	buf_free(&out);
@@ -315,7 +315,7 @@ static void test_stats(void **state)
 	lens_view_end(v, NULL);
 	buf_put_u8(&out, 0);
 	assert_non_null(strstr((char *)out.data,
-	                       "nspi         NspiBind      100      1     1.000    50.000    95.000     100.0\n"));
+	                       "nspi      NspiBind            100      1    1.000   50.000   95.000    100.0\n"));
 	buf_clear(&out);
 	for (int i = 101; i <= 10000; i++) {
 		e->took_ns = i * INT64_C(1000000);
