@@ -159,14 +159,14 @@ def test_blocked_dynamic_port(server, awkward):
     """The picture in the design: what does not depend on the address book goes on."""
     silent = awkward(Silent())
     mapper = awkward(Between(server.epm, to_client=hand_out(server.nspi, silent.port)))
-    steps, verdict = walk_json(server, "--timeout", "0.5", port=mapper.port)
+    steps, verdict = walk_json(server, "--timeout", "1.5", port=mapper.port)
     assert results(steps) == ["ok"] * 3 + ["failed"] + ["ok"] * 3
     assert steps["address book"]["cause"] == "dynamic-port-blocked" and verdict["exit"] == 14
     assert steps["address book"]["sentence"] == (
         f"The mapper hands out {silent.port}, but nothing answers there; {mapper.port} does. A firewall, most likely.")
     assert steps["address book"]["try"].startswith(f"Open {silent.port}, or fix the port (")
     assert "guessed" in steps["store"]["what"]
-    text = walk(server, "--timeout", "0.5", port=mapper.port).stdout
+    text = walk(server, "--timeout", "1.5", port=mapper.port).stdout
     assert re.search(rf"^4 address book  :{silent.port} +no answer to SYN +\d+ ms  FAILED$", text, re.M), text
     assert "Outlook would not start: step 4. Encryption: used (NTLM, privacy); required by the server. Exit 14." in text
 
@@ -255,7 +255,7 @@ def test_capture_of_failures(server, awkward, tmp_path):
     silent = awkward(Silent())
     path = tmp_path / "walk.pcapng"
     mapper = awkward(Between(server.epm, to_client=hand_out(server.nspi, silent.port)))
-    walk(server, "--timeout", "0.5", "-w", path, port=mapper.port)
+    walk(server, "--timeout", "1.5", "-w", path, port=mapper.port)
     assert len(tshark(path, "-Y", f"tcp.dstport == {silent.port}").splitlines()) == 1
     refused = closed_port()
     walk(server, "-w", path, port=refused)
