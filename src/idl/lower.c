@@ -23,10 +23,10 @@ struct lower {
 static struct idl_itype *lower(struct lower *l, const struct idl_node *n, const struct idl_attrs *a, unsigned level);
 
 /* The attributes of a use over those of the typedef that it uses; levels begin anew at the typedef. */
-const struct idl_attrs *idl_merge_attrs(struct idl_parser *p, const struct idl_attrs *use, unsigned level,
-                                        const struct idl_attrs *def)
+static const struct idl_attrs *merge_attrs(struct lower *l, const struct idl_attrs *use, unsigned level,
+                                           const struct idl_attrs *def)
 {
-	struct idl_attrs *m = idl_new(p, struct idl_attrs);
+	struct idl_attrs *m = idl_new(l->p, struct idl_attrs);
 
 	if (!m)
 		return use;
@@ -34,7 +34,9 @@ const struct idl_attrs *idl_merge_attrs(struct idl_parser *p, const struct idl_a
 	m->flags =
 	        (use->flags & ~ATTR_RANGE) |
 	        (def->flags & (ATTR_STRING | ATTR_HEX | ATTR_STATUS | ATTR_IGNORE | ATTR_CONTEXT_HANDLE | ATTR_RANGE));
-	if (use->has_pointer) {
+	if (l->pointer_used) { /* the use's went to an outer pointer; the typedef's is for its own */
+		l->pointer_used = !def->has_pointer;
+	} else if (use->has_pointer) {
 		m->has_pointer = true;
 		m->pointer = use->pointer;
 	}
@@ -344,7 +346,7 @@ static struct idl_itype *lower_typedef(struct lower *l, const struct idl_typedef
                                        unsigned level)
 {
 	const struct idl_node *n = peel(td->node);
-	const struct idl_attrs *m = idl_merge_attrs(l->p, a, level, td->attrs);
+	const struct idl_attrs *m = merge_attrs(l, a, level, td->attrs);
 	unsigned depth = l->depth;
 	struct idl_itype *t;
 
@@ -354,8 +356,6 @@ static struct idl_itype *lower_typedef(struct lower *l, const struct idl_typedef
 			l->m->field.min = td->attrs->min;
 			l->m->field.max = td->attrs->max;
 		}
-	} else if (td->attrs->has_pointer && level > 0) {
-		l->pointer_used = false; /* its own attribute is for its own pointer */
 	}
 	/* a typedef of a pointer inside another level is embedded, though its levels begin at 0 */
 	if (level > 0)
@@ -415,7 +415,7 @@ static void member_flags(struct lower *l, const struct idl_attrs *a, enum idl_pl
 		f->flags &= ~(uint32_t)IDL_FIELD_RANGE;
 	if (a->flags & ATTR_IGNORE && f->type->kind == IDL_POINTER)
 		f->flags |= IDL_FIELD_IGNORE;
-	if (a->flags & ATTR_DEFAULT && place == PLACE_ARM)
+	if (a->flags & ATTR_DEFAULT && (place == PLACE_ARM || place == PLACE_PACKED))
 		f->flags |= IDL_FIELD_DEFAULT;
 	if (a->flags & ATTR_STATUS || (l->status && number))
 		f->flags |= IDL_FIELD_STATUS;
@@ -448,7 +448,7 @@ void idl_lower_member(struct idl_parser *p, struct idl_member *m, enum idl_place
 	pend(&l, &m->field.present_if, a->present_if);
 	pend(&l, &m->field.bound_is, a->bound_is);
 	pend(&l, &m->field.ends_if, a->ends_if);
-	if (t->t.kind == IDL_VOID && place != PLACE_ARM && !(m->field.flags & IDL_FIELD_HANDLE_ONLY))
+	if (t->t.kind == IDL_VOID && m->name && !(m->field.flags & IDL_FIELD_HANDLE_ONLY))
 		idl_fail_at(p, m->line, "'%.60s' is void", m->field.name);
 	if (t->t.kind == IDL_UNION && !a->switch_is && !t->encapsulated)
 		idl_fail_at(p, m->line, "union '%.60s' needs switch_is", m->field.name);

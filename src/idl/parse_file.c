@@ -4,8 +4,8 @@
 
 /* The outermost level: import, const, typedef, interface. */
 
-#define MAX_IMPORT_DEPTH 8
-#define MAX_IMPORTS 64
+#define MAX_IMPORT_DEPTH 16
+#define MAX_IMPORTS 256
 
 void idl_declare_type(struct idl_parser *p, struct idl_itype *t)
 {
@@ -75,6 +75,13 @@ static const char *base_name(struct idl_parser *p, const char *file)
 	return idl_text(p, "%.*s", n > 200 ? 200 : (int)n, start);
 }
 
+static bool is_c_header(const char *file)
+{
+	size_t n = strlen(file);
+
+	return n > 2 && strcmp(file + n - 2, ".h") == 0;
+}
+
 /* Once a file; what is not there may be built in (ms-dtyp.idl). */
 static void import_file(struct idl_parser *p, const char *file)
 {
@@ -89,6 +96,8 @@ static void import_file(struct idl_parser *p, const char *file)
 		return;
 	}
 	idl_push(p, &p->imported, name);
+	if (is_c_header(file))
+		return;
 	text = p->loader && p->loader->import ? p->loader->import(p->loader->user, p->arena, file, &len) : NULL;
 	if (!text) {
 		if (strcmp(name, "ms-dtyp") != 0)

@@ -15,6 +15,14 @@ static bool is_method_off_wire(const struct idl_name *name)
 	return strncmp(s, "Opnum", 5) == 0 && s[5] >= '0' && s[5] <= '9';
 }
 
+static bool is_void(const struct idl_node *n)
+{
+	while (n->kind == NODE_TYPEDEF)
+		n = n->alias->node;
+	return n->kind == NODE_TYPE && n->type->t.kind == IDL_VOID && strcmp(n->type->t.name, "void") == 0;
+}
+
+/* A member without name is the void of F(void). */
 static struct idl_member *parse_parameter(struct idl_parser *p, unsigned index)
 {
 	struct idl_attrs *a = idl_new(p, struct idl_attrs);
@@ -31,20 +39,11 @@ static struct idl_member *parse_parameter(struct idl_parser *p, unsigned index)
 	line = p->lex.tok.line;
 	if (!n)
 		return NULL;
-	if (!name) {
+	if (!name && !is_void(n)) {
 		const char *text = idl_text(p, "arg%u", index);
 		name = idl_intern(&p->lex, text, strlen(text));
 	}
 	return idl_new_member(p, name, n, a, line);
-}
-
-static bool is_lone_void(const struct idl_member *m)
-{
-	const struct idl_node *n = m->node;
-
-	while (n->kind == NODE_TYPEDEF)
-		n = n->alias->node;
-	return n->kind == NODE_TYPE && n->type->t.kind == IDL_VOID && strcmp(n->type->t.name, "void") == 0;
 }
 
 static void parse_parameters(struct idl_parser *p, struct idl_vec *params)
@@ -59,7 +58,7 @@ static void parse_parameters(struct idl_parser *p, struct idl_vec *params)
 		for (size_t i = 0; i < params->n; i++)
 			if (((struct idl_member *)params->items[i])->name == m->name)
 				idl_fail_at(p, m->line, "parameter '%.60s' is there twice", m->name->text);
-		if (!is_lone_void(m))
+		if (m->name)
 			idl_push(p, params, m);
 		if (!idl_accept(&p->lex, ','))
 			break;
@@ -87,9 +86,8 @@ static void add_result(struct idl_parser *p, struct idl_vec *params, const struc
 {
 	struct idl_attrs *a = idl_new(p, struct idl_attrs);
 	struct idl_name *n = idl_intern(&p->lex, "ReturnValue", strlen("ReturnValue"));
-	const struct idl_member probe = {.node = result};
 
-	if (!a || !n || is_lone_void(&probe))
+	if (!a || !n || is_void(result))
 		return;
 	*a = *of_method;
 	a->flags = (a->flags & (ATTR_HEX | ATTR_STATUS | ATTR_STRING)) | ATTR_OUT;

@@ -36,6 +36,8 @@ static struct idl_itype *tagged(struct idl_parser *p, struct idl_name *tag, enum
 	struct idl_itype *t = tag ? tag->tag : NULL;
 	bool mine = t && !(defines && t->origin == IDL_BUILT_IN && p->origin != IDL_BUILT_IN);
 
+	if (mine && t->tagged_union && kind == IDL_UNION && !defines)
+		return t;
 	if (mine && t->t.kind != kind) {
 		idl_fail(p, "'%.60s' is another kind of type already", tag->text);
 		return t;
@@ -258,7 +260,7 @@ static struct idl_itype *encapsulated(struct idl_parser *p, struct idl_name *tag
 		name = idl_intern(&p->lex, "tagged_union", strlen("tagged_union"));
 	if (p->lex.failed)
 		return s;
-	u->encapsulated = true;
+	u->encapsulated = s->tagged_union = true;
 	u->outer = s;
 	u->outer_field = name->text;
 	union_body(p, u, false);

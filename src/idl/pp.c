@@ -9,6 +9,7 @@
  */
 
 #define MAX_MACRO_TOKENS 256
+#define MAX_CONDITION_DEPTH 32
 
 static void skip_line(struct idl_lexer *lex)
 {
@@ -82,29 +83,121 @@ static bool is_defined(const struct idl_name *n)
 	return n->macro || strcmp(n->text, "MIDL_PASS") == 0 || strcmp(n->text, "__midl") == 0;
 }
 
-/* #if 0, #if 1, #if defined(X), #if !defined(X) */
+/* The expression of an #if: one token ahead, over the rest of the line. */
+struct condition {
+	struct idl_lexer *lex;
+	struct idl_token t;
+	unsigned depth;
+};
+
+static int64_t any_of(struct condition *c);
+
+static void advance(struct condition *c)
+{
+	c->t = (struct idl_token){.kind = TOK_END};
+	if (!at_line_end(c->lex))
+		idl_raw_token(c->lex, &c->t);
+}
+
+static bool take(struct condition *c, int punct)
+{
+	bool is = c->t.kind == TOK_PUNCT && c->t.punct == punct;
+
+	if (is)
+		advance(c);
+	return is;
+}
+
+static int64_t name_value(struct condition *c)
+{
+	const struct idl_name *n = c->t.name;
+	bool parens;
+
+	advance(c);
+	if (strcmp(n->text, "defined") != 0)
+		return n->macro && n->macro->count == 1 ? n->macro->tokens[0].value : is_defined(n);
+	parens = take(c, '(');
+	n = c->t.kind == TOK_NAME ? c->t.name : NULL;
+	advance(c);
+	if (!n || (parens && !take(c, ')')))
+		idl_lex_fail(c->lex, c->lex->src.line, "defined(NAME) is expected in #if");
+	return n && is_defined(n);
+}
+
+static int64_t one_of(struct condition *c)
+{
+	int64_t v = 0;
+
+	if (c->depth == MAX_CONDITION_DEPTH) {
+		idl_lex_fail(c->lex, c->lex->src.line, "this #if is nested too deep");
+		return 0;
+	}
+	c->depth++;
+	if (take(c, '!')) {
+		v = !one_of(c);
+	} else if (take(c, '(')) {
+		v = any_of(c);
+		if (!take(c, ')'))
+			idl_lex_fail(c->lex, c->lex->src.line, "')' is missing in #if");
+	} else if (c->t.kind == TOK_NUMBER) {
+		v = c->t.value;
+		advance(c);
+	} else if (c->t.kind == TOK_NAME) {
+		v = name_value(c);
+	} else {
+		idl_lex_fail(c->lex, c->lex->src.line, "this #if is not understood");
+	}
+	c->depth--;
+	return v;
+}
+
+static int64_t compared(struct condition *c)
+{
+	int64_t v = one_of(c);
+
+	if (take(c, '<'))
+		return v < one_of(c);
+	if (take(c, '>'))
+		return v > one_of(c);
+	if (take(c, PUNCT2('<', '=')))
+		return v <= one_of(c);
+	if (take(c, PUNCT2('>', '=')))
+		return v >= one_of(c);
+	if (take(c, PUNCT2('=', '=')))
+		return v == one_of(c);
+	if (take(c, PUNCT2('!', '=')))
+		return v != one_of(c);
+	return v;
+}
+
+static int64_t all_of(struct condition *c)
+{
+	int64_t v = compared(c);
+
+	while (take(c, PUNCT2('&', '&')))
+		v = (compared(c) != 0) & (v != 0);
+	return v;
+}
+
+static int64_t any_of(struct condition *c)
+{
+	int64_t v = all_of(c);
+
+	while (take(c, PUNCT2('|', '|')))
+		v = (all_of(c) != 0) | (v != 0);
+	return v;
+}
+
 static bool condition(struct idl_lexer *lex)
 {
-	struct idl_token t;
-	bool negated = false, value = false, parens = false;
+	struct condition c = {.lex = lex};
+	int64_t v;
 
-	while (!at_line_end(lex) && idl_raw_token(lex, &t)) {
-		if (t.kind == TOK_PUNCT && t.punct == '!') {
-			negated = !negated;
-		} else if (t.kind == TOK_PUNCT && t.punct == '(') {
-			parens = true;
-		} else if (t.kind == TOK_PUNCT && t.punct == ')' && parens) {
-			parens = false;
-		} else if (t.kind == TOK_NUMBER) {
-			value = t.value != 0;
-		} else if (t.kind == TOK_NAME && strcmp(t.name->text, "defined") != 0) {
-			value = is_defined(t.name);
-		} else if (t.kind != TOK_NAME) {
-			idl_lex_fail(lex, t.line, "this #if is more than 'defined(NAME)' or a number");
-			return false;
-		}
-	}
-	return value != negated;
+	advance(&c);
+	v = any_of(&c);
+	if (c.t.kind != TOK_END)
+		idl_lex_fail(lex, lex->src.line, "this #if is not understood");
+	return v != 0;
 }
 
 /* The word after '#', or "" at the line's end; leaves the rest of the line. */

@@ -32,11 +32,12 @@ enum idl_origin { IDL_OWN, IDL_IMPORTED, IDL_BUILT_IN };
 struct idl_itype {
 	struct idl_type t;
 	enum idl_origin origin;
-	bool complete; /* fields and size are known */
-	bool soft;     /* size known to the C compiler only: contains a shaped type of a build-time parse */
-	bool status;   /* an error code by its name */
-	bool exported; /* NAME_type is a global of the generated C */
-	bool encapsulated;
+	bool complete;     /* fields and size are known */
+	bool soft;         /* size known to the C compiler only: contains a shaped type of a build-time parse */
+	bool status;       /* an error code by its name */
+	bool exported;     /* NAME_type is a global of the generated C */
+	bool encapsulated; /* a union whose tag stands in the struct around it */
+	bool tagged_union; /* that struct; "union NAME" in IDL */
 	bool is_args;
 	bool renamed;            /* after the typedef that defines it */
 	unsigned serial;         /* order of completion */
@@ -253,8 +254,6 @@ void idl_declare_type(struct idl_parser *p, struct idl_itype *t);
 /* lower.c */
 enum idl_place { PLACE_FIELD, PLACE_ARM, PLACE_PARAMETER, PLACE_RESULT, PLACE_PACKED };
 void idl_lower_member(struct idl_parser *p, struct idl_member *m, enum idl_place place);
-const struct idl_attrs *idl_merge_attrs(struct idl_parser *p, const struct idl_attrs *use, unsigned level,
-                                        const struct idl_attrs *def);
 void idl_close_arrays(struct idl_parser *p);
 
 /* layout.c */
