@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void say(const char *command, const char *format, va_list args)
+static void MW_PRINTF(2, 0) say(const char *command, const char *format, va_list args)
 {
 	fprintf(stderr, "mapiwire %s: ", command);
 	vfprintf(stderr, format, args);

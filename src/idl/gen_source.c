@@ -286,7 +286,7 @@ void idl_gen_source(struct gen *g)
 {
 	const struct idl_module *m = g->unit->module;
 
-	buf_printf(g->out, "/* Made from %s.idl by mapiwire-idl. */\n#include \"wire/%s.h\"\n\n", m->name, m->name);
+	buf_printf(g->out, "/* Made from %s.idl by mapiwire-idl. */\n#include \"%s.h\"\n\n", m->name, m->name);
 	if (g->locals)
 		buf_printf(g->out, "static const struct idl_type t[%u];\n\n", g->locals);
 	put_assertions(g);

@@ -166,7 +166,8 @@ struct idl_type {
 	bool v1_aligned;                    /* NDR: contains a conformant array as its last member */
 	uint8_t wire_align;                 /* NDR 2.0 alignment of a struct, union or primitive: 1, 2, 4, 8 */
 	uint8_t wire_align64;               /* the same for NDR64 */
-	const struct idl_type *switch_type; /* of a union: what stands before its arm; NULL in packed */
+	const struct idl_type *switch_type; /* of a union: what stands before its arm; NULL in packed, and where the
+	                                       struct around it has the tag */
 	bool ms_union;                      /* of a union: NDR 2.0 aligns its arm to the largest (MS-RPCE 2.2.4.5) */
 
 	/* IDL_POINTER, IDL_ARRAY */

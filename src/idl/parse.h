@@ -27,7 +27,7 @@ struct idl_error {
 
 /*
  * The tables live in the arena, which must outlive them. Bounds: 1 MiB of text,
- * nesting of 32, 65,535 fields a struct. MW_E_MALFORMED with *error filled.
+ * nesting of 32, 4,096 fields a struct (docs/idl.md has the others). MW_E_MALFORMED with *error filled.
  */
 MW_NODISCARD int idl_parse(struct arena *arena, const char *name, const char *text, size_t len,
                            const struct idl_loader *loader, const struct idl_module **out, struct idl_error *error);

@@ -1,17 +1,21 @@
-/* What the build made of wire/ and what idl_parse() makes of the same text are the same tables. */
+/* What the build made of wire/ (and of sample.idl) and what idl_parse() makes of the same text are the same tables. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "idl/parse.h"
+#include "sample.h"
 #include "wire/asyncemsmdb.h"
+#include "wire/aux.h"
 #include "wire/dcetypes.h"
 #include "wire/emsmdb.h"
 #include "wire/epm.h"
+#include "wire/mapi.h"
 #include "wire/mgmt.h"
 #include "wire/nspi.h"
 #include "wire/rfr.h"
+#include "wire/rops.h"
 
 #include <cmocka.h>
 #include <stdio.h>
@@ -20,16 +24,18 @@
 
 static const struct idl_module *const modules[] = {
         &wire_dcetypes_module, &wire_epm_module,    &wire_mgmt_module,        &wire_rfr_module,
-        &wire_nspi_module,     &wire_emsmdb_module, &wire_asyncemsmdb_module,
+        &wire_nspi_module,     &wire_emsmdb_module, &wire_asyncemsmdb_module, &wire_mapi_module,
+        &wire_rops_module,     &wire_aux_module,    &wire_sample_module,
 };
 
-static char *read_wire(struct arena *arena, const char *name, size_t *len)
+static char *read_idl(struct arena *arena, const char *folder, const char *name, size_t *len)
 {
 	const char *root = getenv("SOURCE_ROOT");
-	FILE *f = fopen(arena_printf(arena, "%s/wire/%s", root ? root : ".", name), "rb");
+	FILE *f = fopen(arena_printf(arena, "%s/%s/%s", root ? root : ".", folder, name), "rb");
 	char *text = arena_alloc(arena, 1 << 20);
 
-	assert_non_null(f);
+	if (!f)
+		return NULL;
 	*len = fread(text, 1, 1 << 20, f);
 	fclose(f);
 	return text;
@@ -38,7 +44,20 @@ static char *read_wire(struct arena *arena, const char *name, size_t *len)
 static const char *import(void *user, struct arena *arena, const char *name, size_t *len)
 {
 	(void)user;
-	return read_wire(arena, name, len);
+	return read_idl(arena, "wire", name, len);
+}
+
+/* The functions by name, out of the tables that the linker filled. */
+static idl_shape_fn shape(void *user, const char *name)
+{
+	(void)user;
+	for (size_t i = 0; i < ARRAY_SIZE(modules); i++)
+		for (unsigned k = 0; k < modules[i]->type_count; k++) {
+			const struct idl_type *t = modules[i]->types[k];
+			if (t->kind == IDL_SHAPED && strcmp(t->shape_name, name) == 0)
+				return t->shape;
+		}
+	return NULL;
 }
 
 static void same_text(const char *a, const char *b)
@@ -126,6 +145,8 @@ static void same_type(struct seen *s, const struct idl_type *a, const struct idl
 	}
 	for (unsigned i = 0; i < a->field_count; i++)
 		same_field(s, &a->fields[i], &b->fields[i]);
+	assert_true(a->shape == b->shape);
+	same_text(a->shape_name, b->shape_name);
 	same_type(s, a->element, b->element);
 	same_type(s, a->switch_type, b->switch_type);
 	same_expr(&a->size_is, &b->size_is);
@@ -149,9 +170,16 @@ static void same_interface(struct seen *s, const struct idl_interface *a, const 
 	}
 }
 
+static void same_messages(const struct idl_type *const *a, const struct idl_type *const *b)
+{
+	assert_int_equal(!a, !b);
+	for (unsigned i = 0; a && i < 256; i++)
+		same_text(a[i] ? a[i]->name : NULL, b[i] ? b[i]->name : NULL);
+}
+
 static void test_same(void **state)
 {
-	const struct idl_loader loader = {.import = import};
+	const struct idl_loader loader = {.import = import, .shape = shape};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(modules); i++) {
@@ -159,9 +187,13 @@ static void test_same(void **state)
 		const struct idl_module *built = modules[i], *parsed;
 		struct idl_error error;
 		size_t len;
-		const char *name = arena_printf(arena, "%s.idl", built->name), *text = read_wire(arena, name, &len);
+		const char *name = arena_printf(arena, "%s.idl", built->name),
+		           *text = read_idl(arena, "wire", name, &len);
 		struct seen *seen = arena_new_of(arena, struct seen);
 
+		if (!text)
+			text = read_idl(arena, "tests/unit/idl", name, &len);
+		assert_non_null(text);
 		if (idl_parse(arena, name, text, len, &loader, &parsed, &error) < 0)
 			fail_msg("%s", error.message);
 		assert_string_equal(built->name, parsed->name);
@@ -171,12 +203,27 @@ static void test_same(void **state)
 		assert_int_equal(built->type_count, parsed->type_count);
 		for (unsigned k = 0; k < built->type_count; k++)
 			same_type(seen, built->types[k], parsed->types[k]);
+		same_messages(built->requests, parsed->requests);
+		same_messages(built->responses, parsed->responses);
 	}
+}
+
+static void test_header(void **state)
+{
+	(void)state;
+	assert_int_equal(SAMPLE_COUNT, 3);
+	assert_int_equal(SAMPLE_NEGATIVE, -2);
+	assert_int_equal(SAMPLE_LARGE, 0x123456789);
+	assert_string_equal(SAMPLE_TEXT, "text");
+	assert_int_equal(SAMPLE_C, 0x80000001U);
+	assert_int_equal(SAMPLE_E, 0);
+	assert_int_equal(wire_sample_interface.methods[2].args->size, sizeof(struct sample_put_args));
+	assert_ptr_equal(idl_find_type(&wire_sample_module, "sample_request"), wire_sample_module.requests[0x10]);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_same)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_same), cmocka_unit_test(test_header)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
