@@ -33,18 +33,13 @@ static uint64_t hash_of(const struct lens_flows *t, const struct lens_segment *s
 	return mix(t->seed, hash_end(t->seed, &seg->from) + hash_end(t->seed, &seg->to));
 }
 
-static bool same(const struct lens_address *a, const struct lens_address *b)
-{
-	return a->port == b->port && a->family == b->family && memcmp(a->bytes, b->bytes, a->family == 6 ? 16 : 4) == 0;
-}
-
 static struct lens_flow *find(struct lens_flows *t, uint64_t hash, const struct lens_segment *seg, unsigned *side)
 {
 	for (struct lens_flow *f = t->buckets[hash & (BUCKETS - 1)]; f; f = f->next) {
 		if (f->hash != hash)
 			continue;
 		for (unsigned s = 0; s < 2; s++)
-			if (same(&f->ends[s], &seg->from) && same(&f->ends[!s], &seg->to)) {
+			if (lens_same_address(&f->ends[s], &seg->from) && lens_same_address(&f->ends[!s], &seg->to)) {
 				*side = s;
 				return f;
 			}
@@ -73,10 +68,10 @@ static struct lens_conn *conn_new(struct lens *lens)
 	unsigned number = lens->totals.connections + 1;
 	size_t slot = number - 1;
 	if (lens->options.keep_events && slot >= lens->conn_cap) {
-		struct lens_conn **more = realloc(lens->conns, lens->conn_cap * 2 * sizeof *more);
+		struct lens_conn **more = realloc(lens->conns, lens->conn_cap * 2 * sizeof(struct lens_conn *));
 		if (!more)
 			return NULL;
-		memset(more + lens->conn_cap, 0, lens->conn_cap * sizeof *more);
+		memset(more + lens->conn_cap, 0, lens->conn_cap * sizeof(struct lens_conn *));
 		lens->conns = more;
 		lens->conn_cap *= 2;
 	}
@@ -441,7 +436,7 @@ void lens_flows_end(struct lens *lens)
 int lens_flows_init(struct lens *lens)
 {
 	struct lens_flows *t = &lens->flows;
-	t->buckets = calloc(BUCKETS, sizeof *t->buckets);
+	t->buckets = calloc(BUCKETS, sizeof(struct lens_flow *));
 	random_system.fill(random_system.user, &t->seed, sizeof t->seed);
 	return t->buckets ? 0 : MW_E_NOMEM;
 }

@@ -31,15 +31,10 @@ static struct slot *slot_of(struct lens *lens, const struct lens_address *client
 	return &lens->scout->slots[(h >> 16) % SLOTS];
 }
 
-static bool same(const struct lens_address *a, const struct lens_address *b)
-{
-	return memcmp(a, b, sizeof *a) == 0;
-}
-
 static struct slot *find(struct lens *lens, const struct lens_address *client, const struct lens_address *server)
 {
 	struct slot *s = slot_of(lens, client, server);
-	return same(&s->client, client) && same(&s->server, server) ? s : NULL;
+	return lens_same_address(&s->client, client) && lens_same_address(&s->server, server) ? s : NULL;
 }
 
 static void take_bind(struct lens *lens, const struct lens_segment *seg, const struct rpc_pdu *pdu)

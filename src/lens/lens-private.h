@@ -6,6 +6,8 @@
 #include "lens/streams.h"
 #include "mapi/session.h"
 
+#include <string.h>
+
 /*
  * Inside the lens: flows.c finds a segment's TCP connection, streams.c puts its bytes in order,
  * conversation.c feeds them to an RPC observer and makes events of what it tells.
@@ -53,6 +55,12 @@ const struct lens_iface *lens_names_get(struct lens_names *n, const struct rpc_s
 const char *lens_method_name(const struct lens_iface *i, uint16_t opnum);
 /* NULL without a description. */
 const struct idl_method *lens_method_of(const struct lens_iface *i, uint16_t opnum);
+
+/* As one field after the other: there is padding between them. Bytes beyond an IPv4 address are zero. */
+static inline bool lens_same_address(const struct lens_address *a, const struct lens_address *b)
+{
+	return a->port == b->port && a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
 
 /* ---- Ports: what is known to listen where ---- */
 

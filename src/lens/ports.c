@@ -5,11 +5,6 @@
 
 #define TABLE_SIZE ((size_t)LENS_MAX_PORTS * 2)
 
-static bool same(const struct lens_address *a, const struct lens_address *b)
-{
-	return a->port == b->port && a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
 static size_t hash(const struct lens_address *a)
 {
 	uint64_t v[2];
@@ -23,7 +18,7 @@ static size_t hash(const struct lens_address *a)
 static struct lens_port *slot(const struct lens_ports *p, const struct lens_address *a)
 {
 	size_t i = hash(a);
-	while (p->table[i].count && !same(&p->table[i].address, a))
+	while (p->table[i].count && !lens_same_address(&p->table[i].address, a))
 		i = (i + 1) & (TABLE_SIZE - 1);
 	return &p->table[i];
 }

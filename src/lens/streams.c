@@ -54,10 +54,11 @@ static void touch_holder(struct lens_streams *all, struct lens_stream *s)
 	s->holds = true;
 }
 
-static void remove_held(struct lens_streams *all, struct lens_stream *s, struct lens_half *h, struct lens_held *e)
+static void drop_first(struct lens_streams *all, struct lens_stream *s, struct lens_half *h)
 {
-	*(e->before ? &e->before->next : &h->first) = e->next;
-	*(e->next ? &e->next->before : &h->last) = e->before;
+	struct lens_held *e = h->first;
+	h->first = e->next;
+	*(h->first ? &h->first->before : &h->last) = NULL;
 	h->held -= cost(e);
 	h->held_count--;
 	all->held -= cost(e);
@@ -100,7 +101,7 @@ static void give_held(struct lens_streams *all, struct lens_stream *s, unsigned 
 		struct lens_held *e = h->first;
 		struct lens_stamp stamp = e->stamp;
 		give(all, s, side, e->seq, e->data, e->captured, e->len, &stamp);
-		remove_held(all, s, h, e);
+		drop_first(all, s, h);
 	}
 }
 
@@ -270,5 +271,5 @@ void lens_stream_drop(struct lens_streams *all, struct lens_stream *s)
 {
 	for (unsigned side = 0; side < 2; side++)
 		while (s->half[side].first)
-			remove_held(all, s, &s->half[side], s->half[side].first);
+			drop_first(all, s, &s->half[side]);
 }
