@@ -666,3 +666,9 @@ class Waiter:
         flags, status = cursor.get("II")
         cursor.end()
         return flags, status
+
+    def give_up(self, kind):
+        """A co_cancel or orphaned PDU for the parked call, unsigned: C706 12.6.4.2 and 12.6.4.8."""
+        call_id = self.rpc._DCERPC_v5__callid - 1  # impacket keeps it to itself; it has gone on since
+        self.rpc.get_rpc_transport().get_socket().sendall(
+            struct.pack("<4BIHHI", 5, 0, kind, 3, 0x10, 16, 0, call_id))
