@@ -4,6 +4,9 @@
 
 /* Windows counts its referents from here. */
 #define FIRST_REFERENT 0x00020000
+/* The ids of full pointers are one space for request and response (C706 14.3.11.2): an answer that
+ * counted from the same number would alias what the request sent, and tshark reads it so. */
+#define FIRST_REFERENT_OF_RESPONSE 0x00080000
 
 static int put_uint(struct ndr *n, uint64_t x, size_t size)
 {
@@ -492,6 +495,8 @@ int ndr_encode_args(struct ndr *n, const struct idl_method *m, enum idl_directio
 	int rc = begin(n);
 	if (rc < 0)
 		return rc;
+	if (d == IDL_RESPONSE && n->state->next_id == FIRST_REFERENT)
+		n->state->next_id = FIRST_REFERENT_OF_RESPONSE;
 	for (unsigned i = 0; i < m->args->field_count && rc == 0; i++)
 		if (ndr_has_direction(&m->args->fields[i], d))
 			rc = encode_parameter(n, m, &m->args->fields[i], (void *)(uintptr_t)args);
