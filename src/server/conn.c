@@ -14,6 +14,9 @@
 #define GIVE_UP_BYTES ((size_t)64 << 20)
 /* Whoever connects and does not bind in this time goes. */
 #define UNBOUND_NS (INT64_C(60) * NS_PER_S)
+/* Answers wait for the rest of their round this long, and in this number of connections, at most. */
+#define UNSENT_NS (NS_PER_MS / 10)
+#define UNSENT_MOST 64
 #define FIRST_BYTES 24 /* of a bind: up to and with assoc_group_id, C706 12.6.4.3 */
 
 struct pending_write {
@@ -137,6 +140,37 @@ static int start_rpc(struct server_conn *c)
 	return c->rpc ? 0 : MW_E_NOMEM;
 }
 
+void conn_flush_unsent(struct server_loop *loop)
+{
+	struct server_conn *c = loop->unsent, *next;
+	loop->unsent = NULL;
+	loop->unsent_count = 0;
+	for (; c; c = next) {
+		next = c->unsent_next;
+		c->unsent = false;
+		if (!c->closing)
+			conn_flush(c);
+	}
+}
+
+/*
+ * Sends at the end of the round: answers that leave together wake a peer that has many
+ * connections once, not once each, and a wake-up costs as much as the rest of a short call.
+ */
+static void flush_later(struct server_conn *c)
+{
+	struct server_loop *loop = c->loop;
+	if (c->unsent)
+		return;
+	if (!loop->unsent)
+		loop->unsent_ns = c->last_ns;
+	c->unsent = true;
+	c->unsent_next = loop->unsent;
+	loop->unsent = c;
+	if (++loop->unsent_count >= UNSENT_MOST || c->last_ns - loop->unsent_ns > UNSENT_NS)
+		conn_flush_unsent(loop);
+}
+
 static void feed(struct server_conn *c, const void *data, size_t size)
 {
 	c->in_feed = true;
@@ -145,7 +179,7 @@ static void feed(struct server_conn *c, const void *data, size_t size)
 	if (c->closing)
 		rpc_connection_free(&c->rpc);
 	else
-		conn_flush(c);
+		flush_later(c);
 }
 
 static void on_moved(struct server_loop *loop, struct loop_message *message);

@@ -17,6 +17,7 @@ struct conn_watch {
 struct server_conn {
 	struct server_conn *next, *previous; /* of the loop */
 	struct server_conn *hash_next;
+	struct server_conn *unsent_next; /* while unsent */
 	struct server_loop *loop;
 	uint64_t id;
 	enum server_port port;
@@ -25,7 +26,7 @@ struct server_conn {
 	struct rpc_connection *rpc; /* NULL until the first PDU tells which loop it belongs to */
 	uint8_t first[24];          /* its beginning, until then */
 	unsigned first_len;
-	bool closing, paused, in_feed;
+	bool closing, paused, in_feed, unsent;
 	bool finishing;  /* close when everything is written */
 	unsigned writes; /* outstanding */
 	size_t write_bytes;
@@ -40,6 +41,8 @@ void conn_flush(struct server_conn *c);
 void conn_close(struct server_conn *c);
 /* Tells the watches that one call, or with all every call, is no longer waited for. */
 void conn_tell_gone(struct server_conn *c, bool all, uint32_t call_id);
+/* What was put out while this round of the loop read its sockets. */
+void conn_flush_unsent(struct server_loop *loop);
 /* Deadlines of all connections of the loop. */
 void conn_tick_all(struct server_loop *loop, int64_t now_ns);
 

@@ -23,6 +23,8 @@ static void stop_all(struct server_loop *loop)
 	}
 	if (loop->tick.type == UV_TIMER)
 		uv_close((uv_handle_t *)&loop->tick, NULL);
+	if (loop->round.type == UV_CHECK)
+		uv_close((uv_handle_t *)&loop->round, NULL);
 	if (loop->wake.type == UV_ASYNC)
 		uv_unref((uv_handle_t *)&loop->wake);
 }
@@ -55,6 +57,11 @@ static void on_wake(uv_async_t *wake)
 static void on_tick(uv_timer_t *timer)
 {
 	conn_tick_all((struct server_loop *)timer->data, time_monotonic_ns());
+}
+
+static void on_round(uv_check_t *round)
+{
+	conn_flush_unsent((struct server_loop *)round->data);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -90,7 +97,9 @@ int loop_init(struct server_loop *loop, struct server *server, uint8_t index)
 	loop->uv.data = loop;
 	loop->wake.data = loop;
 	loop->tick.data = loop;
-	if (uv_async_init(&loop->uv, &loop->wake, on_wake) < 0 || uv_timer_init(&loop->uv, &loop->tick) < 0)
+	loop->round.data = loop;
+	if (uv_async_init(&loop->uv, &loop->wake, on_wake) < 0 || uv_timer_init(&loop->uv, &loop->tick) < 0 ||
+	    uv_check_init(&loop->uv, &loop->round) < 0 || uv_check_start(&loop->round, on_round) < 0)
 		return MW_E_IO;
 	loop->associations = rpc_associations_new(index, &random_system);
 	if (!loop->associations)

@@ -28,6 +28,7 @@ struct server_loop {
 	uv_loop_t uv;
 	uv_async_t wake;
 	uv_timer_t tick;
+	uv_check_t round; /* after the sockets of a round were read */
 	uv_thread_t thread;
 	uv_tcp_t listeners[SERVER_PORT_COUNT];
 	pthread_mutex_t lock; /* of the inbox alone */
@@ -37,6 +38,9 @@ struct server_loop {
 	struct server_conn *conns; /* newest first */
 	struct server_conn *conns_by_id[1024];
 	uint64_t next_conn;
+	struct server_conn *unsent; /* have answers to send at the end of the round */
+	unsigned unsent_count;
+	int64_t unsent_ns; /* since when */
 	uint8_t read_buffer[65536];
 	struct buf scratch; /* encoding of answers that leave at once */
 	struct arena *spare_arenas[64];
