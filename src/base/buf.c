@@ -34,10 +34,14 @@ static int fail(struct buf *b, int error)
 	return error;
 }
 
-/* Room for n more bytes beyond len, and behind them for the NUL that vsnprintf writes. */
-static int reserve(struct buf *b, size_t n)
+static inline size_t most(const struct buf *b)
 {
-	size_t max = !b->max ? BUF_DEFAULT_MAX : b->max < PTRDIFF_MAX ? b->max : PTRDIFF_MAX;
+	return !b->max ? BUF_DEFAULT_MAX : b->max < PTRDIFF_MAX ? b->max : PTRDIFF_MAX;
+}
+
+static int grow(struct buf *b, size_t n)
+{
+	size_t max = most(b);
 	size_t cap = b->cap ? b->cap : BUF_FIRST;
 	uint8_t *data;
 
@@ -57,7 +61,15 @@ static int reserve(struct buf *b, size_t n)
 	return 0;
 }
 
-uint8_t *buf_extend(struct buf *b, size_t n)
+/* Room for n more bytes beyond len, and behind them for the NUL that vsnprintf writes. Mostly it is there. */
+static inline int reserve(struct buf *b, size_t n)
+{
+	if (!b->error && b->data && n <= b->cap - b->len && b->len <= most(b) && n <= most(b) - b->len)
+		return 0;
+	return grow(b, n);
+}
+
+static inline uint8_t *extend(struct buf *b, size_t n)
 {
 	uint8_t *p;
 
@@ -68,9 +80,14 @@ uint8_t *buf_extend(struct buf *b, size_t n)
 	return p;
 }
 
-int buf_put(struct buf *b, const void *data, size_t n)
+uint8_t *buf_extend(struct buf *b, size_t n)
 {
-	uint8_t *p = buf_extend(b, n);
+	return extend(b, n);
+}
+
+static inline int put(struct buf *b, const void *data, size_t n)
+{
+	uint8_t *p = extend(b, n);
 
 	if (!p)
 		return b->error;
@@ -79,9 +96,14 @@ int buf_put(struct buf *b, const void *data, size_t n)
 	return 0;
 }
 
+int buf_put(struct buf *b, const void *data, size_t n)
+{
+	return put(b, data, n);
+}
+
 int buf_put_zero(struct buf *b, size_t n)
 {
-	uint8_t *p = buf_extend(b, n);
+	uint8_t *p = extend(b, n);
 
 	if (!p)
 		return b->error;
@@ -91,22 +113,22 @@ int buf_put_zero(struct buf *b, size_t n)
 
 int buf_put_u8(struct buf *b, uint8_t v)
 {
-	return buf_put(b, &v, sizeof v);
+	return put(b, &v, sizeof v);
 }
 
 int buf_put_u16(struct buf *b, uint16_t v)
 {
-	return buf_put(b, &v, sizeof v);
+	return put(b, &v, sizeof v);
 }
 
 int buf_put_u32(struct buf *b, uint32_t v)
 {
-	return buf_put(b, &v, sizeof v);
+	return put(b, &v, sizeof v);
 }
 
 int buf_put_u64(struct buf *b, uint64_t v)
 {
-	return buf_put(b, &v, sizeof v);
+	return put(b, &v, sizeof v);
 }
 
 int buf_put_u16be(struct buf *b, uint16_t v)

@@ -171,9 +171,9 @@ static int step(const struct idl_op *op, const struct idl_type *type, const void
 	}
 }
 
-int idl_eval(const struct idl_expr *e, const struct idl_type *type, const void *base, int64_t *out)
+static int eval(const struct idl_expr *e, const struct idl_type *type, const void *base, int64_t *out)
 {
-	struct value stack[STACK] = {{0}};
+	struct value stack[STACK];
 	unsigned depth = 0;
 
 	for (unsigned i = 0; i < e->count; i++) {
@@ -185,4 +185,18 @@ int idl_eval(const struct idl_expr *e, const struct idl_type *type, const void *
 		return MW_E_MALFORMED;
 	*out = stack[0].v;
 	return 0;
+}
+
+/* Most expressions are one field. */
+int idl_eval(const struct idl_expr *e, const struct idl_type *type, const void *base, int64_t *out)
+{
+	struct value v;
+	int r;
+
+	if (e->count != 1 || (e->ops[0].code != IDL_OP_FIELD && e->ops[0].code != IDL_OP_DEREF))
+		return eval(e, type, base, out);
+	r = load_field(type, base, e->ops[0].value, e->ops[0].code == IDL_OP_DEREF, &v);
+	if (r == 0)
+		*out = v.v;
+	return r;
 }

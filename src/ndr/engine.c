@@ -327,7 +327,7 @@ static struct ndr_referent *probe(struct ndr_referent *table, size_t cap, uint64
 static int grow_referents(struct ndr *n)
 {
 	struct ndr_private *st = n->state;
-	size_t cap = st->referent_cap ? st->referent_cap * 2 : 64;
+	size_t cap = st->referent_cap ? st->referent_cap * 2 : 16;
 	struct ndr_referent *table = arena_array(n->arena, cap, sizeof *table);
 	if (!table)
 		return MW_E_NOMEM;

@@ -34,20 +34,6 @@ struct question {
 	bool nothing; /* asks for an object or protocol that nobody has */
 };
 
-/* The registration at an index; false beyond the last. */
-static bool registration_at(const struct server *server, unsigned index, struct registration *out)
-{
-	for (unsigned i = 0; services[i]; i++) {
-		for (int p = 0; services[i]->annotation && p < SERVER_PORT_COUNT; p++) {
-			if (!(services[i]->ports & 1u << p) || index-- > 0)
-				continue;
-			*out = (struct registration){.service = services[i], .port = server->ports[p]};
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool version_fits(const struct question *q, uint16_t major, uint16_t minor)
 {
 	switch (q->vers_option) {
@@ -66,24 +52,24 @@ static bool version_fits(const struct question *q, uint16_t major, uint16_t mino
 	}
 }
 
-static bool fits(const struct question *q, const struct registration *r)
+static bool fits(const struct question *q, const struct idl_interface *i)
 {
-	const struct idl_interface *i = r->service->interface;
 	if (q->nothing)
 		return false;
 	return !q->by_interface || (guid_equal(&q->interface, &i->uuid) && version_fits(q, i->major, i->minor));
 }
 
-/* The next matching registration from *index on, which moves past it. */
+/* The next matching registration from *index on, which moves past it. An index counts services and their ports. */
 static bool next_match(const struct server *server, const struct question *q, unsigned *index, struct registration *out)
 {
-	struct registration r;
-	while (registration_at(server, *index, &r)) {
+	const struct service *s;
+	for (; (s = services[*index / SERVER_PORT_COUNT]) != NULL; (*index)++) {
+		unsigned p = *index % SERVER_PORT_COUNT;
+		if (!s->annotation || !(s->ports & 1u << p) || !fits(q, s->interface))
+			continue;
+		*out = (struct registration){.service = s, .port = server->ports[p]};
 		(*index)++;
-		if (fits(q, &r)) {
-			*out = r;
-			return true;
-		}
+		return true;
 	}
 	return false;
 }
