@@ -13,7 +13,7 @@
 /*
  * usage: generator map PORT CONNECTIONS SECONDS
  *        generator echo PORT CONNECTIONS SECONDS REQUEST_BYTES ANSWER_BYTES
- *        generator store PORT LEVEL SECONDS USER PASSWORD DN
+ *        generator store PORT LEVEL SECONDS DOMAIN\\USER PASSWORD DN
  *
  * Calls as fast as answers come, one at a time on each connection. Prints calls,
  * seconds, its own CPU seconds, and the sizes of the messages.
@@ -192,7 +192,7 @@ int main(int argc, char **argv)
 		run_map(port, connections, seconds);
 	} else if (strcmp(what, "echo") == 0 && argc == 7 && some) {
 		run_echo(port, connections, seconds, strtoul(argv[5], NULL, 10), strtoul(argv[6], NULL, 10));
-	} else if (strcmp(what, "store") == 0 && argc == 9 - 1 && auth_level_parse(argv[3], &level) == 0) {
+	} else if (strcmp(what, "store") == 0 && argc == 8 && auth_level_parse(argv[3], &level) == 0) {
 		const char *slash = strchr(argv[5], '\\');
 		struct auth_client_config auth = {
 		        .domain = slash ? strndup(argv[5], (size_t)(slash - argv[5])) : "",
