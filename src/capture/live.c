@@ -3,6 +3,7 @@
 #include "base/time.h"
 
 #include <pcap/pcap.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,13 +11,22 @@
 #define WAIT_MS 100
 #define KERNEL_BUFFER (16 << 20)
 
+/* On Linux pcap's own timeout does not end a wait on which nothing comes: this one does. */
+static void wait_for_packets(struct capture_reader *r)
+{
+	struct pollfd p = {.fd = pcap_get_selectable_fd(r->live), .events = POLLIN};
+	(void)poll(&p, 1, WAIT_MS);
+}
+
 static int next(struct capture_reader *r, struct capture_frame *out)
 {
 	struct pcap_pkthdr *h;
 	const u_char *data;
 	int got = pcap_next_ex(r->live, &h, &data);
-	if (got == 0)
+	if (got == 0) {
+		wait_for_packets(r);
 		return MW_E_AGAIN;
+	}
 	if (got == PCAP_ERROR_BREAK)
 		return 0;
 	if (got < 0) {
@@ -79,6 +89,10 @@ int capture_open_live(const char *interface, const char *filter, struct capture_
 		return MW_E_IO;
 	}
 	int bad = activate(p, why);
+	if (bad == 0 && pcap_setnonblock(p, 1, error) < 0) {
+		snprintf(why, 256, "%.255s", error);
+		bad = MW_E_IO;
+	}
 	if (bad == 0)
 		bad = set_filter(p, filter, why);
 	struct capture_reader *r = bad == 0 ? calloc(1, sizeof *r) : NULL;

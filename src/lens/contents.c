@@ -51,10 +51,15 @@ const char *lens_status_text(struct arena *arena, uint32_t code)
 	return name ? name : "?";
 }
 
+#define OPNUM_NSPI_UNBIND 1
+#define UNBIND_SUCCESS 1 /* [MS-OXNSPI] 3.1.4.1.2 */
+
 /* MAPI's warnings have the facility 4 and no error bit. */
 static bool is_failure(const struct lens_making *m, uint32_t code)
 {
 	if (code == 0)
+		return false;
+	if (m->event->service == LENS_SVC_NSPI && m->event->opnum == OPNUM_NSPI_UNBIND && code == UNBIND_SUCCESS)
 		return false;
 	bool mapi = m->event->service >= LENS_SVC_RFR;
 	return !(mapi && code >> 16 == 4);

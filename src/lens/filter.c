@@ -290,7 +290,7 @@ static int parse_or(struct parse *p, struct lens_filter **out);
 
 static int parse_unary(struct parse *p, struct lens_filter **out)
 {
-	struct lens_filter *inner;
+	struct lens_filter *inner = NULL;
 	int r;
 
 	skip_space(p);
@@ -318,7 +318,7 @@ static int parse_chain(struct parse *p, const char *token, enum node node,
 	int r = below(p, out);
 
 	while (r == 0 && take(p, token)) {
-		struct lens_filter *right;
+		struct lens_filter *right = NULL;
 		r = below(p, &right);
 		if (r == 0)
 			r = new_node(p, node, *out, right, out);

@@ -10,12 +10,15 @@
 #define MAX_FINDINGS 64
 #define MAX_HANDED 256
 #define MAX_ANONYMOUS 64
+#define MAX_SEALED 256
 #define MAX_DETAIL 160
+#define OPNUM_EPT_MAP 3
+#define OPNUM_EC_DO_RPC_EXT2 11
 #define NCA_OP_RNG_ERROR 0x1C010002u
 
 struct entry {
 	enum cause cause;
-	struct lens_address server;
+	struct lens_address client, server;
 	char detail[MAX_DETAIL];
 	struct lens_finding told;
 };
@@ -29,6 +32,11 @@ struct anonymous {
 	int64_t time_ns, retry_ns;
 	enum auth_type auth;
 	enum outcome outcome;
+};
+
+/* Who got into a server's store with encryption. */
+struct sealed {
+	struct lens_address client, server;
 };
 
 struct handed {
@@ -45,6 +53,8 @@ struct lens_findings {
 	unsigned accepted;
 	struct handed handed[MAX_HANDED]; /* a ring */
 	unsigned handed_count;
+	struct sealed sealed[MAX_SEALED];
+	unsigned sealed_count;
 	bool concluded;
 };
 
@@ -78,7 +88,8 @@ static struct entry *find_entry(struct lens_findings *f, enum cause cause, const
 {
 	for (unsigned i = 0; i < f->count; i++) {
 		struct entry *e = &f->entries[i];
-		if (e->cause == cause && same_address(&e->server, server) &&
+		/* Why calls stay sealed is the same on all ports. */
+		if (e->cause == cause && (cause == CAUSE_NONE || same_address(&e->server, server)) &&
 		    strncmp(e->detail, detail, MAX_DETAIL - 1) == 0)
 			return e;
 	}
@@ -96,6 +107,7 @@ static void add(struct lens_findings *f, enum cause cause, const struct lens_eve
 	} else if (f->count < MAX_FINDINGS) {
 		known = &f->entries[f->count++];
 		known->cause = cause;
+		known->client = e->conn->client;
 		known->server = e->conn->server;
 		snprintf(known->detail, sizeof known->detail, "%s", detail);
 		known->told.frames[0] = e->frame;
@@ -251,7 +263,9 @@ static void see_mapper(struct lens_findings *f, const struct lens_event *e)
 {
 	const char *asked = e->request ? strchr(e->request->summary, ' ') : NULL;
 
-	if (e->failed && cause_of_status(CAUSE_OF_EPM, e->status_code) == CAUSE_INTERFACE_NOT_REGISTERED)
+	/* A lookup ends with this status when it has told all there is. */
+	if (e->failed && e->opnum == OPNUM_EPT_MAP &&
+	    cause_of_status(CAUSE_OF_EPM, e->status_code) == CAUSE_INTERFACE_NOT_REGISTERED)
 		add(f, CAUSE_INTERFACE_NOT_REGISTERED, e, asked ? asked + 1 : "such interface");
 	else if (e->endpoint)
 		remember_handed(f, e);
@@ -291,6 +305,27 @@ static void see_logon(struct lens_findings *f, const struct lens_event *e)
 	}
 }
 
+static bool got_in_sealed(const struct lens_findings *f, const struct lens_address *client,
+                          const struct lens_address *server)
+{
+	for (unsigned i = 0; i < f->sealed_count; i++)
+		if (lens_same_host(&f->sealed[i].client, client) && lens_same_host(&f->sealed[i].server, server))
+			return true;
+	return false;
+}
+
+/* A call on a session proves it, even one that stays sealed. */
+static void see_sealed(struct lens_findings *f, const struct lens_event *e)
+{
+	bool proved = e->has_opnum && (e->opnum == OPNUM_EC_DO_RPC_EXT2 || (e->status && !e->failed));
+
+	if (e->service != LENS_SVC_STORE || e->level != AUTH_LEVEL_PRIVACY || !proved ||
+	    f->sealed_count == MAX_SEALED || got_in_sealed(f, &e->conn->client, &e->conn->server))
+		return;
+	f->sealed[f->sealed_count].client = e->conn->client;
+	f->sealed[f->sealed_count++].server = e->conn->server;
+}
+
 static void see_response(struct lens_findings *f, const struct lens_event *e)
 {
 	if (e->service == LENS_SVC_EPM) {
@@ -326,6 +361,7 @@ void lens_findings_event(struct lens_findings *f, const struct lens_event *e)
 		break;
 	case LENS_RESPONSE:
 		see_response(f, e);
+		see_sealed(f, e);
 		break;
 	case LENS_FAULT:
 		if (e->status_code == NCA_OP_RNG_ERROR)
@@ -351,6 +387,18 @@ static void conclude_sealed(struct lens_findings *f, struct entry *e)
 	e->told.sentence = arena_printf(f->arena, "calls stay sealed: %s.", e->detail);
 }
 
+/* A probe, or a client that then did as it was told. */
+static bool conclude_probe(const struct lens_findings *f, struct entry *e)
+{
+	if (e->cause != CAUSE_ENCRYPTION_REQUIRED || !got_in_sealed(f, &e->client, &e->server))
+		return false;
+	e->told.harmless = true;
+	e->told.sentence =
+	        "store refused without encryption (ecNotEncrypted), as the server requires; with it the same "
+	        "client got in. Harmless.";
+	return true;
+}
+
 static void conclude(struct lens_findings *f)
 {
 	for (unsigned i = 0; i < f->count; i++) {
@@ -359,6 +407,8 @@ static void conclude(struct lens_findings *f)
 			conclude_sealed(f, e);
 			continue;
 		}
+		if (conclude_probe(f, e))
+			continue;
 		const struct cause_about about = {.detail = e->detail};
 		char sentence[CAUSE_TEXT_SIZE], attempt[CAUSE_TEXT_SIZE];
 		cause_explain(e->cause, &about, sentence, attempt);

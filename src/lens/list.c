@@ -87,7 +87,7 @@ static size_t tell_ms(int64_t took_ns, char out[24])
 {
 	double ms = lens_ms(took_ns);
 
-	return (size_t)snprintf(out, 24, ms < 100000 ? " %.1f" : " %.0f", ms);
+	return (size_t)snprintf(out, 24, ms < 0.05 ? " %.2f" : ms < 100000 ? " %.1f" : " %.0f", ms);
 }
 
 /* Where the outcome begins, which is what a reader looks for: behind the last ": " or " → ". */
@@ -290,7 +290,7 @@ static void add_answer(struct list *l, const struct lens_event *e)
 /* A connect comes before the bind that tells what it was for. */
 static void await_name(struct list *l, struct line *line, const struct lens_event *e)
 {
-	if (e->kind != LENS_OPEN || e->failed || e->service || e->conn->service || e->conn->iface_name || l->v.o.live)
+	if (e->kind != LENS_OPEN || e->failed || !e->conn->rpc || l->v.o.live)
 		return;
 	line->unnamed = true;
 	line->done = false;
@@ -303,7 +303,8 @@ static void give_name(struct list *l, const struct lens_event *e)
 		struct line *line = line_at(l, i);
 		if (!line->unnamed || line->conn != e->conn->number)
 			continue;
-		describe(l, line, e);
+		snprintf(line->label, sizeof line->label, "%s", lens_service_label(e->service, e->iface_name));
+		lens_colors_pick(l->v.o.color ? l->v.o.colors : NULL, e, &line->badge, NULL);
 		line->unnamed = false;
 		line->done = true;
 		l->unnamed--;

@@ -73,7 +73,7 @@ static void add_time(struct method *m, int64_t took_ns)
 	if (ns > m->max)
 		m->max = ns;
 	if (m->timed == 0)
-		m->exact = (uint64_t *)malloc(EXACT * sizeof *m->exact);
+		m->exact = (uint64_t *)calloc(EXACT, sizeof *m->exact);
 	if (m->timed == EXACT && m->exact)
 		to_histogram(m);
 	if (m->exact)
@@ -178,9 +178,13 @@ static void stats_event(struct lens_view *v, const struct lens_event *e)
 
 /* ---- The table ---- */
 
+struct ref {
+	struct method *m;
+};
+
 static int compare_methods(const void *a, const void *b)
 {
-	const struct method *x = *(const struct method *const *)a, *y = *(const struct method *const *)b;
+	const struct method *x = ((const struct ref *)a)->m, *y = ((const struct ref *)b)->m;
 
 	if (x->service != y->service)
 		return x->service == LENS_SVC_OTHER   ? 1
@@ -239,13 +243,13 @@ static void put_method(struct stats *s, struct method *m, const struct plan *pla
 	buf_put_u8(out, '\n');
 }
 
-static struct plan lay_out(const struct stats *s, struct method **sorted)
+static struct plan lay_out(const struct stats *s, const struct ref *sorted)
 {
 	struct plan p = {strlen("interface"), strlen("request missing")};
 	size_t figures = 1 + 8 + 7 + 4 * 9 + 2, width = s->v.o.width ? s->v.o.width : 120;
 
 	for (unsigned i = 0; i < s->count; i++) {
-		size_t iface = text_width(sorted[i]->iface), op = text_width(sorted[i]->op);
+		size_t iface = text_width(sorted[i].m->iface), op = text_width(sorted[i].m->op);
 		p.iface = iface > p.iface ? iface : p.iface;
 		p.op = op > p.op ? op : p.op;
 	}
@@ -255,7 +259,7 @@ static struct plan lay_out(const struct stats *s, struct method **sorted)
 	return p;
 }
 
-static void put_table(struct stats *s, struct method **sorted)
+static void put_table(struct stats *s, const struct ref *sorted)
 {
 	struct buf *out = s->v.out;
 	const struct plan plan = lay_out(s, sorted);
@@ -268,8 +272,8 @@ static void put_table(struct stats *s, struct method **sorted)
 	lens_put_plain(&s->v, out, &bold);
 	buf_put_u8(out, '\n');
 	for (unsigned i = 0; i < s->count; i++) {
-		put_method(s, sorted[i], &plan);
-		rough |= sorted[i]->histogram != NULL;
+		put_method(s, sorted[i].m, &plan);
+		rough |= sorted[i].m->histogram != NULL;
 	}
 	if (rough)
 		buf_printf(out, "≈ more than %d calls: median and p95 within 1.6 %%.\n", EXACT);
@@ -280,17 +284,17 @@ static void put_table(struct stats *s, struct method **sorted)
 static void stats_end(struct lens_view *v, const struct lens *lens)
 {
 	struct stats *s = (struct stats *)v;
-	struct method **sorted = (struct method **)calloc(s->count + 1, sizeof *sorted);
+	struct ref *sorted = (struct ref *)calloc((size_t)s->count + 1, sizeof *sorted);
 	unsigned n = 0;
 
 	(void)lens;
 	for (unsigned i = 0; sorted && i < MAX_METHODS; i++)
 		if (s->table[i].iface)
-			sorted[n++] = &s->table[i];
+			sorted[n++].m = &s->table[i];
 	if (n == 0) {
 		buf_put_str(v->out, v->o.filter ? "No call matches the filter.\n" : "No RPC calls were found.\n");
 	} else {
-		qsort(sorted, n, sizeof(struct method *), compare_methods);
+		qsort(sorted, n, sizeof *sorted, compare_methods);
 		put_table(s, sorted);
 	}
 	free(sorted);

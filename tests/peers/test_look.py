@@ -5,8 +5,11 @@ import os
 import pathlib
 import re
 import shutil
+import signal
+import socket
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -203,16 +206,21 @@ def rpc_pdu(kind, call, body, auth=b""):
 HOSTILE = "\x1b]0;owned\x07</script><img src=x onerror=document.title='owned'>\u202e&\"'"
 
 
-@pytest.fixture
-def hostile(tmp_path):
-    client, server = bytes([10, 0, 0, 7]), bytes([10, 0, 0, 1])
+def handshake_pdus(user):
+    """An NTLM bind to the address book, its answer and auth3."""
     uuid = bytes.fromhex("185accf564421a108c5908002b2f8426")
     ndr = bytes.fromhex("045d888aeb1cc9119fe808002b104860")
     bind = rpc_pdu(11, 1, struct.pack("<HHIB3xHBB", 4280, 4280, 0, 1, 0, 1, 0) + uuid + struct.pack("<HH", 56, 0) + ndr +
                    struct.pack("<I", 2), b"NTLMSSP\0" + struct.pack("<II", 1, 1) + bytes(16))
     ack = rpc_pdu(12, 1, struct.pack("<HHIH", 4280, 4280, 7, 4) + b"135\0" + bytes(2) + struct.pack("<B3xHH", 1, 0, 0) + ndr +
                   struct.pack("<I", 2), b"NTLMSSP\0" + struct.pack("<I", 2) + bytes(44))
-    auth3 = rpc_pdu(16, 1, bytes(4), ntlm_auth3(HOSTILE))
+    return bind, ack, rpc_pdu(16, 1, bytes(4), ntlm_auth3(user))
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    client, server = bytes([10, 0, 0, 7]), bytes([10, 0, 0, 1])
+    bind, ack, auth3 = handshake_pdus(HOSTILE)
     packets, seqs = [], {True: 1000, False: 5000}
     for from_client, data in [(True, bind), (False, ack), (True, auth3)]:
         ends = (client, server, 4000, 135) if from_client else (server, client, 135, 4000)
@@ -235,6 +243,38 @@ def test_hostile_names(hostile, tmp_path):
     for text in (page.read_text(), picture.read_text()):
         assert "<img" not in text and "\x1b" not in text and "\u202e" not in text
     assert page.read_text().count("</script>") == 2
+
+
+# ---- Live ----
+
+def test_live():
+    """What passes on the loopback interface is told at once, and an interrupt ends it well."""
+    seen = subprocess.Popen([MAPIWIRE, "look", "-i", "lo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    try:
+        time.sleep(1)
+        if seen.poll() is not None:
+            pytest.skip("no right to listen on lo: " + seen.stderr.read().strip())
+        bind, ack, _ = handshake_pdus("alice")
+        with socket.create_server(("127.0.0.1", 0)) as listener, \
+                socket.create_connection(listener.getsockname()) as client:
+            served, _ = listener.accept()
+            with served:
+                client.sendall(bind)
+                served.recv(4096)
+                served.sendall(ack)
+                client.recv(4096)
+            port = listener.getsockname()[1]
+        for line in seen.stdout:
+            if f"→{port} " in line and "bind" in line:
+                break
+        else:
+            pytest.fail("nothing was told")
+    finally:
+        seen.send_signal(signal.SIGINT)
+    rest, errors = seen.communicate(timeout=20)
+    assert "TCP connection" in rest
+    assert seen.returncode == 0, errors
 
 
 # ---- The page in a browser ----

@@ -215,7 +215,7 @@ function makeRow(row, i, first) {
 	}
 	cell("what", row.pause || row.text);
 	if (!row.pause) r.lastChild.title = row.text;
-	cell(row.ms >= SLOW_MS ? "ms slow" : "ms", row.ms === undefined || row.pause ? "" : row.ms < 100000 ? row.ms.toFixed(1) : row.ms.toFixed(0));
+	cell(row.ms >= SLOW_MS ? "ms slow" : "ms", row.ms === undefined || row.pause ? "" : row.ms.toFixed(row.ms < 0.05 ? 2 : row.ms < 100000 ? 1 : 0));
 	cell("rungs");
 	r.lastChild.style.width = ladderWidth() + "px";
 	r.lastChild.append(drawRungs(row));
