@@ -51,15 +51,20 @@ const char *lens_status_text(struct arena *arena, uint32_t code)
 	return name ? name : "?";
 }
 
+/* [MS-OXNSPI] 3.1.4.1.2: the method that succeeds with 1, which elsewhere is an error. */
 #define OPNUM_NSPI_UNBIND 1
-#define UNBIND_SUCCESS 1 /* [MS-OXNSPI] 3.1.4.1.2 */
+#define UNBIND_SUCCESS 1
+
+static bool is_unbound(const struct lens_making *m, uint32_t code)
+{
+	const struct lens_event *e = m->event;
+	return e->service == LENS_SVC_NSPI && e->has_opnum && e->opnum == OPNUM_NSPI_UNBIND && code == UNBIND_SUCCESS;
+}
 
 /* MAPI's warnings have the facility 4 and no error bit. */
 static bool is_failure(const struct lens_making *m, uint32_t code)
 {
 	if (code == 0)
-		return false;
-	if (m->event->service == LENS_SVC_NSPI && m->event->opnum == OPNUM_NSPI_UNBIND && code == UNBIND_SUCCESS)
 		return false;
 	bool mapi = m->event->service >= LENS_SVC_RFR;
 	return !(mapi && code >> 16 == 4);
@@ -75,6 +80,8 @@ static void put_status(struct lens_making *m)
 	c.big_endian = ev->big_endian;
 	if (cursor_u32(&c, &code) < 0)
 		return;
+	if (is_unbound(m, code))
+		code = 0;
 	const char *name = code ? name_of(m, code) : "ok";
 	m->event->status = name ? name : hex(m, code);
 	m->event->status_code = code;

@@ -129,6 +129,7 @@ struct lens_field {
 	unsigned depth;
 	uint32_t offset, size; /* in the stub (or the PDU when in_pdu) */
 	bool in_pdu;
+	bool unpacked; /* in decompressed data: offset counts from its beginning */
 };
 
 /*

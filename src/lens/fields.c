@@ -50,12 +50,9 @@ static void take_field(struct lens_making *m, struct lens_field_list *l, const s
 	} else if (f->text) {
 		out.value = keep(m, f->text);
 	}
-	out.offset = (uint32_t)(f->offset + (o ? o->base : 0));
+	out.unpacked = o && o->packed;
+	out.offset = (uint32_t)(f->offset + (o && !o->packed ? o->base : 0));
 	out.size = (uint32_t)f->size;
-	if (o && o->packed_size) { /* compressed: only the whole has a place */
-		out.offset = (uint32_t)o->base;
-		out.size = (uint32_t)o->packed_size;
-	}
 	add(m, l, out);
 }
 
@@ -108,7 +105,8 @@ static void open_stub(struct lens_making *m)
 	add(m, &m->opened, (struct lens_field){.name = "ROPs", .offset = (uint32_t)m->rops_at});
 	for (unsigned i = 0; i < m->rop_fields.count; i++) {
 		struct lens_field f = m->rop_fields.fields[i];
-		f.offset += (uint32_t)m->rops_at;
+		if (!f.unpacked)
+			f.offset += (uint32_t)m->rops_at;
 		add(m, &m->opened, f);
 	}
 }

@@ -159,7 +159,7 @@ static void put_fields(struct html *h, const struct lens_event *e)
 			text_put_json(b, f->value);
 		else
 			buf_put_str(b, "null");
-		buf_printf(b, ",%u,%u,%d]", f->offset, f->size, f->in_pdu);
+		buf_printf(b, ",%u,%u,%d]", f->offset, f->size, f->in_pdu ? 1 : f->unpacked ? 2 : 0);
 	}
 	buf_put_u8(b, ']');
 }

@@ -262,7 +262,7 @@ void lens_open_fields(struct lens_making *m);
 struct lens_opening {
 	struct lens_making *making;
 	size_t base;
-	size_t packed_size; /* compressed: bytes as carried; fields have no places of their own */
+	bool packed; /* compressed: fields have their places in what was decompressed */
 };
 /* Gathers the fields of ROPs in making->rop_fields. */
 struct ndr_tracer lens_rop_tracer(struct lens_opening *o);

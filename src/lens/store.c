@@ -154,7 +154,7 @@ static void read_extended(struct lens_making *m, struct mapi_session *s, const u
 			m->event->encoding |= LENS_ENCODING_XOR;
 		if (p[i].flags & MAPI_EXT_COMPRESSED) {
 			m->event->encoding |= LENS_ENCODING_LZ;
-			o.packed_size = p[i].size;
+			o.packed = true;
 		}
 		read_payload(m, s, p[i].data, &o);
 	}

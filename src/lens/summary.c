@@ -129,10 +129,26 @@ static const char *call_words(struct lens_making *m)
 	return "a call whose request was not captured";
 }
 
+#define ROP_NOTIFY 0x2A
+#define ROP_PENDING 0x6E
+
+/* An answer of the store that only brings news: what was asked matters little. */
+static bool brings_news(const struct lens_event *e)
+{
+	if (e->kind != LENS_RESPONSE || e->service != LENS_SVC_STORE || !e->rop_count)
+		return false;
+	for (unsigned i = 0; i < e->rop_count; i++)
+		if (e->rops[i].id != ROP_NOTIFY && e->rops[i].id != ROP_PENDING)
+			return false;
+	return true;
+}
+
 /* What was asked, as the request's own event said. */
 static const char *asked(struct lens_making *m)
 {
 	const struct lens_event *e = m->event;
+	if (brings_news(e))
+		return rops_words(m);
 	if (e->request)
 		return e->request->summary;
 	if (e->kind == LENS_BIND_ACK || e->kind == LENS_BIND_NAK)

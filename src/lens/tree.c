@@ -101,14 +101,16 @@ static void put_field(struct tree *t, const struct lens_field *f)
 
 static void put_fields(struct tree *t, const struct lens_event *e)
 {
-	bool in_pdu = false;
+	const char *place = NULL;
 
 	for (unsigned i = 0; i < e->field_count; i++) {
-		if (i == 0 || e->fields[i].in_pdu != in_pdu) {
-			in_pdu = e->fields[i].in_pdu;
-			buf_printf(t->v.out, "offset   size  in the %s\n", in_pdu ? "PDU" : "stub");
-		}
-		put_field(t, &e->fields[i]);
+		const struct lens_field *f = &e->fields[i];
+		const char *here = f->in_pdu ? "PDU" : f->unpacked ? "decompressed data" : "stub";
+
+		if (here != place)
+			buf_printf(t->v.out, "offset   size  in the %s\n", here);
+		place = here;
+		put_field(t, f);
 	}
 }
 

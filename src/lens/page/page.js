@@ -270,7 +270,7 @@ function addFields(pane, fields, from) {
 		if (pdu !== inPdu) {
 			inPdu = pdu;
 			const part = make("div", "part");
-			part.append(make("span", "at", "offset  size"), make("span", "", pdu ? "PDU" : "stub"));
+			part.append(make("span", "at", "offset  size"), make("span", "", ["stub", "PDU", "decompressed data"][pdu]));
 			box.append(part);
 		}
 		const line = make("div", value === null ? "group" : "");

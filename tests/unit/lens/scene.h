@@ -9,6 +9,7 @@
 #include "ndr/ndr.h"
 #include "wire/emsmdb.h"
 #include "wire/epm.h"
+#include "wire/nspi.h"
 #include "wire/rops.h"
 #include "wire/tower.h"
 
@@ -28,6 +29,7 @@ struct scene {
 	int64_t now;
 	size_t portion; /* bytes a segment; 0: as they come */
 	enum auth_level level;
+	bool news; /* the store answers with Pending alone */
 	struct rpc_connection *client, *server;
 	struct rpc_associations *associations;
 	unsigned conn;
@@ -43,6 +45,8 @@ static const struct rpc_syntax scene_epm = {
         {0xe1af8308, 0x5d1f, 0x11c9, {0x91, 0xa4, 0x08, 0x00, 0x2b, 0x14, 0xa0, 0xfa}}, 3, 0};
 static const struct rpc_syntax scene_emsmdb = {
         {0xa4f1db00, 0xca47, 0x1067, {0xb3, 0x1f, 0x00, 0xdd, 0x01, 0x06, 0x62, 0xda}}, 0, 81};
+static const struct rpc_syntax scene_nspi = {
+        {0xf5cc5a18, 0x4264, 0x101a, {0x8c, 0x59, 0x08, 0x00, 0x2b, 0x2f, 0x84, 0x26}}, 56, 0};
 static const struct idl_context_handle scene_cxh = {0, {0x12345678, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}}};
 
 static int scene_find_account(void *user, const char *domain, const char *name, struct auth_account *out)
@@ -64,6 +68,8 @@ static const struct auth_client_config scene_client_auth = {
 static const struct idl_interface *scene_find_interface(void *user, const struct rpc_syntax *abstract)
 {
 	(void)user;
+	if (guid_equal(&abstract->uuid, &scene_nspi.uuid))
+		return &wire_nspi_interface;
 	return guid_equal(&abstract->uuid, &scene_epm.uuid) ? &wire_epm_interface : &wire_emsmdb_interface;
 }
 
@@ -114,6 +120,12 @@ static void scene_rops(struct scene *s, bool answer, struct buf *out)
 	mapi_session_free(&session);
 }
 
+/* A payload as it is. */
+static void scene_payload(struct buf *out, const char *bytes, size_t len)
+{
+	assert_int_equal(mapi_ext_append(out, bytes, len, MAPI_EXT_LAST), 0);
+}
+
 static void scene_answer(struct scene *s, const struct rpc_event *ev)
 {
 	struct buf stub = {0}, rops = {0};
@@ -121,8 +133,15 @@ static void scene_answer(struct scene *s, const struct rpc_event *ev)
 		struct twr_t *towers[] = {scene_tower(s, SCENE_STORE_PORT)};
 		struct ept_map_args a = {.max_towers = 4, .num_towers = 1, .towers = towers};
 		scene_encode(s, &wire_epm_interface.methods[3], IDL_RESPONSE, &a, &stub);
+	} else if (guid_equal(&ev->interface->uuid, &scene_nspi.uuid)) {
+		/* NspiUnbind: a handle that is no longer one, and 1. */
+		static const uint8_t unbound[24] = {[20] = 1};
+		buf_put(&stub, unbound, sizeof unbound);
 	} else {
-		scene_rops(s, true, &rops);
+		if (s->news)
+			scene_payload(&rops, "\5\0\x6e\0\0", 5);
+		else
+			scene_rops(s, true, &rops);
 		struct EcDoRpcExt2_args a = {.pcxh = scene_cxh, .rgbOut = rops.data, .pcbOut = (uint32_t)rops.len};
 		scene_encode(s, &wire_emsmdb_interface.methods[11], IDL_RESPONSE, &a, &stub);
 	}
@@ -208,7 +227,7 @@ static void scene_close(struct scene *s)
 	rpc_connection_free(&s->server);
 }
 
-static void scene_ask_mapper(struct scene *s)
+static inline void scene_ask_mapper(struct scene *s)
 {
 	struct buf stub = {0};
 	struct ept_map_args a = {.map_tower = scene_tower(s, 0), .max_towers = 4};
@@ -219,7 +238,7 @@ static void scene_ask_mapper(struct scene *s)
 	scene_close(s);
 }
 
-static void scene_ask_store(struct scene *s)
+static inline void scene_ask_store(struct scene *s)
 {
 	struct buf stub = {0}, rops = {0};
 	scene_connect(s, &scene_emsmdb, s->level, &scene_client2, &scene_store);
@@ -234,7 +253,7 @@ static void scene_ask_store(struct scene *s)
 }
 
 /* Into a new file; path is the caller's to unlink. */
-static void scene_play(enum auth_level level, size_t portion, char path[64])
+static struct scene scene_begin(enum auth_level level, size_t portion, char path[64])
 {
 	struct scene s = {.now = 1700000000 * NS_PER_S, .portion = portion, .level = level, .arena = arena_new(0)};
 	strcpy(path, "/tmp/mapiwire-test-XXXXXX");
@@ -243,11 +262,22 @@ static void scene_play(enum auth_level level, size_t portion, char path[64])
 	close(fd);
 	assert_int_equal(capture_create(path, &s.w), 0);
 	s.associations = rpc_associations_new(0, &random_system);
+	return s;
+}
+
+static void scene_end(struct scene *s)
+{
+	rpc_associations_free(&s->associations);
+	assert_int_equal(capture_finish(&s->w), 0);
+	arena_free(&s->arena);
+}
+
+static inline void scene_play(enum auth_level level, size_t portion, char path[64])
+{
+	struct scene s = scene_begin(level, portion, path);
 	scene_ask_mapper(&s);
 	scene_ask_store(&s);
-	rpc_associations_free(&s.associations);
-	assert_int_equal(capture_finish(&s.w), 0);
-	arena_free(&s.arena);
+	scene_end(&s);
 }
 
 #endif
