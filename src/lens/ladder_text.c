@@ -146,9 +146,8 @@ static void put_right(struct plan *p, const struct ladder_arrow *a, size_t room)
 static void put_left(struct plan *p, const struct ladder_arrow *a, size_t room)
 {
 	char ms[24] = "";
-	int n = a->event->took_ns >= 0 ? snprintf(ms, sizeof ms, a->event->took_ns < 50000 ? " %.2f --" : " %.1f --",
-	                                          lens_ms(a->event->took_ns))
-	                               : 0;
+	int64_t took = a->event->took_ns;
+	int n = took >= 0 ? snprintf(ms, sizeof ms, " %.*f --", lens_ms_decimals(took), lens_ms(took)) : 0;
 
 	buf_put_str(p->out, ladder_failed(a) ? "x-- " : "<-- ");
 	size_t used = 5 + (size_t)n + put_label(p, a, room - 8 - (size_t)n);

@@ -85,9 +85,7 @@ static void put_badge(const struct list *l, const struct line *line)
 /* With a blank before it. Yields the columns. */
 static size_t tell_ms(int64_t took_ns, char out[24])
 {
-	double ms = lens_ms(took_ns);
-
-	return (size_t)snprintf(out, 24, ms < 0.05 ? " %.2f" : ms < 100000 ? " %.1f" : " %.0f", ms);
+	return (size_t)snprintf(out, 24, " %.*f", lens_ms_decimals(took_ns), lens_ms(took_ns));
 }
 
 /* Where the outcome begins, which is what a reader looks for: behind the last ": " or " → ". */

@@ -161,7 +161,7 @@ static void put_arrow(struct draw *d, const struct ladder_arrow *a)
 	buf_put_str(d->out, "</text>");
 	if (!a->event->from_client && a->event->took_ns >= 0)
 		buf_printf(d->out, "<text class='ms halo' x='%u' y='%u' text-anchor='end'>%.*f ms</text>", x - 12,
-		           d->y - 5, a->event->took_ns < 50000 ? 2 : 1, lens_ms(a->event->took_ns));
+		           d->y - 5, lens_ms_decimals(a->event->took_ns), lens_ms(a->event->took_ns));
 	buf_put_u8(d->out, '\n');
 }
 

@@ -37,6 +37,9 @@ static inline double lens_ms(int64_t ns)
 	return (double)ns / 1e6;
 }
 
+/* Decimals that a time in ms deserves: 0.4, 0.02, 0.001 and, from 100 s on, none. */
+int lens_ms_decimals(int64_t ns);
+
 /* e or the request that it answers passes the filter. */
 bool lens_view_wants(const struct lens_view *v, const struct lens_event *e);
 /* One that opens a pair: request, bind, alter. */

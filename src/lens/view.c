@@ -1,6 +1,7 @@
 #include "lens/view-private.h"
 
 #include "base/text.h"
+#include "base/time.h"
 #include "mapi/status.h"
 
 #include <arpa/inet.h>
@@ -49,6 +50,11 @@ void lens_view_free(struct lens_view **v)
 		(*v)->ops->free(*v);
 	free(*v);
 	*v = NULL;
+}
+
+int lens_ms_decimals(int64_t ns)
+{
+	return ns < 10000 ? 3 : ns < 50000 ? 2 : ns < 100 * NS_PER_S ? 1 : 0;
 }
 
 bool lens_view_wants(const struct lens_view *v, const struct lens_event *e)

@@ -215,7 +215,7 @@ function makeRow(row, i, first) {
 	}
 	cell("what", row.pause || row.text);
 	if (!row.pause) r.lastChild.title = row.text;
-	cell(row.ms >= SLOW_MS ? "ms slow" : "ms", row.ms === undefined || row.pause ? "" : row.ms.toFixed(row.ms < 0.05 ? 2 : row.ms < 100000 ? 1 : 0));
+	cell(row.ms >= SLOW_MS ? "ms slow" : "ms", row.ms === undefined || row.pause ? "" : row.ms.toFixed(row.ms < 0.01 ? 3 : row.ms < 0.05 ? 2 : row.ms < 100000 ? 1 : 0));
 	cell("rungs");
 	r.lastChild.style.width = ladderWidth() + "px";
 	r.lastChild.append(drawRungs(row));
@@ -432,6 +432,11 @@ byId("close").addEventListener("click", closeDetails);
 scroller.addEventListener("scroll", draw, {passive: true});
 new ResizeObserver(draw).observe(scroller);
 refresh();
-const asked = /^#frame=(\d+)$/.exec(location.hash);
+// page.html#frame=57 or page.html#find=QueryRows opens that call.
+const asked = /^#frame=(\d+)$/.exec(location.hash), sought = /^#find=(.+)$/.exec(location.hash);
 if (asked) goToFrame(Number(asked[1]));
+if (sought) {
+	const row = rows.find(r => !r.pause && r.find.includes(decodeURIComponent(sought[1]).toLowerCase()));
+	if (row) pick(row, true);
+}
 scroller.focus({preventScroll: true});
