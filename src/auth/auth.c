@@ -50,24 +50,30 @@ int auth_level_parse(const char *name, enum auth_level *out)
 int auth_client_new(enum auth_type type, enum auth_level level, const struct auth_client_config *config,
                     struct auth_context **out)
 {
-	if (type != AUTH_NTLM)
-		return MW_E_UNSUPPORTED;
-	return ntlm_client_new(level, config, out);
+	if (type == AUTH_NTLM)
+		return ntlm_client_new(level, config, out);
+	if (type == AUTH_SPNEGO)
+		return spnego_client_new(level, config, out);
+	return MW_E_UNSUPPORTED;
 }
 
 int auth_server_new(enum auth_type type, enum auth_level level, const struct auth_server_config *config,
                     struct auth_context **out)
 {
-	if (type != AUTH_NTLM)
-		return MW_E_UNSUPPORTED;
-	return ntlm_server_new(level, config, out);
+	if (type == AUTH_NTLM)
+		return ntlm_server_new(level, config, out);
+	if (type == AUTH_SPNEGO)
+		return spnego_server_new(level, config, out);
+	return MW_E_UNSUPPORTED;
 }
 
 int auth_observer_new(enum auth_type type, enum auth_level level, const struct auth_observer_config *config,
                       struct auth_context **out)
 {
-	if (type == AUTH_NTLM || type == AUTH_SPNEGO)
+	if (type == AUTH_NTLM)
 		return ntlm_observer_new(type, level, config, out);
+	if (type == AUTH_SPNEGO)
+		return spnego_observer_new(level, config, out);
 	return opaque_observer_new(type, level, out);
 }
 
@@ -97,6 +103,8 @@ void auth_get_info(const struct auth_context *ctx, struct auth_info *out)
 {
 	ctx->provider->get_info(ctx, out);
 	out->type = ctx->type;
+	if (ctx->type != AUTH_SPNEGO)
+		out->mechanism = ctx->type;
 	out->level = ctx->level;
 }
 
@@ -127,6 +135,12 @@ void auth_lost(struct auth_context *ctx, enum auth_side from)
 {
 	if (ctx->provider->lost != NULL)
 		ctx->provider->lost(ctx, from);
+}
+
+void auth_sign_header(struct auth_context *ctx, bool on)
+{
+	if (ctx->provider->sign_header != NULL)
+		ctx->provider->sign_header(ctx, on);
 }
 
 int auth_session_key(const struct auth_context *ctx, uint8_t out[16])

@@ -133,6 +133,7 @@ enum auth_key_state {
 
 struct auth_info {
 	enum auth_type type;
+	enum auth_type mechanism; /* what SPNEGO chose (AUTH_NONE: not known yet), else the type */
 	enum auth_level level;
 	bool complete;
 	/* UTF-8, owned by the context; NULL when not known (yet). */
@@ -145,6 +146,10 @@ struct auth_info {
 	uint32_t flags; /* NTLM: negotiated NTLMSSP flags */
 };
 void auth_get_info(const struct auth_context *ctx, struct auth_info *out);
+
+/* PFC_SUPPORT_HEADER_SIGN was agreed on ([MS-RPCE] 2.2.2.3): signatures cover the PDU's header and trailer.
+ * NTLM's always do; Kerberos' cover the body alone until this is called. */
+void auth_sign_header(struct auth_context *ctx, bool on);
 
 /* Bytes of a signature for a PDU at this context's level; the sender's auth_length. */
 size_t auth_signature_size(const struct auth_context *ctx);

@@ -89,6 +89,42 @@ void ntlm_lost(struct auth_context *ctx, enum auth_side from)
 	ntlm_of(ctx)->seal[from == AUTH_FROM_CLIENT ? AUTH_FROM_CLIENT : AUTH_FROM_SERVER].lost = true;
 }
 
+/* ---- mechListMIC ---- */
+
+void ntlm_want_mic(struct auth_context *ctx)
+{
+	ntlm_of(ctx)->wants_mic = true;
+}
+
+static bool can_sign(const struct ntlm_context *n)
+{
+	const uint32_t needed = NTLMSSP_NEGOTIATE_SIGN | NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY;
+	return n->stage == NTLM_DONE && n->has_key && (n->flags & needed) == needed;
+}
+
+int ntlm_make_mic(struct auth_context *ctx, const uint8_t *data, size_t len, struct buf *out)
+{
+	struct ntlm_context *n = ntlm_of(ctx);
+	enum auth_side own = ctx->role == AUTH_CLIENT ? AUTH_FROM_CLIENT : AUTH_FROM_SERVER;
+	uint8_t signature[NTLM_SIGNATURE_SIZE];
+	if (!can_sign(n))
+		return MW_E_UNSUPPORTED;
+	ntlm_seal_mic(&n->seal[own], data, len, signature);
+	return buf_put(out, signature, sizeof signature);
+}
+
+int ntlm_check_mic(struct auth_context *ctx, enum auth_side from, const uint8_t *data, size_t len, const uint8_t *mic,
+                   size_t mic_len)
+{
+	struct ntlm_context *n = ntlm_of(ctx);
+	enum auth_side side = from == AUTH_FROM_CLIENT ? AUTH_FROM_CLIENT : AUTH_FROM_SERVER;
+	uint8_t signature[NTLM_SIGNATURE_SIZE];
+	if (!can_sign(n))
+		return MW_E_UNSUPPORTED;
+	ntlm_seal_mic(&n->seal[side], data, len, signature);
+	return mic_len == sizeof signature && secret_equal(signature, mic, sizeof signature) ? 0 : MW_E_AUTH;
+}
+
 int ntlm_session_key(const struct auth_context *ctx, uint8_t out[16])
 {
 	const struct ntlm_context *n = ntlm_of_const(ctx);

@@ -33,6 +33,7 @@ struct ntlm_context {
 	uint8_t server_challenge[8];
 	uint8_t exported_key[16];
 	bool has_key;
+	bool wants_mic;           /* inside SPNEGO */
 	bool unproven;            /* observer: a session key from the secrets that only a signature can prove */
 	struct ntlm_seal seal[2]; /* by enum auth_side */
 	struct auth_info info;
@@ -63,6 +64,9 @@ int ntlm_check(struct auth_context *ctx, enum auth_side from, uint8_t *pdu, size
                size_t body_len, const uint8_t *signature, size_t signature_len);
 void ntlm_lost(struct auth_context *ctx, enum auth_side from);
 int ntlm_session_key(const struct auth_context *ctx, uint8_t out[16]);
+int ntlm_make_mic(struct auth_context *ctx, const uint8_t *data, size_t len, struct buf *out);
+int ntlm_check_mic(struct auth_context *ctx, enum auth_side from, const uint8_t *data, size_t len, const uint8_t *mic,
+                   size_t mic_len);
 void ntlm_destroy(struct auth_context *ctx);
 
 /* Remembers the exported session key and derives both directions from it and the negotiated flags. */

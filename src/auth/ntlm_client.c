@@ -19,7 +19,8 @@ static uint32_t client_flags(enum auth_level level)
 
 static int send_negotiate(struct ntlm_context *n, struct buf *out)
 {
-	n->flags = client_flags(n->base.level);
+	bool more = n->wants_mic && !auth_level_signs(n->base.level);
+	n->flags = client_flags(more ? AUTH_LEVEL_INTEGRITY : n->base.level);
 	buf_clear(&n->negotiate);
 	struct ntlm_negotiate m = {.flags = n->flags};
 	memcpy(m.version, ntlm_version, sizeof m.version);
@@ -216,6 +217,8 @@ static const struct auth_provider client_provider = {
         .protect = ntlm_protect,
         .check = ntlm_check,
         .session_key = ntlm_session_key,
+        .mic = ntlm_make_mic,
+        .check_mic = ntlm_check_mic,
         .destroy = ntlm_destroy,
 };
 

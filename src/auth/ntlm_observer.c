@@ -1,6 +1,5 @@
 #include "auth/ntlm.h"
 
-#include "auth/spnego_find.h"
 #include "base/secret.h"
 #include "base/text.h"
 
@@ -218,21 +217,20 @@ static void saw_authenticate(struct ntlm_context *n, struct cursor token)
 static void observer_watch(struct auth_context *ctx, enum auth_side from, struct cursor token)
 {
 	struct ntlm_context *n = ntlm_of(ctx);
-	struct cursor inner;
 	enum ntlm_type type;
 	if (cursor_left(&token) == 0)
 		return;
-	if (spnego_find_ntlm(token, &inner) < 0 || ntlm_message_type(inner, &type) < 0) {
+	if (ntlm_message_type(token, &type) < 0) {
 		if (n->stage == NTLM_START && n->negotiate.len == 0)
 			n->info.key = AUTH_KEY_UNSUPPORTED;
 		return;
 	}
 	if (type == NTLM_NEGOTIATE && from == AUTH_FROM_CLIENT)
-		saw_negotiate(n, inner);
+		saw_negotiate(n, token);
 	else if (type == NTLM_CHALLENGE && from == AUTH_FROM_SERVER)
-		saw_challenge(n, inner);
+		saw_challenge(n, token);
 	else if (type == NTLM_AUTHENTICATE && from == AUTH_FROM_CLIENT)
-		saw_authenticate(n, inner);
+		saw_authenticate(n, token);
 }
 
 static int observer_check(struct auth_context *ctx, enum auth_side from, uint8_t *pdu, size_t pdu_len, size_t body,
@@ -257,6 +255,7 @@ static const struct auth_provider observer_provider = {
         .check = observer_check,
         .lost = ntlm_lost,
         .session_key = ntlm_session_key,
+        .check_mic = ntlm_check_mic,
         .destroy = ntlm_destroy,
 };
 

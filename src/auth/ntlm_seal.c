@@ -56,6 +56,20 @@ void ntlm_seal_protect(struct ntlm_seal *seal, const struct ntlm_pdu *pdu, uint8
 	assemble(signature, sum, seal->sequence++);
 }
 
+void ntlm_seal_mic(struct ntlm_seal *seal, const uint8_t *data, size_t len, uint8_t signature[NTLM_SIGNATURE_SIZE])
+{
+	struct arcfour_ctx rc4 = seal->rc4;
+	uint8_t number[4], sum[8];
+	put_u32(number, seal->sequence);
+	hmac_md5_update(&seal->mac, sizeof number, number);
+	hmac_md5_update(&seal->mac, len, data);
+	hmac_md5_digest(&seal->mac, sizeof sum, sum);
+	if (seal->key_exchange)
+		arcfour_crypt(&rc4, sizeof sum, sum, sum);
+	assemble(signature, sum, seal->sequence++);
+	secret_wipe(&rc4, sizeof rc4);
+}
+
 int ntlm_seal_check(struct ntlm_seal *seal, const struct ntlm_pdu *pdu, const uint8_t signature[NTLM_SIGNATURE_SIZE])
 {
 	uint8_t sum[8], expected[NTLM_SIGNATURE_SIZE];

@@ -33,6 +33,8 @@ struct ntlm_pdu {
 
 void ntlm_seal_init(struct ntlm_seal *seal, const uint8_t exported_key[16], uint32_t flags, enum auth_side sender);
 void ntlm_seal_protect(struct ntlm_seal *seal, const struct ntlm_pdu *pdu, uint8_t signature[NTLM_SIGNATURE_SIZE]);
+/* SPNEGO's mechListMIC (MS-SPNG 3.1.5.1): takes a sequence number; the RC4 stream begins anew after it. */
+void ntlm_seal_mic(struct ntlm_seal *seal, const uint8_t *data, size_t len, uint8_t signature[NTLM_SIGNATURE_SIZE]);
 /* Decrypts the body. MW_E_AUTH when the signature does not fit; the direction has moved on all the same. */
 MW_NODISCARD int ntlm_seal_check(struct ntlm_seal *seal, const struct ntlm_pdu *pdu,
                                  const uint8_t signature[NTLM_SIGNATURE_SIZE]);

@@ -233,6 +233,8 @@ static const struct auth_provider server_provider = {
         .protect = ntlm_protect,
         .check = ntlm_check,
         .session_key = ntlm_session_key,
+        .mic = ntlm_make_mic,
+        .check_mic = ntlm_check_mic,
         .destroy = ntlm_destroy,
 };
 

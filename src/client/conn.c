@@ -47,7 +47,7 @@ static void on_answer(struct client_conn *c, const struct rpc_event *e)
 
 static void on_bind_ack(struct client_conn *c, const struct rpc_event *e)
 {
-	c->bound = true;
+	c->bound = rpc_client_ready(c->rpc);
 	for (unsigned i = 0; i < e->bind->result_count; i++)
 		if (e->bind->results[i].result != 0) {
 			c->cause = cause_of_status(CAUSE_OF_PROVIDER, e->bind->results[i].reason);
@@ -61,6 +61,7 @@ static void on_event(void *user, struct rpc_connection *rpc, const struct rpc_ev
 	(void)rpc;
 	switch (e->type) {
 	case RPC_EV_BIND_ACK:
+	case RPC_EV_ALTER_ACK:
 		on_bind_ack(c, e);
 		break;
 	case RPC_EV_BIND_NAK:

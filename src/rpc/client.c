@@ -111,6 +111,11 @@ int rpc_client_alter(struct rpc_connection *c, const struct rpc_syntax *interfac
 	return r;
 }
 
+bool rpc_client_ready(const struct rpc_connection *c)
+{
+	return c->bound && !c->over && (c->security_count == 0 || c->security[0].complete);
+}
+
 uint32_t rpc_client_group(const struct rpc_connection *c)
 {
 	return c->group;
@@ -197,6 +202,7 @@ void rpc_client_take_ack(struct rpc_connection *c, struct rpc_taken *t)
 	}
 	if (first)
 		note_ack(c, &t->pdu.bind);
+	rpc_security_agree(c, c->security_count ? &c->security[0] : NULL, first, t->pdu.header.flags);
 	rpc_contexts_answer(c, &t->pdu.bind);
 	c->altering = false;
 	c->handshake_ns = INT64_MAX;

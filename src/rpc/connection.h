@@ -17,7 +17,7 @@ enum rpc_side { RPC_FROM_CLIENT, RPC_FROM_SERVER };
 
 enum rpc_event_type {
 	RPC_EV_BIND,
-	RPC_EV_BIND_ACK, /* client: bound; auth may still have a leg to go, which the machine sends itself */
+	RPC_EV_BIND_ACK, /* client: bound; calls may begin once rpc_client_ready, after an RPC_EV_ALTER_ACK or more */
 	RPC_EV_BIND_NAK,
 	RPC_EV_ALTER,
 	RPC_EV_ALTER_ACK,
@@ -55,9 +55,9 @@ struct rpc_event {
 	const uint8_t *stub;
 	size_t stub_len;
 	bool big_endian;
-	uint8_t flags;               /* of the first PDU */
-	uint32_t status;             /* fault status, bind_nak reason; a server's auth3: NTSTATUS of a refusal
-	                              * (signature is RPC_SIG_BAD then), else 0 */
+	uint8_t flags;   /* of the first PDU */
+	uint32_t status; /* fault status, bind_nak reason; a server's bind, alter and auth3: NTSTATUS of a refusal
+	                  * (signature is RPC_SIG_BAD then), else 0 */
 	const struct rpc_bind *bind; /* bind, alter and their answers */
 	/* Protection. */
 	enum auth_type auth_type;
@@ -147,6 +147,8 @@ MW_NODISCARD int rpc_client_bind(struct rpc_connection *c, const struct rpc_clie
 /* A further presentation context on a bound connection. */
 MW_NODISCARD int rpc_client_alter(struct rpc_connection *c, const struct rpc_syntax *interface, uint16_t *context_id,
                                   int64_t now_ns);
+/* Whether calls may begin: bound, and no leg of the handshake is to go (the machine sends further legs itself). */
+bool rpc_client_ready(const struct rpc_connection *c);
 /* The group the server put us in; 0 before. */
 uint32_t rpc_client_group(const struct rpc_connection *c);
 /* Sends a request, fragmented and protected. The answer is an RPC_EV_RESPONSE or RPC_EV_FAULT with this id. */

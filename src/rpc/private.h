@@ -95,6 +95,7 @@ struct rpc_connection {
 	unsigned call_count;
 	int64_t now_ns, handshake_ns; /* the latter: when it began; INT64_MAX: none is under way */
 	bool bound, multiplex, over;
+	bool sign_header;  /* PFC_SUPPORT_HEADER_SIGN was agreed on in the bind */
 	uint16_t max_xmit; /* what the peer takes */
 	uint64_t features;
 	/* Server. */
@@ -147,6 +148,8 @@ MW_NODISCARD int rpc_security_open(struct rpc_connection *c, struct rpc_taken *t
 void rpc_security_free(struct rpc_connection *c);
 /* Observer: a PDU of that side was not unsealed; keys must find their position again. */
 void rpc_security_lost(struct rpc_connection *c, enum rpc_side from);
+/* Active roles: the flags of bind and bind_ack as they were agreed on; to be called for each handshake PDU. */
+void rpc_security_agree(struct rpc_connection *c, struct rpc_security *s, bool first, uint8_t flags);
 static inline uint8_t rpc_level_of(uint8_t level)
 {
 	return level == AUTH_LEVEL_DEFAULT ? AUTH_LEVEL_CONNECT : level;

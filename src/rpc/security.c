@@ -32,6 +32,14 @@ void rpc_security_free(struct rpc_connection *c)
 	c->security_count = 0;
 }
 
+void rpc_security_agree(struct rpc_connection *c, struct rpc_security *s, bool first, uint8_t flags)
+{
+	if (first)
+		c->sign_header = flags & RPC_PFC_PENDING_CANCEL; /* PFC_SUPPORT_HEADER_SIGN, [MS-RPCE] 2.2.2.3 */
+	if (s && s->auth)
+		auth_sign_header(s->auth, c->sign_header);
+}
+
 void rpc_security_lost(struct rpc_connection *c, enum rpc_side from)
 {
 	for (unsigned i = 0; i < c->security_count; i++)
@@ -60,6 +68,9 @@ void rpc_security_watch(struct rpc_connection *c, struct rpc_taken *t)
 	if (!s || t->pdu.header.ptype == RPC_BIND || s->type != trailer->type)
 		s = observe_new(c, trailer);
 	t->security = s;
+	/* The server repeats the flag only where both agree. */
+	if (s && s->auth && t->from == RPC_FROM_SERVER && t->pdu.header.flags & RPC_PFC_PENDING_CANCEL)
+		auth_sign_header(s->auth, true);
 	if (s && s->auth)
 		auth_watch(s->auth, rpc_auth_side(t->from), cursor_of(t->pdu.auth_value, t->pdu.header.auth_length));
 }

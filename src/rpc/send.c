@@ -7,12 +7,18 @@ static size_t header_size(const struct rpc_message *m)
 	return m->object ? 40 : 24;
 }
 
+/* A mechanism without a verifier at level connect (Kerberos): nothing is appended, as to a call without security. */
+static bool is_bare(const struct rpc_message *m)
+{
+	return !m->security || (!rpc_is_protected(m->security) && auth_signature_size(m->security->auth) == 0);
+}
+
 /* Stub bytes that one fragment takes. All but the last hold a multiple of 16: no padding inside a call. */
 static size_t room(const struct rpc_connection *c, const struct rpc_message *m, size_t signature)
 {
 	size_t used = header_size(m);
 
-	if (m->security)
+	if (!is_bare(m))
 		used += RPC_SEC_TRAILER_SIZE + signature;
 	return (c->max_xmit - used) & ~(size_t)15;
 }
@@ -53,7 +59,7 @@ static int put_fragment(struct rpc_connection *c, const struct rpc_message *m, u
 
 	put_head(out, m, flags, m->len - at);
 	buf_put(out, m->stub + at, n);
-	if (!m->security) {
+	if (is_bare(m)) {
 		rpc_pdu_finish(out, start, NULL, NULL, 0);
 		return buf_error(out);
 	}

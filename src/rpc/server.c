@@ -223,7 +223,7 @@ static uint8_t answer_flags(const struct rpc_header *h, const struct rpc_securit
 {
 	uint8_t flags = WHOLE | (h->flags & RPC_PFC_CONC_MPX);
 
-	/* PFC_SUPPORT_HEADER_SIGN, [MS-RPCE] 2.2.2.3: we always sign the header too. */
+	/* PFC_SUPPORT_HEADER_SIGN, [MS-RPCE] 2.2.2.3. */
 	if (s && rpc_is_protected(s))
 		flags |= h->flags & RPC_PFC_PENDING_CANCEL;
 	return flags;
@@ -241,8 +241,10 @@ static void put_ack(struct rpc_connection *c, const struct rpc_taken *t, const s
 	        .results = arena_new_array(c->arena, struct rpc_context_result, bind->context_count),
 	        .result_count = bind->context_count,
 	};
+	uint8_t flags = answer_flags(&t->pdu.header, t->security);
 	size_t start = c->out.len;
 
+	rpc_security_agree(c, t->security, first, flags);
 	if (!ack.secondary_address || !ack.results) {
 		rpc_over(c, "out of memory");
 		return;
@@ -250,8 +252,7 @@ static void put_ack(struct rpc_connection *c, const struct rpc_taken *t, const s
 	for (unsigned i = 0; i < bind->context_count; i++)
 		ack.results[i] = judge(c, &bind->contexts[i]);
 	rpc_contexts_answer(c, &ack);
-	rpc_put_header(&c->out, first ? RPC_BIND_ACK : RPC_ALTER_CONTEXT_RESP,
-	               answer_flags(&t->pdu.header, t->security), t->pdu.header.call_id);
+	rpc_put_header(&c->out, first ? RPC_BIND_ACK : RPC_ALTER_CONTEXT_RESP, flags, t->pdu.header.call_id);
 	rpc_put_bind_ack(&c->out, &ack);
 	if (rpc_send_handshake(c, start, t->security, token) == 0)
 		c->bound = true;
@@ -308,6 +309,7 @@ void rpc_server_take_bind(struct rpc_connection *c, struct rpc_taken *t)
 	e = rpc_event_of(t, t->pdu.header.ptype == RPC_BIND ? RPC_EV_BIND : RPC_EV_ALTER);
 	e.bind = &t->pdu.bind;
 	e.status = t->status;
+	e.signature = t->security && t->security->refused ? RPC_SIG_BAD : RPC_SIG_NONE;
 	rpc_emit(c, &e);
 	if (r < 0 && r != MW_E_AGAIN)
 		put_refusal(c, t, r);

@@ -282,6 +282,8 @@ void dispatch_event(void *user, struct rpc_connection *rpc, const struct rpc_eve
 		log_line(c->loop->server->config.log, LOG_WARNING, "damaged PDU at byte %zu: %s", event->damaged_at,
 		         event->why);
 		break;
+	case RPC_EV_BIND:
+	case RPC_EV_ALTER:
 	case RPC_EV_AUTH3:
 		if (event->signature == RPC_SIG_BAD)
 			log_refused(c, event);

@@ -63,7 +63,8 @@ struct rig {
 	struct auth_secret secret;
 	struct auth_observer_config observer_auth;
 	int64_t now;
-	bool small_chunks; /* random portions, else all at once */
+	enum auth_type auth_type; /* AUTH_NONE: NTLM */
+	bool small_chunks;        /* random portions, else all at once */
 	/* Of the last answer that the client saw. */
 	struct buf answer;
 	uint32_t answered_id, fault;
@@ -359,7 +360,9 @@ static inline void rig_bind(struct rig *r, enum auth_level level)
 	struct rpc_client_bind bind = {
 	        .interfaces = &rig_echo,
 	        .interface_count = 1,
-	        .auth_type = level == AUTH_LEVEL_NONE ? AUTH_NONE : AUTH_NTLM,
+	        .auth_type = level == AUTH_LEVEL_NONE ? AUTH_NONE
+	                     : r->auth_type           ? r->auth_type
+	                                              : AUTH_NTLM,
 	        .level = level,
 	        .auth = &r->client_auth,
 	};

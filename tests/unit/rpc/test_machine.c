@@ -47,6 +47,47 @@ static void test_every_level(void **state)
 	}
 }
 
+/* SPNEGO's further legs go by alter_context; what it negotiates protects as ever. */
+static void test_spnego(void **state)
+{
+	static const size_t sizes[] = {0, 1, 16, 5784, 20000};
+	(void)state;
+
+	for (size_t l = 1; l < ARRAY_SIZE(levels); l++) {
+		struct rig r;
+		rig_open(&r, l);
+		r.auth_type = AUTH_SPNEGO;
+		r.small_chunks = l % 2;
+		rig_bind(&r, levels[l]);
+		assert_true(rpc_client_ready(r.client));
+		assert_true(rig_saw(&r.client_log, "alter_ack"));
+		assert_false(rig_saw(&r.observer_log, "auth3"));
+		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
+			echo(&r, sizes[i]);
+		same_for_all(&r);
+		assert_false(rig_saw(&r.observer_log, "damaged"));
+		if (levels[l] == AUTH_LEVEL_PRIVACY)
+			assert_true(rig_saw(&r.observer_log, "signed opened spnego/privacy"));
+		rig_close(&r);
+	}
+}
+
+/* Unlike auth3, alter_context has an answer: the client is told before its first call. */
+static void test_spnego_refused(void **state)
+{
+	struct rig r;
+	(void)state;
+
+	rig_open(&r, 7);
+	r.auth_type = AUTH_SPNEGO;
+	r.client_auth.password = "wrong";
+	rig_bind(&r, AUTH_LEVEL_PRIVACY);
+	assert_false(rpc_client_ready(r.client));
+	assert_true(rig_saw(&r.server_log, "the authentication was refused"));
+	assert_true(rig_saw(&r.client_log, "< fault 2"));
+	rig_close(&r);
+}
+
 static void test_long_calls(void **state)
 {
 	(void)state;
@@ -337,6 +378,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_every_level),
+	        cmocka_unit_test(test_spnego),
+	        cmocka_unit_test(test_spnego_refused),
 	        cmocka_unit_test(test_long_calls),
 	        cmocka_unit_test(test_sealed_without_secret),
 	        cmocka_unit_test(test_several_contexts),
