@@ -301,6 +301,19 @@ def test_chained_only_when_asked_and_only_as_far_as_there_is_room(store):
     assert len(more) == 2 and b"".join(r["data"] for r in first + more + rest) == data
 
 
+def test_a_text_by_a_stream_in_the_code_page(store):
+    body = "Grüße, Zoé\r\n" * 9000
+    mid = save_stream(store, 0x1000001E, body.encode("cp1252"))
+    size, table = open_for_reading(store, mid, 0x1000001E)
+    assert size == len(body)
+    responses, _ = store.run([rops.read_stream(200_000)], table, flags=CHAIN | 3, room=0x40000)
+    assert b"".join(r["data"] for r in responses).decode("cp1252") == body
+    size, table = open_for_reading(store, mid, BODY_W)
+    assert size == 2 * len(body)
+    responses, _ = store.run([rops.write_stream(b"x"), rops.open_stream(0x6666001E)], table[:2] + [table[2]])
+    assert responses[0]["status"] != 0 and responses[1]["status"] == OBJECT_NOT_FOUND
+
+
 def test_a_stream_that_is_only_read(store):
     mid = save_stream(store, rops.BODY_HTML, b"x")
     _, table = open_for_reading(store, mid, rops.BODY_HTML)

@@ -66,6 +66,8 @@ enum emsmdb_kind {
 	EMSMDB_SUBSCRIPTION = 1 << 5,
 };
 
+struct emsmdb_text;
+
 struct emsmdb_object {
 	enum emsmdb_kind kind;
 	uint8_t logon; /* LogonId */
@@ -79,12 +81,13 @@ struct emsmdb_object {
 		uint64_t folder; /* id */
 		struct store_message *message;
 		struct store_table *table;
-		struct store_stream *stream;
+		struct store_stream *stream; /* NULL with text */
 		struct store_observer *observer;
 	} u;
-	bool hierarchy;     /* table: of folders */
-	bool columns_set;   /* table */
-	uint16_t code_page; /* message */
+	struct emsmdb_text *text; /* a stream on an 8-bit text */
+	bool hierarchy;           /* table: of folders */
+	bool columns_set;         /* table */
+	uint16_t code_page;       /* message */
 };
 
 struct emsmdb_notification {
@@ -210,6 +213,16 @@ MW_NODISCARD int rop_convert_out(struct rop_call *rop, const uint32_t *tags, str
 MW_NODISCARD int rop_convert_in(struct rop_call *rop, const struct mapi_value *in, size_t count, uint32_t code_page,
                                 struct mapi_value **out);
 uint32_t rop_code_page(const struct rop_call *rop, const struct emsmdb_object *o);
+
+/* ---- text_stream.c: a stream on a text of the message rop->in, in its code page; as store/stream.h ---- */
+MW_NODISCARD int emsmdb_text_open(struct rop_call *rop, uint32_t tag, enum store_stream_mode mode,
+                                  struct emsmdb_text **out);
+size_t emsmdb_text_size(const struct emsmdb_text *t);
+size_t emsmdb_text_read(struct emsmdb_text *t, void *out, size_t size);
+MW_NODISCARD int emsmdb_text_write(struct emsmdb_text *t, const void *data, size_t size);
+MW_NODISCARD int emsmdb_text_commit(struct emsmdb_text *t);
+/* Commits first; the result of that. */
+int emsmdb_text_close(struct emsmdb_text **t);
 
 uint32_t rop_logon(struct rop_call *rop);
 uint32_t rop_get_receive_folder(struct rop_call *rop);

@@ -7,29 +7,37 @@
 #define READ_MAXIMUM 0xBABE /* ByteCount: MaximumByteCount says it */
 #define READ_HEAD 8         /* bytes of RopReadStream's response before its data */
 
+static int open_value(struct rop_call *rop, uint32_t tag, uint8_t flags, struct emsmdb_object *o, uint64_t *size)
+{
+	enum store_stream_mode mode = flags == STREAM_CREATE       ? STORE_STREAM_CREATE
+	                              : flags == STREAM_READ_WRITE ? STORE_STREAM_WRITE
+	                                                           : STORE_STREAM_READ;
+	bool text = mapi_tag_type(tag) == PTYP_STRING8;
+	int r = text ? emsmdb_text_open(rop, tag, mode, &o->text)
+	             : store_stream_open(rop->in->u.message, tag, mode, &o->u.stream);
+	if (r == 0)
+		*size = text ? emsmdb_text_size(o->text) : store_stream_size(o->u.stream);
+	return r;
+}
+
 /* [MS-OXCPRPT] 3.2.5.12 */
 uint32_t rop_open_stream(struct rop_call *rop)
 {
 	const struct RopOpenStreamRequest *q = (const struct RopOpenStreamRequest *)rop->request;
 	struct RopOpenStreamResponse *a = (struct RopOpenStreamResponse *)rop->response;
-	struct store_stream *stream;
 	struct emsmdb_object *o;
-	enum store_stream_mode mode = q->OpenModeFlags == STREAM_CREATE       ? STORE_STREAM_CREATE
-	                              : q->OpenModeFlags == STREAM_READ_WRITE ? STORE_STREAM_WRITE
-	                                                                      : STORE_STREAM_READ;
-	int r = store_stream_open(rop->in->u.message, q->PropertyTag, mode, &stream);
+	uint64_t size;
+	int r = emsmdb_object_new(rop->session, EMSMDB_STREAM, rop->logon, &o);
 	if (r < 0)
 		return rop_status(rop, r);
-	r = emsmdb_object_new(rop->session, EMSMDB_STREAM, rop->logon, &o);
+	r = open_value(rop, q->PropertyTag, q->OpenModeFlags, o, &size);
 	if (r < 0) {
-		(void)store_stream_close(&stream);
+		emsmdb_object_release(o);
 		return rop_status(rop, r);
 	}
-	o->u.stream = stream;
 	o->parent = rop->in;
 	rop->in->children++;
 	rop_put_handle(rop, o);
-	uint64_t size = store_stream_size(stream);
 	a->StreamSize = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
 	return 0;
 }
@@ -47,7 +55,10 @@ uint32_t rop_read_stream(struct rop_call *rop)
 	if (wanted > UINT16_MAX)
 		wanted = UINT16_MAX;
 	a->Data = (uint8_t *)arena_alloc(rop->arena, wanted);
-	int64_t n = a->Data ? store_stream_read(rop->in->u.stream, a->Data, wanted) : MW_E_NOMEM;
+	if (!a->Data)
+		return ecServerOOM;
+	int64_t n = rop->in->text ? (int64_t)emsmdb_text_read(rop->in->text, a->Data, wanted)
+	                          : store_stream_read(rop->in->u.stream, a->Data, wanted);
 	if (n < 0)
 		return rop_status(rop, (int)n);
 	a->DataSize = (uint16_t)n;
@@ -60,7 +71,8 @@ uint32_t rop_write_stream(struct rop_call *rop)
 {
 	const struct RopWriteStreamRequest *q = (const struct RopWriteStreamRequest *)rop->request;
 	struct RopWriteStreamResponse *a = (struct RopWriteStreamResponse *)rop->response;
-	int r = store_stream_write(rop->in->u.stream, q->Data, q->DataSize);
+	int r = rop->in->text ? emsmdb_text_write(rop->in->text, q->Data, q->DataSize)
+	                      : store_stream_write(rop->in->u.stream, q->Data, q->DataSize);
 	if (r < 0)
 		return r == MW_E_STATE ? ecAccessDenied : r == MW_E_LIMIT ? ecTooBig : rop_status(rop, r);
 	a->WrittenSize = q->DataSize;
@@ -70,6 +82,6 @@ uint32_t rop_write_stream(struct rop_call *rop)
 /* [MS-OXCPRPT] 3.2.5.15 */
 uint32_t rop_commit_stream(struct rop_call *rop)
 {
-	int r = store_stream_commit(rop->in->u.stream);
+	int r = rop->in->text ? emsmdb_text_commit(rop->in->text) : store_stream_commit(rop->in->u.stream);
 	return r < 0 ? rop_status(rop, r) : 0;
 }

@@ -153,6 +153,7 @@ static void close_object(struct emsmdb_object *o)
 	case EMSMDB_STREAM:
 		if (o->u.stream)
 			(void)store_stream_close(&o->u.stream);
+		(void)emsmdb_text_close(&o->text);
 		break;
 	case EMSMDB_SUBSCRIPTION:
 		store_observe_end(&o->u.observer);
