@@ -68,7 +68,7 @@ const char *idl_c_declare(struct gen *g, const struct idl_type *t, const char *n
 	}
 	const char *base = base_text(g, t);
 	if (s)
-		s = arena_printf(g->arena, "%s%s%s", base, *s && base[strlen(base) - 1] != '*' ? " " : "", s);
+		s = arena_printf(g->arena, "%s%s%s", base, *s && *base && base[strlen(base) - 1] != '*' ? " " : "", s);
 	if (!s)
 		g->failed = MW_E_NOMEM;
 	return s ? s : "";

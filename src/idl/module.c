@@ -53,7 +53,7 @@ static void gather_types(struct idl_parser *p)
 static void gather_message(struct idl_parser *p, const struct idl_type *t, const struct idl_type ***table)
 {
 	if (!*table)
-		*table = idl_alloc(p, 256, sizeof **table);
+		*table = idl_alloc(p, 256, sizeof(void *));
 	if (!*table)
 		return;
 	if ((*table)[t->message_id])
@@ -65,8 +65,8 @@ static void gather_message(struct idl_parser *p, const struct idl_type *t, const
 static const struct idl_module *make_module(struct idl_parser *p, const char *name)
 {
 	struct idl_module *m = idl_new(p, struct idl_module);
-	const struct idl_type **types = idl_alloc(p, p->unit.types.n, sizeof *types);
-	const struct idl_interface **faces = idl_alloc(p, p->unit.interfaces.n, sizeof *faces);
+	const struct idl_type **types = idl_alloc(p, p->unit.types.n, sizeof(void *));
+	const struct idl_interface **faces = idl_alloc(p, p->unit.interfaces.n, sizeof(void *));
 	const struct idl_type **requests = NULL, **responses = NULL;
 
 	if (p->lex.failed)

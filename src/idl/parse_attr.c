@@ -25,7 +25,7 @@ static void pointer_default(struct idl_parser *p, struct idl_attrs *a, const cha
 	idl_expect(&p->lex, ')');
 	if (!kind)
 		return;
-	if (strcmp(kind->text, "ref") && strcmp(kind->text, "unique") && strcmp(kind->text, "ptr")) {
+	if (strcmp(kind->text, "ref") != 0 && strcmp(kind->text, "unique") != 0 && strcmp(kind->text, "ptr") != 0) {
 		idl_fail(p, "pointer_default(%.40s): ref, unique or ptr is expected", kind->text);
 		return;
 	}

@@ -61,7 +61,7 @@ static void set_outer(const struct idl_node *n, struct idl_itype *outer, const s
 {
 	while (n && (n->kind == NODE_POINTER || n->kind == NODE_ARRAY))
 		n = n->to;
-	if (n && n->kind == NODE_TYPE && !n->type->t.name && !n->type->outer) {
+	if (n && field && n->kind == NODE_TYPE && !n->type->t.name && !n->type->outer) {
 		n->type->outer = outer;
 		n->type->outer_field = field->text;
 	}
@@ -69,8 +69,10 @@ static void set_outer(const struct idl_node *n, struct idl_itype *outer, const s
 
 static struct idl_name *nameless_union(struct idl_parser *p, const struct idl_vec *members)
 {
-	for (char c = 'u'; c <= 'z'; c++) {
-		struct idl_name *n = idl_intern(&p->lex, &c, 1);
+	static const char letters[] = "uvwxyz";
+
+	for (size_t k = 0; letters[k]; k++) {
+		struct idl_name *n = idl_intern(&p->lex, &letters[k], 1);
 		size_t i = 0;
 
 		while (i < members->n && ((struct idl_member *)members->items[i])->name != n)

@@ -205,7 +205,7 @@ static int encode_bounded(struct ndr *n, const struct ndr_scope *s, const struct
 	if (rc < 0)
 		return rc;
 	size_t used = ndr_bound_leave(n, &bound);
-	if (told && at[told - s->type->fields])
+	if (told && at && at[told - s->type->fields])
 		return poke_size(n, told, at[told - s->type->fields], used);
 	return used == size ? 0 : MW_E_INVALID;
 }

