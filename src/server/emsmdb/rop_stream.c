@@ -26,7 +26,7 @@ uint32_t rop_open_stream(struct rop_call *rop)
 	const struct RopOpenStreamRequest *q = (const struct RopOpenStreamRequest *)rop->request;
 	struct RopOpenStreamResponse *a = (struct RopOpenStreamResponse *)rop->response;
 	struct emsmdb_object *o;
-	uint64_t size;
+	uint64_t size = 0;
 	int r = emsmdb_object_new(rop->session, EMSMDB_STREAM, rop->logon, &o);
 	if (r < 0)
 		return rop_status(rop, r);
