@@ -56,15 +56,24 @@ static void on_event(void *user, struct rpc_connection *c, const struct rpc_even
 	lens_make(user, ev);
 }
 
-struct lens_conversation *lens_talk_new(struct lens_flow *flow)
+/* The one that was idle longest makes room. */
+static void forget(struct lens_conversation *t)
+{
+	if (t->file)
+		lens_smb_forget(t->file);
+	else
+		lens_flow_forget(t->flow);
+}
+
+struct lens_conversation *lens_talk_new(struct lens_flow *flow, struct smb_file *file, const char *name)
 {
 	struct lens *lens = flow->lens;
 	if (lens->talks >= LENS_MAX_CONVERSATIONS)
-		lens_flow_forget(lens->oldest->flow);
+		forget(lens->oldest);
 	struct lens_conversation *t = calloc(1, sizeof *t);
 	if (!t)
 		return NULL;
-	*t = (struct lens_conversation){.flow = flow, .lens = lens};
+	*t = (struct lens_conversation){.flow = flow, .file = file, .lens = lens};
 	const struct rpc_config config = {
 	        .role = RPC_OBSERVER,
 	        .on_event = on_event,
@@ -79,6 +88,8 @@ struct lens_conversation *lens_talk_new(struct lens_flow *flow)
 		free(t);
 		return NULL;
 	}
+	if (name)
+		t->pipe = arena_strdup(lens->options.keep_events ? lens->kept : t->arena, name);
 	link_newest(t);
 	lens->talks++;
 	return t;

@@ -88,6 +88,7 @@ struct lens_event {
 	const struct lens_conn *conn;
 	bool from_client;
 	const char *transport; /* "tcp", "pipe", "rpc-http", "mapi-http" */
+	const char *pipe; /* its name, without \\PIPE\\: "lsarpc"; NULL when not a pipe, or its opening was not seen */
 	uint32_t call_id;
 	bool has_call;
 	enum lens_service service;

@@ -132,6 +132,7 @@ static void clear(struct lens_flow *f)
 	struct lens *lens = f->lens;
 	lens_stream_drop(&lens->streams, &f->stream);
 	lens_talk_free(&f->talk);
+	lens_smb_free(&f->smb);
 	free(f->head[0]);
 	free(f->head[1]);
 	if (f->conn)
@@ -156,6 +157,7 @@ static void finish(struct lens_flow *f)
 	open_tell(f);
 	f->over = true;
 	lens_talk_free(&f->talk);
+	lens_smb_free(&f->smb);
 }
 
 void lens_flow_forget(struct lens_flow *f)
@@ -227,12 +229,45 @@ static void decide(struct lens_flow *f, enum lens_flow_kind kind)
 {
 	struct lens *lens = f->lens;
 	f->kind = kind;
+	if (kind == LENS_FLOW_SMB && !(f->smb = lens_smb_new(f)))
+		f->kind = kind = LENS_FLOW_OTHER;
+	if (kind == LENS_FLOW_SMB)
+		return; /* its pipes will show whether it carries RPC */
 	if (kind == LENS_FLOW_RPC) {
 		f->conn->rpc = true;
 		lens->totals.rpc_connections++;
-		f->talk = lens_talk_new(f);
+		f->talk = lens_talk_new(f, NULL, NULL);
 	}
 	open_tell(f);
+}
+
+void lens_flow_has_rpc(struct lens_flow *f)
+{
+	if (!f->conn->rpc)
+		f->lens->totals.rpc_connections++;
+	f->conn->rpc = true;
+	open_tell(f);
+}
+
+static enum lens_flow_kind kind_of(const uint8_t *data, size_t len)
+{
+	if (rpc_looks_like(data, len))
+		return LENS_FLOW_RPC;
+	return lens_smb_looks_like(data, len) ? LENS_FLOW_SMB : LENS_FLOW_OTHER;
+}
+
+static void give(struct lens_flow *f, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp)
+{
+	if (f->talk)
+		lens_talk_data(f->talk, side, data, len, stamp);
+	else if (f->smb)
+		lens_smb_data(f->smb, side, data, len, stamp);
+}
+
+/* The first byte of RPC's PDUs, and of NetBIOS frames. */
+static bool may_begin(uint8_t first)
+{
+	return first == RPC_VERSION || first == 0 || first == 0x81;
 }
 
 /* A client's PDU or a server's, by the type in its third byte. */
@@ -256,9 +291,8 @@ static void judge_beginning(struct lens_flow *f, unsigned side, const uint8_t *d
 {
 	struct lens_head *h = f->head[side];
 	if (!h && len >= ENOUGH_TO_JUDGE) {
-		decide(f, rpc_looks_like(data, len) ? LENS_FLOW_RPC : LENS_FLOW_OTHER);
-		if (f->talk)
-			lens_talk_data(f->talk, side, data, len, stamp);
+		decide(f, kind_of(data, len));
+		give(f, side, data, len, stamp);
 		return;
 	}
 	if (!h && !(h = f->head[side] = calloc(1, sizeof *h)))
@@ -268,14 +302,13 @@ static void judge_beginning(struct lens_flow *f, unsigned side, const uint8_t *d
 		h->bytes[h->len] = data[i];
 		h->stamps[h->len++] = *stamp;
 	}
-	if (h->len < ENOUGH_TO_JUDGE && h->bytes[0] == RPC_VERSION)
+	if (h->len < ENOUGH_TO_JUDGE && may_begin(h->bytes[0]))
 		return;
-	bool fits = rpc_looks_like(h->bytes, h->len);
-	decide(f, fits ? LENS_FLOW_RPC : LENS_FLOW_OTHER);
-	for (size_t i = 0; f->talk && i < h->len; i++)
-		lens_talk_data(f->talk, side, h->bytes + i, 1, &h->stamps[i]);
-	if (f->talk && n < len)
-		lens_talk_data(f->talk, side, data + n, len - n, stamp);
+	decide(f, kind_of(h->bytes, h->len));
+	for (size_t i = 0; i < h->len; i++)
+		give(f, side, h->bytes + i, 1, &h->stamps[i]);
+	if (n < len)
+		give(f, side, data + n, len - n, stamp);
 }
 
 /* A connection joined midway: a chunk that begins with a PDU shows it, and who is who. */
@@ -284,27 +317,29 @@ static void judge_midstream(struct lens_flow *f, unsigned side, const uint8_t *d
 {
 	if (len < ENOUGH_TO_JUDGE)
 		return;
-	if (!rpc_looks_like(data, len)) {
+	enum lens_flow_kind kind = kind_of(data, len);
+	if (kind == LENS_FLOW_OTHER) {
 		bool known = lens_ports_find(&f->lens->ports, &f->conn->server) != NULL;
 		if (++f->tries >= MAX_TRIES && !known)
 			decide(f, LENS_FLOW_OTHER);
 		return;
 	}
-	f->client = (uint8_t)(client_sends(data[2]) ? side : !side);
+	bool from_client = kind == LENS_FLOW_SMB ? lens_smb_from_client(data, len) : client_sends(data[2]);
+	f->client = (uint8_t)(from_client ? side : !side);
 	put_ends(f);
-	decide(f, LENS_FLOW_RPC);
-	if (!f->talk)
-		return;
-	lens_talk_gap(f->talk, 0, 0, stamp);
-	lens_talk_gap(f->talk, 1, 0, stamp);
-	lens_talk_data(f->talk, side, data, len, stamp);
+	decide(f, kind);
+	if (f->talk) {
+		lens_talk_gap(f->talk, 0, 0, stamp);
+		lens_talk_gap(f->talk, 1, 0, stamp);
+	}
+	give(f, side, data, len, stamp);
 }
 
 static void on_data(void *user, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp)
 {
 	struct lens_flow *f = user;
-	if (f->talk)
-		lens_talk_data(f->talk, side, data, len, stamp);
+	if (f->talk || f->smb)
+		give(f, side, data, len, stamp);
 	else if (f->kind == LENS_FLOW_UNDECIDED && f->syn_seen)
 		judge_beginning(f, side, data, len, stamp);
 	else if (f->kind == LENS_FLOW_UNDECIDED)
@@ -316,6 +351,8 @@ static void on_gap(void *user, unsigned side, uint64_t n, const struct lens_stam
 	struct lens_flow *f = user;
 	if (f->talk)
 		lens_talk_gap(f->talk, side, n, stamp);
+	else if (f->smb)
+		lens_smb_gap(f->smb, side, n, stamp);
 	else if (f->kind == LENS_FLOW_UNDECIDED)
 		f->syn_seen = false; /* the beginning is lost: look for a PDU as in a connection joined midway */
 }
@@ -325,6 +362,8 @@ static void on_end(void *user, unsigned side, const struct lens_stamp *stamp)
 	struct lens_flow *f = user;
 	if (f->talk)
 		lens_talk_end(f->talk, side, stamp);
+	else if (f->smb)
+		lens_smb_end(f->smb, side, stamp);
 }
 
 const struct lens_stream_sink lens_flow_sink = {on_data, on_gap, on_end};

@@ -54,6 +54,8 @@ static const struct lens_iface *by_port(struct lens_making *m, enum lens_known_b
 	const struct lens_port *port = lens_ports_find(&m->lens->ports, &conn->server);
 	bool mapped = false;
 	*known_by = LENS_KNOWN_PORT;
+	if (m->talk->file)
+		return NULL;
 	if (!port)
 		return conn->server.port == LENS_MAPPER_PORT ? lens_names_get(&m->lens->names, &lens_epm_syntax) : NULL;
 	const struct lens_iface *i = choose(m, port, &mapped);
@@ -136,7 +138,8 @@ static void note_answer(struct lens_making *m)
 		if (!accepted && i)
 			m->iface = i;
 		accepted = true;
-		lens_ports_learn(&m->lens->ports, server, i, false);
+		if (!m->talk->file)
+			lens_ports_learn(&m->lens->ports, server, i, false);
 	}
 	m->event->status = "accepted";
 	if (!accepted && ack->result_count > 0) {

@@ -74,6 +74,7 @@ static void put_where(struct buf *b, const struct lens_event *e)
 	put_name(b, "src", lens_address_format(e->from_client ? &c->client : &c->server, text));
 	put_name(b, "dst", lens_address_format(e->from_client ? &c->server : &c->client, text));
 	put_text(b, "transport", e->transport);
+	put_text(b, "pipe", e->pipe);
 	put_name(b, "event", lens_kind_name(e->kind));
 }
 

@@ -102,6 +102,8 @@ struct lens_where {
 void lens_where_add(struct lens_where *w, size_t len, const struct lens_stamp *stamp, uint64_t needed);
 /* The frame of that byte; of the oldest one known when it is older. */
 struct lens_stamp lens_where_find(const struct lens_where *w, uint64_t offset);
+/* The same, and how many bytes from there on it holds for. */
+struct lens_stamp lens_where_span(const struct lens_where *w, uint64_t offset, uint64_t *room);
 /* Gives back what it grew by, as far as needed allows. */
 void lens_where_rest(struct lens_where *w, uint64_t needed);
 void lens_where_free(struct lens_where *w);
@@ -117,7 +119,10 @@ struct lens_head {
 	unsigned len;
 };
 
-enum lens_flow_kind { LENS_FLOW_UNDECIDED, LENS_FLOW_RPC, LENS_FLOW_OTHER };
+enum lens_flow_kind { LENS_FLOW_UNDECIDED, LENS_FLOW_RPC, LENS_FLOW_SMB, LENS_FLOW_OTHER };
+
+struct lens_smb;
+struct smb_file;
 
 struct lens_flow {
 	struct lens_flow *next; /* in its bucket, or in the free list */
@@ -128,6 +133,7 @@ struct lens_flow {
 	struct lens_conn *conn;
 	struct lens_stream stream;
 	struct lens_conversation *talk;
+	struct lens_smb *smb;
 	struct lens_head *head[2];
 	enum lens_flow_kind kind;
 	uint8_t client; /* side */
@@ -147,6 +153,8 @@ struct lens_flows {
 MW_NODISCARD int lens_flows_init(struct lens *lens);
 void lens_flows_free(struct lens *lens);
 void lens_flows_segment(struct lens *lens, const struct lens_segment *seg, const struct lens_stamp *stamp);
+/* The connection carries RPC, and is told so before the first of it. */
+void lens_flow_has_rpc(struct lens_flow *f);
 /* Its conversation is over as far as we are concerned. */
 void lens_flow_forget(struct lens_flow *f);
 /* Flushes and tells what is left of all connections. */
@@ -179,6 +187,8 @@ struct lens_assumed {
 
 struct lens_conversation {
 	struct lens_flow *flow;
+	struct smb_file *file; /* the pipe that it is in, or NULL */
+	const char *pipe;      /* its name */
 	struct lens *lens;
 	struct lens_conversation *newer, *older; /* among all, by last use */
 	bool awake;                              /* keeps memory for its next PDU: the latest ones do */
@@ -194,13 +204,28 @@ struct lens_conversation {
 	bool store_told;                /* an answer of the store was told to be obfuscated or not */
 };
 
-/* NULL: out of memory. */
-struct lens_conversation *lens_talk_new(struct lens_flow *flow);
+/* name: of the pipe file, if it is one. NULL: out of memory. */
+struct lens_conversation *lens_talk_new(struct lens_flow *flow, struct smb_file *file, const char *name);
 void lens_talk_free(struct lens_conversation **talk);
 void lens_talk_data(struct lens_conversation *t, unsigned side, const uint8_t *data, size_t len,
                     const struct lens_stamp *stamp);
 void lens_talk_gap(struct lens_conversation *t, unsigned side, uint64_t n, const struct lens_stamp *stamp);
 void lens_talk_end(struct lens_conversation *t, unsigned side, const struct lens_stamp *stamp);
+
+/* ---- SMB: conversations in named pipes (smb.c) ---- */
+
+/* Could this chunk begin a NetBIOS session with SMB in it, or one of its messages? */
+bool lens_smb_looks_like(const uint8_t *data, size_t len);
+/* Of such a chunk. */
+bool lens_smb_from_client(const uint8_t *data, size_t len);
+/* NULL: out of memory. */
+struct lens_smb *lens_smb_new(struct lens_flow *flow);
+void lens_smb_free(struct lens_smb **smb);
+void lens_smb_data(struct lens_smb *s, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp);
+void lens_smb_gap(struct lens_smb *s, unsigned side, uint64_t n, const struct lens_stamp *stamp);
+void lens_smb_end(struct lens_smb *s, unsigned side, const struct lens_stamp *stamp);
+/* Its conversation is over as far as we are concerned. */
+void lens_smb_forget(struct smb_file *file);
 
 /* pending.c: requests in flight, oldest first. */
 struct lens_pending *lens_pending_new(struct lens *lens);
@@ -301,6 +326,9 @@ struct lens {
 	unsigned spare_count;
 	struct lens_conversation *newest, *oldest, *oldest_awake;
 	unsigned talks, awake;
+	struct lens_smb *newest_smb, *oldest_smb;
+	unsigned smbs;
+	size_t smb_held;
 	struct lens_scout *scout;
 	struct lens_session sessions[LENS_SESSION_SETS][LENS_SESSION_WAYS];
 	struct lens_stamp now;

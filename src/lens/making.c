@@ -68,7 +68,8 @@ static void put_heads(struct lens_making *m)
 	e->kind = kinds[ev->type];
 	e->conn = m->talk->flow->conn;
 	e->from_client = ev->from == RPC_FROM_CLIENT;
-	e->transport = "tcp";
+	e->transport = m->talk->file ? "pipe" : "tcp";
+	e->pipe = m->talk->pipe;
 	e->call_id = ev->call_id;
 	e->has_call = ev->type != RPC_EV_GAP && ev->type != RPC_EV_SHUTDOWN &&
 	              (ev->type != RPC_EV_DAMAGED || ev->call_id != 0);

@@ -77,6 +77,20 @@ struct lens_stamp lens_where_find(const struct lens_where *w, uint64_t offset)
 	return at(w, low)->stamp;
 }
 
+struct lens_stamp lens_where_span(const struct lens_where *w, uint64_t offset, uint64_t *room)
+{
+	unsigned next = 0, high = w->count; /* the first place after offset */
+	while (next < high) {
+		unsigned middle = next + (high - next) / 2;
+		if (at(w, middle)->offset <= offset)
+			next = middle + 1;
+		else
+			high = middle;
+	}
+	*room = next < w->count ? at(w, next)->offset - offset : UINT64_MAX;
+	return lens_where_find(w, offset);
+}
+
 void lens_where_free(struct lens_where *w)
 {
 	free(w->ring);

@@ -69,6 +69,8 @@ static void print_json(const struct lens_event *e, const char *from, const char 
 	put_text(&b, "iface", e->iface);
 	put_text(&b, "known_by", words(e));
 	put_text(&b, "op", e->op);
+	put_text(&b, "transport", e->transport);
+	put_text(&b, "pipe", e->pipe);
 	put_text(&b, "status", e->status);
 	put_text(&b, "endpoint", e->endpoint);
 	put_text(&b, "auth", auth_type_name(e->auth));
@@ -102,6 +104,8 @@ static void on_event(void *user, const struct lens_event *e)
 	printf("%" PRIu64 "-%" PRIu64 " conn %u%s %s > %s %s %s %s %s", e->frame, e->last_frame, e->conn->number,
 	       e->conn->rpc ? "" : "(not rpc)", from, to, lens_kind_name(e->kind), e->iface ? e->iface : "-",
 	       e->iface_name ? e->iface_name : "-", words(e));
+	if (strcmp(e->transport, "pipe") == 0)
+		printf(" in pipe %s", e->pipe ? e->pipe : "?");
 	if (e->has_call)
 		printf(" call %u", e->call_id);
 	if (e->has_opnum)

@@ -29,6 +29,9 @@ struct scene {
 	int64_t now;
 	size_t portion; /* bytes a segment; 0: as they come */
 	enum auth_level level;
+	/* Puts what one side says into messages of another protocol. */
+	void (*open)(struct scene *s);
+	void (*wrap)(bool from_client, const struct buf *data, struct buf *out);
 	bool news; /* the store answers with Pending alone */
 	struct rpc_connection *client, *server;
 	struct rpc_associations *associations;
@@ -168,18 +171,22 @@ static void scene_on_server(void *user, struct rpc_connection *c, const struct r
 static bool scene_move(struct scene *s, bool from_client)
 {
 	struct rpc_connection *from = from_client ? s->client : s->server, *to = from_client ? s->server : s->client;
-	struct buf *out = rpc_output(from), copy = {0};
+	struct buf *out = rpc_output(from), copy = {0}, wrapped = {0};
 	if (!out->len)
 		return false;
 	s->now += NS_PER_MS;
 	buf_put(&copy, out->data, out->len);
 	buf_consume(out, out->len);
-	size_t step = s->portion ? s->portion : copy.len;
-	for (size_t at = 0; at < copy.len; at += step)
-		capture_data(s->w, s->conn, from_client, copy.data + at, step < copy.len - at ? step : copy.len - at,
+	if (s->wrap)
+		s->wrap(from_client, &copy, &wrapped);
+	const struct buf *said = s->wrap ? &wrapped : &copy;
+	size_t step = s->portion ? s->portion : said->len;
+	for (size_t at = 0; at < said->len; at += step)
+		capture_data(s->w, s->conn, from_client, said->data + at, step < said->len - at ? step : said->len - at,
 		             s->now);
 	rpc_feed(to, from_client ? RPC_FROM_CLIENT : RPC_FROM_SERVER, copy.data, copy.len, s->now);
 	buf_free(&copy);
+	buf_free(&wrapped);
 	return true;
 }
 
@@ -205,6 +212,8 @@ static void scene_connect(struct scene *s, const struct rpc_syntax *iface, enum 
 	s->server = rpc_connection_new(&server);
 	s->now += NS_PER_MS;
 	s->conn = capture_connected(s->w, from, to, s->now, s->now + 100000);
+	if (s->open)
+		s->open(s);
 	struct rpc_client_bind bind = {.interfaces = iface, .interface_count = 1, .level = level};
 	bind.auth_type = level == AUTH_LEVEL_NONE ? AUTH_NONE : AUTH_NTLM;
 	bind.auth = &scene_client_auth;
