@@ -282,6 +282,7 @@ static int run(struct look *l)
 	        .secrets = l->secrets.list,
 	        .secret_count = l->secrets.count,
 	        .want_fields = l->o.tree || l->o.html,
+	        .heads_only = l->o.stats && !l->o.filter && !l->o.svg && !l->o.html,
 	        .keep_events = l->o.ladder || l->o.svg,
 	        .idl = l->idl,
 	        .idl_count = l->idl_count,

@@ -118,7 +118,7 @@ static void read_stub(struct lens_making *m)
 {
 	if (m->event->service == LENS_SVC_EPM)
 		lens_read_epm(m);
-	else if (m->event->service == LENS_SVC_STORE)
+	else if (m->event->service == LENS_SVC_STORE && !m->lens->options.heads_only)
 		lens_read_store(m);
 }
 

@@ -242,6 +242,6 @@ static const char *words(struct lens_making *m)
 
 void lens_summarize(struct lens_making *m)
 {
-	const char *s = words(m);
+	const char *s = m->lens->options.heads_only ? NULL : words(m);
 	m->event->summary = s ? s : "";
 }
