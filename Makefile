@@ -29,8 +29,8 @@ check:
 install: build
 	@meson install -C build --no-rebuild
 
-# BENCH=rpc, book, store, lens or http for one part
-bench: build
+# BENCH=rpc, store or lens for one part
+bench:
 	@tools/deps test
 	@bench/run
 
