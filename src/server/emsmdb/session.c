@@ -181,7 +181,8 @@ void emsmdb_object_release(struct emsmdb_object *o)
 
 void emsmdb_logon_release(struct emsmdb_session *s, uint8_t logon)
 {
-	/* Streams before the messages that they belong to. A release empties its slot, which the analyser cannot see. */
+	/* Streams before the messages that they belong to. A release empties its slot, which the analyser cannot see.
+	 */
 	for (int parents = 0; parents < 2; parents++)
 		for (unsigned i = 0; i < s->slot_count; i++) {
 			struct emsmdb_object *o = s->objects[i];
