@@ -54,6 +54,8 @@ int auth_client_new(enum auth_type type, enum auth_level level, const struct aut
 		return ntlm_client_new(level, config, out);
 	if (type == AUTH_SPNEGO)
 		return spnego_client_new(level, config, out);
+	if (type == AUTH_KERBEROS)
+		return kerberos_client_new(level, config, out);
 	return MW_E_UNSUPPORTED;
 }
 
@@ -64,6 +66,8 @@ int auth_server_new(enum auth_type type, enum auth_level level, const struct aut
 		return ntlm_server_new(level, config, out);
 	if (type == AUTH_SPNEGO)
 		return spnego_server_new(level, config, out);
+	if (type == AUTH_KERBEROS)
+		return kerberos_server_new(level, config, out);
 	return MW_E_UNSUPPORTED;
 }
 

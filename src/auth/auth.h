@@ -8,11 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct auth_keytab;
+
 /*
  * One security context: a handshake of tokens, then signatures and seals. The
  * same object is client, server, or an observer who sees the tokens of both and
  * may hold a secret. No I/O, no clock, no global state: time and randomness
- * come in struct auth_env; what takes long answers MW_E_AGAIN (Kerberos, LDAP).
+ * come in struct auth_env. One exception: a Kerberos client's first step waits for
+ * the KDC, by MIT krb5, which has its own clock too; a server needs its keytab alone.
  */
 
 /* Security providers, [MS-RPCE] 2.2.1.1.7. */
@@ -59,6 +62,10 @@ struct auth_client_config {
 	const char *workstation;
 	const char *target;              /* service principal name, such as "exchangeMDB/mail.demo.test"; or NULL */
 	const uint8_t *channel_bindings; /* 16 bytes, MD5 of the gss_channel_bindings_struct; or NULL */
+	/* Kerberos: tickets from this cache ("FILE:/tmp/krb5cc_0"); NULL: by the password of user@realm,
+	 * or without one from the default cache. realm NULL: krb5.conf's default. The target is needed. */
+	const char *ccache, *realm;
+	bool kerberos; /* SPNEGO tries Kerberos first; NTLM when no ticket can be had and a password is here */
 };
 
 /* The answer to "who is this, and what proves it?" */
@@ -76,6 +83,8 @@ struct auth_server_config {
 	void *user;
 	bool require_mic;
 	bool allow_anonymous;
+	const struct auth_keytab *keytab; /* the services' keys (auth_keytab.h); NULL: no Kerberos. find_account is
+	                                   * asked with the realm as the domain; no hash is needed */
 };
 
 /* One line of a --secrets file. */

@@ -13,11 +13,14 @@ static int new_mechanism(struct spnego_context *s, enum spnego_mech mech)
 {
 	struct auth_context *inner;
 	int r;
-	if (mech != SPNEGO_NTLM)
-		return MW_E_UNSUPPORTED;
-	if ((r = ntlm_client_new(s->base.level, s->config.client, &inner)) < 0)
+	if (mech == SPNEGO_NTLM)
+		r = ntlm_client_new(s->base.level, s->config.client, &inner);
+	else
+		r = kerberos_client_new(s->base.level, s->config.client, &inner);
+	if (r < 0)
 		return r;
-	ntlm_want_mic(inner);
+	if (mech == SPNEGO_NTLM)
+		ntlm_want_mic(inner);
 	spnego_set_inner(s, mech, inner);
 	return 0;
 }
@@ -32,12 +35,29 @@ static int step_inner(struct spnego_context *s, const struct auth_env *env, stru
 	return r == MW_E_AGAIN ? 0 : r;
 }
 
+static int begin_with(struct spnego_context *s, enum spnego_mech mech, const struct auth_env *env, struct buf *token,
+                      uint32_t *status)
+{
+	int r = new_mechanism(s, mech);
+	return r < 0 ? r : step_inner(s, env, cursor_of(NULL, 0), token, status);
+}
+
+/* Windows' order. Kerberos is left out where no ticket can be had: nobody between has a say in that but by
+ * keeping the KDC away, as with Windows. */
 static int begin(struct spnego_context *s, const struct auth_env *env, struct buf *token, uint32_t *status)
 {
-	s->offer[0] = SPNEGO_NTLM;
-	s->offer_count = 1;
-	int r = new_mechanism(s, s->offer[0]);
-	return r < 0 ? r : step_inner(s, env, cursor_of(NULL, 0), token, status);
+	const struct auth_client_config *config = s->config.client;
+	bool ntlm = config->user != NULL && (config->password != NULL || config->nt_hash != NULL);
+	int r = MW_E_UNSUPPORTED;
+	if (config->kerberos && (r = begin_with(s, SPNEGO_MS_KRB5, env, token, status)) == 0) {
+		s->offer[s->offer_count++] = SPNEGO_MS_KRB5;
+		s->offer[s->offer_count++] = SPNEGO_KRB5;
+	}
+	if (ntlm && r < 0)
+		r = begin_with(s, SPNEGO_NTLM, env, token, status);
+	if (ntlm)
+		s->offer[s->offer_count++] = SPNEGO_NTLM;
+	return r;
 }
 
 static int send_init(struct spnego_context *s, const struct auth_env *env, struct buf *out, uint32_t *status)
@@ -170,7 +190,7 @@ static const struct auth_provider client_provider = {
 int spnego_client_new(enum auth_level level, const struct auth_client_config *config, struct auth_context **out)
 {
 	struct spnego_context *s;
-	if (config->user == NULL || (config->password == NULL && config->nt_hash == NULL))
+	if (!config->kerberos && (config->user == NULL || (config->password == NULL && config->nt_hash == NULL)))
 		return MW_E_INVALID;
 	int r = spnego_context_new(&client_provider, AUTH_CLIENT, level, &s);
 	if (r < 0)

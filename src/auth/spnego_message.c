@@ -197,16 +197,25 @@ static int take_fields(struct cursor in, struct spnego_token *out)
 }
 
 /* The first token stands in the frame of RFC 2743 3.1. */
-static int open_frame(struct cursor *in)
+static int open_frame(struct cursor *in, struct spnego_bytes mech)
 {
 	struct cursor frame, oid;
 	int r;
 	if ((r = take_tagged(in, DER_GSS_FRAME, &frame)) < 0 || (r = take_tagged(&frame, DER_OID, &oid)) < 0)
 		return r;
-	if (!is_oid(&oid, (struct spnego_bytes){oid_spnego, sizeof oid_spnego}))
+	if (!is_oid(&oid, mech))
 		return MW_E_MALFORMED;
 	*in = frame;
 	return 0;
+}
+
+struct cursor spnego_unframe_krb5(struct cursor token)
+{
+	struct cursor in = token;
+	uint16_t type; /* TOK_ID, RFC 4121 4.1; big-endian 0100 */
+	if (open_frame(&in, (struct spnego_bytes){oid_krb5, sizeof oid_krb5}) < 0 || cursor_u16(&in, &type) < 0)
+		return token;
+	return type == 0x0001 ? in : token;
 }
 
 int spnego_parse(struct cursor in, struct spnego_token *out)
@@ -216,7 +225,7 @@ int spnego_parse(struct cursor in, struct spnego_token *out)
 	uint8_t tag;
 	int r = 0;
 	if (cursor_left(&in) > 0 && *cursor_here(&in) == DER_GSS_FRAME)
-		r = open_frame(&in);
+		r = open_frame(&in, (struct spnego_bytes){oid_spnego, sizeof oid_spnego});
 	if (r < 0 || (r = take_element(&in, &tag, &fields)) < 0)
 		return r;
 	if (tag != DER_CONTEXT && tag != DER_CONTEXT + 1)

@@ -50,6 +50,8 @@ struct spnego_token {
 
 /* MW_E_TRUNCATED, MW_E_MALFORMED. */
 MW_NODISCARD int spnego_parse(struct cursor in, struct spnego_token *out);
+/* The AP-REQ inside the frame of RFC 4121 4.1; anything else stays as it is. */
+struct cursor spnego_unframe_krb5(struct cursor token);
 /* Appends; state, mech, token and mic where they are there. mech_list is built by spnego_put_mechs. */
 MW_NODISCARD int spnego_build(const struct spnego_token *token, struct buf *out);
 /* The DER of a MechTypeList. */

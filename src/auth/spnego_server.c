@@ -16,6 +16,8 @@ static int new_mechanism(struct spnego_context *s, enum spnego_mech mech)
 	int r = MW_E_UNSUPPORTED;
 	if (mech == SPNEGO_NTLM)
 		r = ntlm_server_new(s->base.level, s->config.server, &inner);
+	else if (mech == SPNEGO_KRB5 || mech == SPNEGO_MS_KRB5)
+		r = kerberos_server_new(s->base.level, s->config.server, &inner);
 	if (r < 0)
 		return r;
 	spnego_set_inner(s, mech, inner);

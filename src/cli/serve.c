@@ -20,6 +20,7 @@ const char serve_help[] =
         "  --store-port PORT    information store; likewise\n"
         "  --encryption WORD    required (default): the store is open only to encrypted connections;\n"
         "                       optional: to all\n"
+        "  --keytab FILE        keys of this server's Kerberos services; without it NTLM alone is offered\n"
         "  --loops N            event loops; default one per core\n"
         "  --verbose, --quiet   more or less on standard error\n";
 
@@ -68,6 +69,7 @@ int cmd_serve(int argc, char **argv)
 	        {"nspi-port", CLI_PORT, &config.ports[SERVER_PORT_NSPI]},
 	        {"store-port", CLI_PORT, &config.ports[SERVER_PORT_STORE]},
 	        {"encryption", CLI_TEXT, &encryption},
+	        {"keytab", CLI_TEXT, &config.keytab},
 	        {"loops", CLI_NUMBER, &config.loops},
 	        {"verbose", CLI_FLAG, &verbose},
 	        {"quiet", CLI_FLAG, &quiet},

@@ -1,4 +1,5 @@
 #include "server/accounts.h"
+#include "auth/auth_keytab.h"
 #include "base/text.h"
 #include "directory/snapshot.h"
 
@@ -15,6 +16,7 @@ struct accounts {
 	pthread_mutex_t lock;
 	struct directory *directory;
 	struct directory_snapshot *newest;
+	struct auth_keytab *keytab;
 };
 
 struct directory_snapshot *accounts_snapshot(struct server *s)
@@ -75,6 +77,20 @@ static int open_directory(struct server *s, struct accounts *a, char why[512])
 	return r;
 }
 
+static int open_keytab(struct server *s, char why[512])
+{
+	const char *path = s->config.keytab;
+	char reason[AUTH_KEYTAB_WHY] = "";
+	if (!path)
+		return 0;
+	int r = auth_keytab_open(path, &s->accounts->keytab, reason);
+	if (r < 0 && r != MW_E_NOMEM)
+		snprintf(why, 512, "Cannot use the keytab %s: %s; make one with ktutil or kadmin's ktadd.", path,
+		         *reason ? reason : mw_strerror(r));
+	s->auth.keytab = s->accounts->keytab;
+	return r;
+}
+
 int accounts_open(struct server *s, char why[512])
 {
 	struct accounts *a = (struct accounts *)calloc(1, sizeof *a);
@@ -84,6 +100,8 @@ int accounts_open(struct server *s, char why[512])
 	}
 	s->accounts = a;
 	int r = open_directory(s, a, why);
+	if (r == 0)
+		r = open_keytab(s, why);
 	return r < 0 ? r : set_names(s, directory_settings(a->newest));
 }
 
@@ -94,6 +112,7 @@ void accounts_close(struct server *s)
 		return;
 	directory_snapshot_unref(&a->newest);
 	directory_close(&a->directory);
+	auth_keytab_free(&a->keytab);
 	pthread_mutex_destroy(&a->lock);
 	free(a);
 	s->accounts = NULL;

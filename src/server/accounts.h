@@ -4,7 +4,7 @@
 #include "directory/snapshot.h"
 #include "server/loop.h"
 
-/* The directory as all loops read it, and what NTLM asks of it (server->auth). */
+/* The directory as all loops read it, and what NTLM and Kerberos ask of it (server->auth). */
 
 /* why as in server_new. */
 MW_NODISCARD int accounts_open(struct server *s, char why[512]);

@@ -20,6 +20,7 @@ struct server_config {
 	uint16_t ports[SERVER_PORT_COUNT]; /* 0 = dynamic, but for the mapper's, which is 135 */
 	const char *host; /* the name clients know the server by; NULL = the listen address, or the host's name */
 	bool encryption_optional; /* EcDoConnectEx below privacy is then taken */
+	const char *keytab;       /* file with the keys of our services; NULL: no Kerberos */
 	unsigned loops;           /* 0 = one per core */
 	unsigned max_connections; /* in all; 0 = 16,384; the oldest idle one makes room */
 	const struct log *log;

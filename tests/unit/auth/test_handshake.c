@@ -576,7 +576,9 @@ static void other_providers(void **state)
 		struct auth_context *ctx = NULL;
 		struct auth_info info;
 		struct pdu p = plain_pdu(1);
-		assert_int_equal(auth_client_new(types[i], w.level, &w.client_config, &ctx), MW_E_UNSUPPORTED);
+		/* A Kerberos client needs nothing but its KDC, a server a keytab. */
+		if (types[i] != AUTH_KERBEROS)
+			assert_int_equal(auth_client_new(types[i], w.level, &w.client_config, &ctx), MW_E_UNSUPPORTED);
 		assert_int_equal(auth_server_new(types[i], w.level, &w.server_config, &ctx), MW_E_UNSUPPORTED);
 		assert_null(ctx);
 		assert_int_equal(auth_observer_new(types[i], w.level, &w.observer_config, &ctx), 0);
