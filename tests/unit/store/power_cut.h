@@ -1,17 +1,22 @@
 #ifndef TEST_STORE_POWER_CUT_H
 #define TEST_STORE_POWER_CUT_H
 
+#include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /*
  * A SQLite VFS on top of the default one that remembers which bytes were synced. power_cut() makes the files what a
  * disk may hold after the power went: all that was synced, and of what was not, any part of any sector. It also
- * refuses writes or syncs on demand. For one thread.
+ * refuses, holds or forgets syncs on demand. What it remembers lies in memory shared with children, so that a parent
+ * may cut the power of a child that it killed at any moment; nobody but the child uses the VFS meanwhile.
  */
 struct pc_write {
 	int64_t at; /* -1: truncated to size */
@@ -34,23 +39,46 @@ struct pc_file {
 	sqlite3_file *real;
 };
 
-static struct pc_image pc_images[16];
-static size_t pc_image_count;
-static int pc_fail_writes, pc_fail_syncs; /* SQLite codes */
+struct pc_state {
+	struct pc_image images[16];
+	size_t image_count;
+	int fail_writes, fail_syncs; /* SQLite codes */
+	bool lie;                    /* syncs say yes and do nothing */
+	atomic_bool hold;            /* syncs wait */
+	atomic_uint held;            /* that do */
+	size_t used;
+	_Alignas(16) uint8_t memory[];
+};
+#define PC_MEMORY ((size_t)1 << 30) /* only what is used is there */
+
+static struct pc_state *pc;
+static pthread_mutex_t pc_lock_all = PTHREAD_MUTEX_INITIALIZER;
 
 #define PC_REAL(f) (((struct pc_file *)(f))->real)
 #define PC_CALL(f, method, ...) (PC_REAL(f)->pMethods->method(PC_REAL(f), ##__VA_ARGS__))
 
+static void *pc_alloc(int64_t size)
+{
+	void *out = pc->memory + pc->used;
+
+	pc->used += ((size_t)size + 15) & ~(size_t)15;
+	if (pc->used > PC_MEMORY - sizeof *pc)
+		abort();
+	return out;
+}
+
+/* Whoever is killed between two lines leaves a list and images that are whole. */
 static void pc_remember(struct pc_image *image, int64_t at, const void *data, int64_t size)
 {
-	struct pc_write *w = calloc(1, sizeof *w);
+	struct pc_write *w = pc_alloc(sizeof *w);
 
 	w->at = at;
 	w->size = size;
 	if (data) {
-		w->data = malloc((size_t)size);
+		w->data = pc_alloc(size);
 		memcpy(w->data, data, (size_t)size);
 	}
+	atomic_signal_fence(memory_order_seq_cst);
 	*image->last = w;
 	image->last = &w->next;
 }
@@ -58,11 +86,15 @@ static void pc_remember(struct pc_image *image, int64_t at, const void *data, in
 static void pc_resize(struct pc_image *image, int64_t size)
 {
 	if (size > image->room) {
+		uint8_t *data = pc_alloc(size * 2);
+		if (image->size > 0)
+			memcpy(data, image->data, (size_t)image->size);
+		image->data = data;
 		image->room = size * 2;
-		image->data = realloc(image->data, (size_t)image->room);
 	}
 	if (size > image->size)
 		memset(image->data + image->size, 0, (size_t)(size - image->size));
+	atomic_signal_fence(memory_order_seq_cst);
 	image->size = size;
 }
 
@@ -90,17 +122,16 @@ static void pc_settle(struct pc_image *image, unsigned keep)
 				done += n;
 			}
 		}
+		atomic_signal_fence(memory_order_seq_cst);
 		image->first = w->next;
-		free(w->data);
-		free(w);
 	}
 	image->last = &image->first;
 }
 
 static inline void power_cut(unsigned keep)
 {
-	for (size_t i = 0; i < pc_image_count; i++) {
-		struct pc_image *image = &pc_images[i];
+	for (size_t i = 0; i < pc->image_count; i++) {
+		struct pc_image *image = &pc->images[i];
 		FILE *f;
 		if (!image->exists && (unsigned)(rand() & 0xFF) >= keep) {
 			remove(image->path);
@@ -130,17 +161,21 @@ static int pc_read(sqlite3_file *f, void *out, int n, sqlite3_int64 at)
 
 static int pc_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 at)
 {
-	if (pc_fail_writes)
-		return pc_fail_writes;
+	if (pc->fail_writes)
+		return pc->fail_writes;
+	pthread_mutex_lock(&pc_lock_all);
 	if (((struct pc_file *)f)->image)
 		pc_remember(((struct pc_file *)f)->image, at, data, n);
+	pthread_mutex_unlock(&pc_lock_all);
 	return PC_CALL(f, xWrite, data, n, at);
 }
 
 static int pc_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
+	pthread_mutex_lock(&pc_lock_all);
 	if (((struct pc_file *)f)->image)
 		pc_remember(((struct pc_file *)f)->image, -1, NULL, size);
+	pthread_mutex_unlock(&pc_lock_all);
 	return PC_CALL(f, xTruncate, size);
 }
 
@@ -149,12 +184,18 @@ static int pc_sync(sqlite3_file *f, int flags)
 	struct pc_image *image = ((struct pc_file *)f)->image;
 
 	(void)flags; /* nothing here is really synced: it is the shim that remembers */
-	if (pc_fail_syncs)
-		return pc_fail_syncs;
-	if (image) {
+	atomic_fetch_add(&pc->held, 1);
+	while (atomic_load(&pc->hold))
+		usleep(1000);
+	atomic_fetch_sub(&pc->held, 1);
+	if (pc->fail_syncs)
+		return pc->fail_syncs;
+	pthread_mutex_lock(&pc_lock_all);
+	if (image && !pc->lie) {
 		pc_settle(image, 256);
 		image->exists = true;
 	}
+	pthread_mutex_unlock(&pc_lock_all);
 	return SQLITE_OK;
 }
 
@@ -240,10 +281,10 @@ static struct pc_image *pc_image_of(const char *path)
 	struct pc_image *image;
 	FILE *f;
 
-	for (size_t i = 0; i < pc_image_count; i++)
-		if (!strcmp(pc_images[i].path, path))
-			return &pc_images[i];
-	image = &pc_images[pc_image_count++];
+	for (size_t i = 0; i < pc->image_count; i++)
+		if (!strcmp(pc->images[i].path, path))
+			return &pc->images[i];
+	image = &pc->images[pc->image_count];
 	snprintf(image->path, sizeof image->path, "%s", path);
 	image->last = &image->first;
 	f = fopen(path, "r");
@@ -256,6 +297,7 @@ static struct pc_image *pc_image_of(const char *path)
 			abort();
 		fclose(f);
 	}
+	pc->image_count++;
 	return image;
 }
 
@@ -269,7 +311,9 @@ static int pc_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int f
 
 	(void)vfs;
 	file->pMethods = NULL;
+	pthread_mutex_lock(&pc_lock_all);
 	f->image = matters ? pc_image_of(name) : NULL;
+	pthread_mutex_unlock(&pc_lock_all);
 	f->real = calloc(1, (size_t)pc_base->szOsFile);
 	rc = pc_base->xOpen(pc_base, name, f->real, flags, out);
 	if (rc == SQLITE_OK)
@@ -279,10 +323,16 @@ static int pc_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int f
 	return rc;
 }
 
+/* Its name; it forgets what it knew of files, which are all closed. */
 static inline const char *power_cut_vfs(void)
 {
 	static sqlite3_vfs vfs;
 
+	if (pc)
+		munmap(pc, PC_MEMORY);
+	pc = mmap(NULL, PC_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (pc == MAP_FAILED)
+		abort();
 	if (!pc_base) {
 		pc_base = sqlite3_vfs_find(NULL);
 		vfs = *pc_base;

@@ -249,13 +249,13 @@ static void full_disk_is_an_error(void **state)
 		struct store_message *msg = NULL;
 		uint64_t ticket = 99, folder = 99;
 		assert_int_equal(store_message_create(fixture_m, inbox(), false, NOW, &msg), 0);
-		pc_fail_writes = table[i].code;
+		pc->fail_writes = table[i].code;
 		assert_int_equal(store_message_save(msg, false, NOW, &ticket), MW_E_IO);
 		assert_int_equal(ticket, 99);
 		assert_non_null(strstr(store_mailbox_error(fixture_m), table[i].word));
 		assert_int_equal(store_folder_create(fixture_m, inbox(), "x", NULL, NOW, &folder, NULL), MW_E_IO);
 		assert_int_equal(info_of(inbox()).content_count, 1 + i); /* reading goes on */
-		pc_fail_writes = 0;
+		pc->fail_writes = 0;
 		assert_int_equal(store_message_save(msg, false, NOW, &ticket), 0);
 		assert_int_equal(info_of(inbox()).content_count, 2 + i);
 		store_message_close(&msg);
@@ -279,12 +279,12 @@ static void failed_sync_promises_nothing_more(void **state)
 	assert_int_equal(store_sync(fixture_m), 0);
 	assert_int_equal(store_message_create(fixture_m, inbox(), false, NOW, &msg), 0);
 	assert_int_equal(store_message_save(msg, false, NOW, &ticket), 0);
-	pc_fail_syncs = SQLITE_IOERR_FSYNC;
+	pc->fail_syncs = SQLITE_IOERR_FSYNC;
 	assert_true(store_sync_begin(fixture_m, &job));
 	assert_false(store_sync_begin(fixture_m, &(struct store_job){0})); /* one at a time */
 	store_job_run(&job);
 	assert_int_equal(store_job_end(fixture_m, &job), MW_E_IO);
-	pc_fail_syncs = 0;
+	pc->fail_syncs = 0;
 	assert_true(store_synced(fixture_m) < ticket);
 	assert_int_equal(store_message_save(msg, true, NOW, &ticket), MW_E_IO);
 	assert_int_equal(store_sync(fixture_m), MW_E_IO);
