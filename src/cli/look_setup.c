@@ -72,7 +72,8 @@ static int read_one_idl(struct look *l, const char *path)
 	int r = cli_read_file(l->arena, path, MAX_TEXT, &text, &len);
 	if (r < 0)
 		return cannot_read(path, r);
-	r = idl_parse(l->arena, path, text, len, &loader, &l->idl[l->idl_count], &error);
+	const char *slash = strrchr(path, '/'); /* the sentence has room for the file's own name alone */
+	r = idl_parse(l->arena, slash ? slash + 1 : path, text, len, &loader, &l->idl[l->idl_count], &error);
 	if (r < 0)
 		return cli_usage("look", "%s is no IDL that can be used: %s.", path,
 		                 error.message[0] ? error.message : mw_strerror(r));
