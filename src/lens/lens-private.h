@@ -316,6 +316,7 @@ struct lens {
 	struct auth_observer_config observer;
 	struct lens_names names;
 	struct lens_ports ports;
+	struct lens_packet_state packets;
 	struct lens_flows flows;
 	struct lens_streams streams;
 	struct lens_totals totals;

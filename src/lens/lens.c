@@ -15,6 +15,9 @@ static int init(struct lens *lens)
 	lens->kept = lens->options.keep_events ? arena_new(0) : NULL;
 	if (!lens->conns || !lens->scratch || (lens->options.keep_events && !lens->kept))
 		return MW_E_NOMEM;
+	lens->packets.fragments = lens_fragments_new();
+	if (!lens->packets.fragments)
+		return MW_E_NOMEM;
 	int r = lens_names_init(&lens->names, lens->options.idl, lens->options.idl_count);
 	if (r == 0)
 		r = lens_ports_init(&lens->ports);
@@ -64,6 +67,7 @@ void lens_free(struct lens **l)
 	lens_sessions_free(lens);
 	lens_ports_free(&lens->ports);
 	lens_names_free(&lens->names);
+	lens_fragments_free(&lens->packets.fragments);
 	arena_free(&lens->kept);
 	arena_free(&lens->scratch);
 	free(lens->scout);
@@ -78,7 +82,7 @@ void lens_frame(struct lens *lens, int linktype, const uint8_t *data, size_t cap
 		t->first_time_ns = time_ns;
 	t->last_time_ns = time_ns;
 	lens->now = (struct lens_stamp){t->frames, time_ns};
-	if (lens_packet(linktype, data, captured, original, &seg))
+	if (lens_packet_next(&lens->packets, linktype, data, captured, original, &seg) && seg.protocol == PROTOCOL_TCP)
 		lens_flows_segment(lens, &seg, &lens->now);
 }
 
@@ -91,6 +95,8 @@ void lens_get_totals(const struct lens *lens, struct lens_totals *out)
 {
 	*out = lens->totals;
 	out->bytes_dropped = lens->streams.dropped;
+	out->ipsec_sealed = lens->packets.counts.sealed;
+	out->fragments_lost = lens->packets.counts.fragments_lost;
 }
 
 const struct lens_conn *lens_get_conn(const struct lens *lens, unsigned number)

@@ -28,7 +28,9 @@ struct lens_totals {
 	int64_t first_time_ns, last_time_ns;
 	unsigned connections, rpc_connections;
 	uint64_t events, damaged;
-	uint64_t bytes_dropped; /* by the memory limits */
+	uint64_t bytes_dropped;  /* by the memory limits */
+	uint64_t ipsec_sealed;   /* packets that only IPsec's keys would open */
+	uint64_t fragments_lost; /* parts of IP datagrams that were never whole or contradicted each other */
 };
 
 struct lens *lens_new(const struct lens_options *options, const struct lens_sink *sink);

@@ -221,6 +221,11 @@ void lens_put_totals(struct buf *out, const struct lens_totals *t)
 	buf_printf(out, " TCP connection%s: ", t->connections == 1 ? "" : "s");
 	lens_put_count(out, t->rpc_connections);
 	buf_put_str(out, t->rpc_connections == 1 ? " carries RPC" : " carry RPC");
+	if (t->ipsec_sealed) {
+		buf_put_str(out, ". ");
+		lens_put_count(out, t->ipsec_sealed);
+		buf_put_str(out, " packets are encrypted by IPsec (ESP): what is in them only its keys would show");
+	}
 }
 
 static bool is_styled(const struct lens_view *v, const struct lens_style *style)
