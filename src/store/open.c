@@ -55,7 +55,8 @@ static int set_up(struct store_mailbox *m)
 	int r = harden(m);
 
 	/* In WAL mode NORMAL syncs at checkpoints and when the log begins anew, never at a commit: that is
-	 * store_sync's. Checkpoints run in the pool; the one in the owner's thread is the last resort. */
+	 * store_sync's. A connection has one hook, so ours switches SQLite's own checkpoint off: all run in the
+	 * pool, where the log begins anew too (sync.c). */
 	if (r >= 0)
 		r = exec(m, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 		            "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST");

@@ -47,12 +47,29 @@ bool store_checkpoint_begin(struct store_mailbox *m, struct store_job *job)
 }
 
 /*
- * On a connection of its own: it syncs the log, writes the pages, and syncs the file, all before the owner
+ * Whoever writes first after all pages are in the file begins the log anew, and syncs its header first. That shall be
+ * us, in the pool, not the owner: a row comes and goes. When the owner was faster, nothing is lost by it.
+ */
+static int begin_log(sqlite3 *db)
+{
+	int rc = sqlite3_exec(db,
+	                      "BEGIN IMMEDIATE; INSERT INTO receive VALUES('\x01', 0);"
+	                      "DELETE FROM receive WHERE class = '\x01'; COMMIT",
+	                      NULL, NULL, NULL);
+
+	if (!sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
+}
+
+/*
+ * On a connection of its own: it syncs the log, writes the pages, and syncs the file, all before anyone
  * may begin the log anew (SQLite's NORMAL). The first read makes the connection notice the log.
  */
 static int checkpoint(const char *path, const char *vfs)
 {
 	sqlite3 *db = NULL;
+	int pages = -1, moved = 0;
 	int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
 
 	if (rc == SQLITE_OK) {
@@ -60,7 +77,9 @@ static int checkpoint(const char *path, const char *vfs)
 		rc = sqlite3_exec(db, "PRAGMA synchronous = NORMAL; PRAGMA schema_version", NULL, NULL, NULL);
 	}
 	if (rc == SQLITE_OK)
-		rc = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		rc = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
+	if (rc == SQLITE_OK && pages > 0 && moved == pages)
+		rc = begin_log(db);
 	sqlite3_close(db);
 	return rc == SQLITE_BUSY || rc == SQLITE_LOCKED ? SQLITE_OK : rc;
 }
