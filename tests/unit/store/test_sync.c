@@ -17,13 +17,13 @@ static void note(void)
 }
 
 /* In place of the C library's, which SQLite calls. */
-int fdatasync(int fd)
+__attribute__((visibility("default"))) int fdatasync(int fd)
 {
 	note();
 	return (int)syscall(SYS_fdatasync, fd);
 }
 
-int fsync(int fd)
+__attribute__((visibility("default"))) int fsync(int fd)
 {
 	note();
 	return (int)syscall(SYS_fsync, fd);
