@@ -54,8 +54,10 @@ static bool concerns(const struct store_observer *o, const struct store_change *
 	if (o->folder == 0)
 		return true;
 	if (o->message != 0)
-		return o->message == c->message;
-	return o->folder == c->folder || (c->message == 0 && o->folder == c->parent);
+		return o->message == c->message || o->message == c->old_message;
+	if (c->message == 0 && (o->folder == c->parent || (c->old_parent && o->folder == c->old_parent)))
+		return true;
+	return o->folder == c->folder || (c->old_folder && o->folder == c->old_folder);
 }
 
 void store_tell(struct store_mailbox *m, const struct store_change *change)

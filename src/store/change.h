@@ -13,13 +13,16 @@ enum store_change_kind {
 	STORE_CREATED = 1 << 1,
 	STORE_DELETED = 1 << 2,
 	STORE_MODIFIED = 1 << 3,
+	STORE_MOVED = 1 << 4,
+	STORE_COPIED = 1 << 5,
 };
 
 struct store_change {
 	enum store_change_kind kind;
-	uint64_t folder;  /* the folder itself, or that of the message */
-	uint64_t parent;  /* of a folder that was created or deleted */
-	uint64_t message; /* 0: it is about a folder */
+	uint64_t folder;                              /* the folder itself, or that of the message */
+	uint64_t parent;                              /* of a folder that was created, deleted, moved or copied */
+	uint64_t message;                             /* 0: it is about a folder */
+	uint64_t old_folder, old_message, old_parent; /* moved, copied: where it was, or what it is a copy of */
 	bool associated;
 	bool counts_only;          /* a folder whose counters changed because of a message */
 	int32_t content_count;     /* the folder's after the change, */

@@ -25,6 +25,24 @@ MW_NODISCARD int store_folder_find(struct store_mailbox *m, uint64_t parent, con
 MW_NODISCARD int store_folder_create(struct store_mailbox *m, uint64_t parent, const char *name,
                                      const char *container_class, int64_t now, uint64_t *out, uint64_t *ticket);
 
+/*
+ * A folder with what is in it, for good; what of it the flags do not name keeps it from being deleted: *partial is
+ * then true and the folder there. MW_E_STATE: it is one of the special folders.
+ */
+enum { STORE_DELETE_MESSAGES = 1, STORE_DELETE_FOLDERS = 4 }; /* as in [MS-OXCFOLD] 2.2.1.3.1 */
+MW_NODISCARD int store_folder_delete(struct store_mailbox *m, uint64_t folder, unsigned flags, int64_t now,
+                                     bool *partial, uint64_t *ticket);
+/* Its messages and the folders below it, and its associated messages too if they are named. */
+MW_NODISCARD int store_folder_empty(struct store_mailbox *m, uint64_t folder, bool associated, int64_t now,
+                                    bool *partial, uint64_t *ticket);
+/* Under another parent, or another name, or both. MW_E_EXISTS, MW_E_STATE: a special folder; MW_E_INVALID: into
+ * itself or below. */
+MW_NODISCARD int store_folder_move(struct store_mailbox *m, uint64_t folder, uint64_t parent, const char *name,
+                                   int64_t now, uint64_t *ticket);
+/* With its messages, and deep with all below it. Errors as store_folder_move; *partial: not all was copied. */
+MW_NODISCARD int store_folder_copy(struct store_mailbox *m, uint64_t folder, uint64_t parent, const char *name,
+                                   bool deep, int64_t now, bool *partial, uint64_t *ticket);
+
 MW_NODISCARD int store_folder_get(struct store_mailbox *m, uint64_t folder, struct arena *arena, const uint32_t *tags,
                                   size_t count, struct mapi_value *values);
 MW_NODISCARD int store_folder_all(struct store_mailbox *m, uint64_t folder, struct arena *arena,

@@ -162,30 +162,11 @@ static int add_message(void *user, sqlite3_stmt *s)
 
 /* ---- Folders ---- */
 
-static int children_of(struct store_mailbox *m, struct arena *arena, uint64_t parent, uint64_t **out, size_t *count)
-{
-	STORE_STMT s = store_statement(m, STMT_FOLDER_CHILDREN);
-	struct buf ids = {0};
-	int r = s ? 1 : MW_E_IO;
-
-	if (s)
-		sqlite3_bind_int64(s, 1, (int64_t)parent);
-	while (r > 0 && (r = store_step(m, s, "Reading folders")) > 0)
-		buf_put_u64(&ids, (uint64_t)sqlite3_column_int64(s, 0));
-	if (r >= 0) {
-		*out = arena_copy(arena, ids.data ? (void *)ids.data : (void *)"", ids.len);
-		*count = ids.len / 8;
-		r = *out && !buf_error(&ids) ? 0 : MW_E_NOMEM;
-	}
-	buf_free(&ids);
-	return r;
-}
-
 static int add_folders(struct listing *l, struct arena *arena, uint64_t parent, uint32_t depth)
 {
 	uint64_t *ids = NULL;
 	size_t count = 0;
-	int r = depth < DEPTH_MAX ? children_of(l->t->m, arena, parent, &ids, &count)
+	int r = depth < DEPTH_MAX ? store_folder_children(l->t->m, arena, parent, &ids, &count)
 	                          : store_say(l->t->m, MW_E_LIMIT, "The folders lie too deep.");
 
 	for (size_t i = 0; r >= 0 && i < count; i++) {

@@ -62,6 +62,11 @@ MW_NODISCARD int store_message_deliver(struct store_message *msg, int64_t now, u
 /* Sets or clears mfRead and keeps the folder's unread count. Takes effect at once. *changed may be NULL. */
 MW_NODISCARD int store_message_set_read(struct store_mailbox *m, uint64_t folder, uint64_t message, bool read,
                                         int64_t now, bool *changed, uint64_t *ticket);
+/* Into another folder under a new id ([MS-OXCFOLD] 2.2.1.6), as one step. */
+MW_NODISCARD int store_message_move(struct store_mailbox *m, uint64_t folder, uint64_t message, uint64_t to,
+                                    int64_t now, uint64_t *moved, uint64_t *ticket);
+MW_NODISCARD int store_message_copy(struct store_mailbox *m, uint64_t folder, uint64_t message, uint64_t to,
+                                    int64_t now, uint64_t *copy, uint64_t *ticket);
 /* For good. */
 MW_NODISCARD int store_message_delete(struct store_mailbox *m, uint64_t folder, uint64_t message, int64_t now,
                                       uint64_t *ticket);

@@ -35,6 +35,25 @@ struct store_message {
 void store_message_forget(struct store_message *msg, uint32_t tag);
 struct store_object store_message_object(const struct store_message *msg);
 
+/* ---- copy.c ---- */
+/* All that the other has in place of its own: properties, large values (as copies), recipients. One mailbox. */
+int store_message_take(struct store_message *msg, const struct store_message *from);
+
+/* ---- save.c ---- */
+/* What a save is to observers; of a copy, what of. */
+struct store_arrival {
+	enum store_change_kind kind; /* of a new message: STORE_CREATED, STORE_NEW_MAIL or STORE_COPIED */
+	uint64_t old_folder, old_message;
+};
+int store_message_write(struct store_message *msg, bool force, const struct store_arrival *how, int64_t now,
+                        uint64_t *ticket);
+/* Inside a transaction: the row and its large values. */
+int store_message_delete_row(struct store_mailbox *m, uint64_t id);
+/* The message's row; MW_E_NOTFOUND when it is not in that folder. Without its record. */
+int store_message_find(struct store_mailbox *m, uint64_t folder, uint64_t message, struct store_object *out);
+/* The folder's counters have changed because of that message. */
+void store_tell_counts(struct store_mailbox *m, const struct store_change *message);
+
 /* ---- recipient.c ---- */
 int store_recipients_load(struct store_message *msg, const void *data, size_t size);
 int store_recipients_encode(const struct store_message *msg, struct buf *out);

@@ -59,6 +59,16 @@ int store_message_row(struct store_mailbox *m, sqlite3_stmt *s, struct store_obj
 int store_folder_record(struct arena *arena, const char *container_class, int64_t now, struct buf *out);
 int store_folder_load(struct store_mailbox *m, struct arena *arena, uint64_t counter, struct store_object *out);
 
+/* The ids of the folders right below; in the arena. */
+int store_folder_children(struct store_mailbox *m, struct arena *arena, uint64_t parent, uint64_t **out, size_t *count);
+/* The ids of its messages, of one kind; in the arena. */
+struct store_present {
+	uint64_t id, size;
+	uint32_t flags;
+};
+int store_folder_messages(struct store_mailbox *m, struct arena *arena, uint64_t folder, bool associated,
+                          struct store_present **out, size_t *count);
+
 /* Adds to a folder's counters, inside a transaction; the new ones. */
 struct store_counts {
 	int contents, unread, associated, deleted;

@@ -193,7 +193,7 @@ static void become(struct store_message *msg, const struct saved *w)
 	}
 }
 
-static void tell_folder(struct store_mailbox *m, const struct store_change *message)
+void store_tell_counts(struct store_mailbox *m, const struct store_change *message)
 {
 	struct store_change folder = {.kind = STORE_MODIFIED,
 	                              .folder = message->folder,
@@ -206,7 +206,8 @@ static void tell_folder(struct store_mailbox *m, const struct store_change *mess
 	store_tell(m, &folder);
 }
 
-static void tell_saved(struct store_message *msg, const struct saved *w, bool arrived, struct store_change *change)
+static void tell_saved(struct store_message *msg, const struct saved *w, const struct store_arrival *how,
+                       struct store_change *change)
 {
 	STORE_ARENA arena = arena_new(0);
 	struct store_object o = store_message_object(msg);
@@ -215,8 +216,10 @@ static void tell_saved(struct store_message *msg, const struct saved *w, bool ar
 
 	if (arena && store_object_get(&o, arena, PidTagMessageClass, 0, &class) == 0 && class.tag == PidTagMessageClass)
 		text = mapi_value_utf8(arena, &class, 0);
-	change->kind = !w->is_new ? STORE_MODIFIED : arrived ? STORE_NEW_MAIL : STORE_CREATED;
+	change->kind = w->is_new ? how->kind : STORE_MODIFIED;
 	change->folder = store_message_folder(msg);
+	change->old_folder = how->old_folder;
+	change->old_message = how->old_message;
 	change->message = store_message_id(msg);
 	change->associated = msg->associated;
 	change->message_flags = msg->flags;
@@ -224,7 +227,7 @@ static void tell_saved(struct store_message *msg, const struct saved *w, bool ar
 	change->change_number = store_id(STORE_REPLID, w->change);
 	store_tell(msg->m, change);
 	if (w->is_new)
-		tell_folder(msg->m, change);
+		store_tell_counts(msg->m, change);
 }
 
 static int save_prepared(struct store_message *msg, bool force, struct saved *w, struct store_change *change)
@@ -241,7 +244,8 @@ static int save_prepared(struct store_message *msg, bool force, struct saved *w,
 	return store_commit(msg->m, &change->ticket);
 }
 
-static int save(struct store_message *msg, bool force, bool arrived, int64_t now, uint64_t *ticket)
+int store_message_write(struct store_message *msg, bool force, const struct store_arrival *how, int64_t now,
+                        uint64_t *ticket)
 {
 	struct store_change change = {.content_count = -1, .unread_count = -1};
 	struct saved w = {.record = {.max = STORE_MAX_RECORD * 2}};
@@ -253,7 +257,7 @@ static int save(struct store_message *msg, bool force, bool arrived, int64_t now
 		become(msg, &w);
 		if (ticket)
 			*ticket = change.ticket;
-		tell_saved(msg, &w, arrived, &change);
+		tell_saved(msg, &w, how, &change);
 	}
 	buf_free(&w.record);
 	buf_free(&w.recipients);
@@ -262,17 +266,21 @@ static int save(struct store_message *msg, bool force, bool arrived, int64_t now
 
 int store_message_save(struct store_message *msg, bool force, int64_t now, uint64_t *ticket)
 {
-	return save(msg, force, false, now, ticket);
+	const struct store_arrival how = {.kind = STORE_CREATED};
+
+	return store_message_write(msg, force, &how, now, ticket);
 }
 
 int store_message_deliver(struct store_message *msg, int64_t now, uint64_t *ticket)
 {
-	return save(msg, false, true, now, ticket);
+	const struct store_arrival how = {.kind = STORE_NEW_MAIL};
+
+	return store_message_write(msg, false, &how, now, ticket);
 }
 
 /* ---- Read flag and deletion: on the row, without opening the message ---- */
 
-static int find_row(struct store_mailbox *m, uint64_t folder, uint64_t message, struct store_object *out)
+int store_message_find(struct store_mailbox *m, uint64_t folder, uint64_t message, struct store_object *out)
 {
 	STORE_STMT s = NULL;
 	uint64_t in, id;
@@ -304,7 +312,7 @@ static int write_flags(struct store_mailbox *m, uint64_t id, uint32_t flags)
 	return store_run(m, s, "Marking a message");
 }
 
-static int delete_row(struct store_mailbox *m, uint64_t id)
+int store_message_delete_row(struct store_mailbox *m, uint64_t id)
 {
 	STORE_STMT s = store_statement(m, STMT_MESSAGE_DELETE);
 	int r;
@@ -326,7 +334,7 @@ static int change_row(struct store_mailbox *m, const struct store_object *o, uin
 		r = store_begin(m);
 	if (r < 0)
 		return r;
-	r = gone ? delete_row(m, o->id) : write_flags(m, o->id, flags);
+	r = gone ? store_message_delete_row(m, o->id) : write_flags(m, o->id, flags);
 	if (r >= 0)
 		r = store_folder_count(m, o->parent, by, &change->content_count, &change->unread_count);
 	if (r < 0) {
@@ -342,7 +350,7 @@ int store_message_set_read(struct store_mailbox *m, uint64_t folder, uint64_t me
 	struct store_change change = {.kind = STORE_MODIFIED, .folder = folder, .message = message};
 	struct store_counts by = {0};
 	struct store_object o;
-	int r = find_row(m, folder, message, &o);
+	int r = store_message_find(m, folder, message, &o);
 
 	(void)now; /* the time of last modification stays: [MS-OXCMSG] 2.2.2.2 */
 	if (r < 0)
@@ -364,7 +372,7 @@ int store_message_set_read(struct store_mailbox *m, uint64_t folder, uint64_t me
 	if (ticket)
 		*ticket = change.ticket;
 	store_tell(m, &change);
-	tell_folder(m, &change);
+	store_tell_counts(m, &change);
 	return 0;
 }
 
@@ -373,7 +381,7 @@ int store_message_delete(struct store_mailbox *m, uint64_t folder, uint64_t mess
 	struct store_change change = {.kind = STORE_DELETED, .folder = folder, .message = message, .message_class = ""};
 	struct store_counts by = {.deleted = 1};
 	struct store_object o;
-	int r = find_row(m, folder, message, &o);
+	int r = store_message_find(m, folder, message, &o);
 
 	(void)now;
 	if (r < 0)
@@ -390,6 +398,6 @@ int store_message_delete(struct store_mailbox *m, uint64_t folder, uint64_t mess
 	if (ticket)
 		*ticket = change.ticket;
 	store_tell(m, &change);
-	tell_folder(m, &change);
+	store_tell_counts(m, &change);
 	return 0;
 }

@@ -72,6 +72,11 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
         [STMT_FOLDER_COUNT] = "UPDATE folder SET contents = contents + ?2, unread = unread + ?3,"
                               " associated = associated + ?4, deleted = deleted + ?5, size = size + ?6 WHERE id = ?1"
                               " RETURNING contents, unread",
+        [STMT_FOLDER_MOVE] = "UPDATE folder SET parent = ?2, change = ?3, modified = ?4, name = ?5, name_key = ?6"
+                             " WHERE id = ?1",
+        [STMT_FOLDER_DELETE] = "DELETE FROM folder WHERE id = ?1",
+        [STMT_FOLDER_MESSAGES] = "SELECT id, flags, size FROM message WHERE folder = ?1 AND associated = ?2"
+                                 " ORDER BY id",
         [STMT_MESSAGE_GET] = "SELECT " STORE_MESSAGE_COLUMNS ", recipients FROM message WHERE id = ?1",
         [STMT_MESSAGE_ADD] = "INSERT INTO message(id, folder, associated, change, flags, size, modified, delivered,"
                              " importance, subject, sender, class, record, recipients)"
@@ -81,12 +86,14 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
                              " recipients = ?14 WHERE id = ?1 AND folder = ?2 AND associated = ?3",
         [STMT_MESSAGE_READ] = "UPDATE message SET flags = ?2, read_change = ?3 WHERE id = ?1",
         [STMT_MESSAGE_DELETE] = "DELETE FROM message WHERE id = ?1",
+        [STMT_MESSAGE_MOVE] = "UPDATE message SET id = ?2, folder = ?3, change = ?4 WHERE id = ?1",
         [STMT_MESSAGE_CHANGE] = "SELECT change, flags, size FROM message WHERE id = ?1",
         [STMT_VALUE_ADD] = "INSERT INTO value(message, size) VALUES(0, 0)",
         [STMT_VALUE_ADOPT] = "UPDATE value SET message = ?2, size = ?3 WHERE id = ?1",
         [STMT_VALUE_SIZE] = "SELECT size FROM value WHERE id = ?1",
         [STMT_VALUE_DELETE] = "DELETE FROM value WHERE id = ?1",
         [STMT_VALUES_OF] = "SELECT id FROM value WHERE message = ?1",
+        [STMT_VALUES_MOVE] = "UPDATE value SET message = ?2 WHERE message = ?1",
         [STMT_CHUNK_GET] = "SELECT data FROM chunk WHERE id = ?1",
         [STMT_CHUNK_PUT] = "INSERT OR REPLACE INTO chunk(id, data) VALUES(?1, ?2)",
         [STMT_CHUNK_CUT] = "DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2",

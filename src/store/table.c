@@ -77,12 +77,14 @@ void store_table_close(struct store_table **table)
 void store_table_hear(struct store_mailbox *m, const struct store_change *change)
 {
 	uint64_t folder = store_id_counter(change->folder), parent = store_id_counter(change->parent);
+	uint64_t old = store_id_counter(change->old_folder), old_parent = store_id_counter(change->old_parent);
 
 	for (struct store_table *t = m->tables; t; t = t->next) {
 		if (t->hierarchy)
-			t->stale |= change->message == 0 && (t->deep || parent == t->folder || change->counts_only);
+			t->stale |= change->message == 0 &&
+			            (t->deep || parent == t->folder || old_parent == t->folder || change->counts_only);
 		else
-			t->stale |= change->message != 0 && folder == t->folder;
+			t->stale |= change->message != 0 && (folder == t->folder || old == t->folder);
 	}
 }
 

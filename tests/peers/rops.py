@@ -436,6 +436,9 @@ def read_response(cursor, request, columns):
     return out
 
 
+MORE = {}  # readers of the bodies of further ROPs: rops_more.py
+
+
 def read_success(cursor, out, request, columns):
     rop = out["rop"]
     if rop == 0xFE:
@@ -481,6 +484,8 @@ def read_success(cursor, out, request, columns):
         out["names"] = [read_name(cursor) for _ in range(cursor.get("H"))]
     elif rop == 0x56:
         out["ids"] = [cursor.get("H") for _ in range(cursor.get("H"))]
+    elif rop in MORE:
+        MORE[rop](cursor, out, columns)
     else:
         assert rop in (0x0E, 0x29, 0x5D), f"a success of {rop:#x} was not expected"
 

@@ -1,4 +1,4 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/rop_more.h"
 
 /* Which function answers which ROP, and what its input handle must be. */
 
@@ -20,16 +20,25 @@ const struct rop_row rop_rows[] = {
         {0x15, EMSMDB_TABLE, rop_query_rows},
         {0x17, EMSMDB_TABLE, rop_query_position},
         {0x18, EMSMDB_TABLE, rop_seek_row},
+        {0x1C, EMSMDB_FOLDER, rop_create_folder},
+        {0x1D, EMSMDB_FOLDER, rop_delete_folder},
+        {0x1E, EMSMDB_FOLDER, rop_delete_messages},
         {0x27, EMSMDB_LOGON, rop_get_receive_folder},
         {0x29, EMSMDB_LOGON | EMSMDB_FOLDER | EMSMDB_MESSAGE, rop_register_notification},
         {0x2B, EMSMDB_MESSAGE, rop_open_stream},
         {0x2C, EMSMDB_STREAM, rop_read_stream},
         {0x2D, EMSMDB_STREAM, rop_write_stream},
+        {0x33, EMSMDB_FOLDER, rop_move_copy_messages},
+        {0x35, EMSMDB_FOLDER, rop_move_folder},
+        {0x36, EMSMDB_FOLDER, rop_copy_folder},
         {0x43, EMSMDB_LOGON, rop_long_term_id_from_id},
         {0x44, EMSMDB_LOGON, rop_id_from_long_term_id},
         {0x55, ANY_PROPERTIES, rop_get_names_from_property_ids},
         {0x56, ANY_PROPERTIES, rop_get_property_ids_from_names},
+        {0x58, EMSMDB_FOLDER, rop_empty_folder},
         {0x5D, EMSMDB_STREAM, rop_commit_stream},
+        {0x91, EMSMDB_FOLDER, rop_hard_delete_messages},
+        {0x92, EMSMDB_FOLDER, rop_hard_delete_messages_and_subfolders},
         {0xFE, 0, rop_logon},
 };
 const unsigned rop_row_count = ARRAY_SIZE(rop_rows);

@@ -16,6 +16,10 @@ static unsigned kinds_of(uint16_t types)
 		kinds |= STORE_DELETED;
 	if (types & MAPI_NOTIFY_MODIFIED)
 		kinds |= STORE_MODIFIED;
+	if (types & MAPI_NOTIFY_MOVED)
+		kinds |= STORE_MOVED;
+	if (types & MAPI_NOTIFY_COPIED)
+		kinds |= STORE_COPIED;
 	return kinds;
 }
 
@@ -25,10 +29,9 @@ static void describe(const struct store_change *c, struct mapi_notification *n)
 		enum store_change_kind kind;
 		uint16_t flags;
 	} types[] = {
-	        {STORE_NEW_MAIL, MAPI_NOTIFY_NEW_MAIL},
-	        {STORE_CREATED, MAPI_NOTIFY_CREATED},
-	        {STORE_DELETED, MAPI_NOTIFY_DELETED},
-	        {STORE_MODIFIED, MAPI_NOTIFY_MODIFIED},
+	        {STORE_NEW_MAIL, MAPI_NOTIFY_NEW_MAIL}, {STORE_CREATED, MAPI_NOTIFY_CREATED},
+	        {STORE_DELETED, MAPI_NOTIFY_DELETED},   {STORE_MODIFIED, MAPI_NOTIFY_MODIFIED},
+	        {STORE_MOVED, MAPI_NOTIFY_MOVED},       {STORE_COPIED, MAPI_NOTIFY_COPIED},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (types[i].kind == c->kind)
@@ -38,6 +41,9 @@ static void describe(const struct store_change *c, struct mapi_notification *n)
 	n->folder_id = c->folder;
 	n->message_id = c->message;
 	n->parent_folder_id = c->parent;
+	n->old_folder_id = c->old_folder;
+	n->old_message_id = c->old_message;
+	n->old_parent_folder_id = c->old_parent;
 	n->message_flags = c->message_flags;
 	/* No list of tags is borrowed from the store beyond this call: 0 is an empty one. */
 	if (!c->message && c->kind == STORE_MODIFIED && c->content_count >= 0) {

@@ -1,0 +1,98 @@
+#include "server/emsmdb/rop_more.h"
+
+/* Messages and folders that go elsewhere: [MS-OXCFOLD] 2.2.1.6 to 2.2.1.8. */
+
+struct emsmdb_object *rop_destination(const struct rop_call *rop, uint8_t index, unsigned kinds)
+{
+	struct emsmdb_object *o =
+	        index < rop->handle_count ? emsmdb_object_find(rop->session, rop->handles[index]) : NULL;
+	return o && o->kind & kinds ? o : NULL;
+}
+
+static int transfer(struct rop_call *rop, uint64_t message, uint64_t to, bool copy)
+{
+	uint64_t id, ticket = 0;
+	int r = (copy ? store_message_copy : store_message_move)(rop_store(rop), rop->in->u.folder, message, to,
+	                                                         rop->now, &id, &ticket);
+	rop_promise(rop, ticket);
+	return r;
+}
+
+/* [MS-OXCFOLD] 3.2.5.6 */
+uint32_t rop_move_copy_messages(struct rop_call *rop)
+{
+	const struct RopMoveCopyMessagesRequest *q = (const struct RopMoveCopyMessagesRequest *)rop->request;
+	struct RopMoveCopyMessagesResponse *a = (struct RopMoveCopyMessagesResponse *)rop->response;
+	const struct emsmdb_object *to = rop_destination(rop, q->DestHandleIndex, EMSMDB_FOLDER);
+	if (!to) {
+		a->DestHandleIndex = q->DestHandleIndex;
+		return ecDstNullObject;
+	}
+	for (unsigned i = 0; i < q->MessageIdCount; i++) {
+		int r = transfer(rop, q->MessageIds[i], to->u.folder, q->WantCopy);
+		if (r == MW_E_IO || r == MW_E_NOMEM) {
+			a->PartialCompletion = i > 0;
+			return rop_status(rop, r);
+		}
+		a->PartialCompletion |= r < 0;
+	}
+	return 0;
+}
+
+static uint32_t folder_status(struct rop_call *rop, int r)
+{
+	return r == MW_E_INVALID ? ecMsgCycle : r < 0 ? rop_status(rop, r) : 0;
+}
+
+/* The folder of the request must be one of the source's. */
+static int check_source(const struct rop_call *rop, uint64_t folder)
+{
+	struct store_folder_info info;
+	int r = store_folder_info(rop_store(rop), folder, &info);
+	return r < 0 ? r : info.parent == rop->in->u.folder ? 0 : MW_E_NOTFOUND;
+}
+
+/* [MS-OXCFOLD] 3.2.5.7 */
+uint32_t rop_move_folder(struct rop_call *rop)
+{
+	const struct RopMoveFolderRequest *q = (const struct RopMoveFolderRequest *)rop->request;
+	struct RopMoveFolderResponse *a = (struct RopMoveFolderResponse *)rop->response;
+	const struct emsmdb_object *to = rop_destination(rop, q->DestHandleIndex, EMSMDB_FOLDER);
+	const char *name = rop_text(rop, q->NewFolderName, q->NewFolderNameString8);
+	uint64_t ticket = 0;
+	if (!to) {
+		a->DestHandleIndex = q->DestHandleIndex;
+		return ecDstNullObject;
+	}
+	if (!name || !*name)
+		return name ? ecInvalidParam : ecServerOOM;
+	int r = check_source(rop, q->FolderId);
+	if (r == 0)
+		r = store_folder_move(rop_store(rop), q->FolderId, to->u.folder, name, rop->now, &ticket);
+	rop_promise(rop, ticket);
+	return folder_status(rop, r);
+}
+
+/* [MS-OXCFOLD] 3.2.5.8 */
+uint32_t rop_copy_folder(struct rop_call *rop)
+{
+	const struct RopCopyFolderRequest *q = (const struct RopCopyFolderRequest *)rop->request;
+	struct RopCopyFolderResponse *a = (struct RopCopyFolderResponse *)rop->response;
+	const struct emsmdb_object *to = rop_destination(rop, q->DestHandleIndex, EMSMDB_FOLDER);
+	const char *name = rop_text(rop, q->NewFolderName, q->NewFolderNameString8);
+	uint64_t ticket = 0;
+	bool partial = false;
+	if (!to) {
+		a->DestHandleIndex = q->DestHandleIndex;
+		return ecDstNullObject;
+	}
+	if (!name || !*name)
+		return name ? ecInvalidParam : ecServerOOM;
+	int r = check_source(rop, q->FolderId);
+	if (r == 0)
+		r = store_folder_copy(rop_store(rop), q->FolderId, to->u.folder, name, q->WantRecursive, rop->now,
+		                      &partial, &ticket);
+	rop_promise(rop, ticket);
+	a->PartialCompletion = r < 0 ? ticket != 0 : partial;
+	return folder_status(rop, r);
+}
