@@ -1,7 +1,15 @@
 """Requests and responses of the ROPs beyond rops.py, by hand from [MS-OXCROPS] 2.2."""
+import re
 import struct
 
+from conftest import SOURCE_ROOT
 from rops import MORE, head
+
+
+def served():
+    """The RopIds in the server's own table."""
+    table = (SOURCE_ROOT / "src" / "server" / "emsmdb" / "rop.c").read_text(encoding="utf-8")
+    return {int(found, 16) for found in re.findall(r"^\s*\{0x([0-9A-F]{2}), ", table, re.M)}
 
 
 def nothing(cursor, out, columns):
