@@ -31,12 +31,13 @@ static int contexts_for(struct rpc_connection *c, const struct rpc_syntax *inter
 
 static int begin_security(struct rpc_connection *c, const struct rpc_client_bind *bind, struct buf *token)
 {
-	struct rpc_sec_trailer trailer = {
-	        .type = (uint8_t)bind->auth_type, .level = (uint8_t)bind->level, .context_id = SECURITY_ID};
+	/* Who asks for call gets packet, [MS-RPCE] 2.2.1.1.8; Windows' server refuses the former. */
+	uint8_t level = rpc_level_of((uint8_t)(bind->level == AUTH_LEVEL_CALL ? AUTH_LEVEL_PACKET : bind->level));
+	struct rpc_sec_trailer trailer = {.type = (uint8_t)bind->auth_type, .level = level, .context_id = SECURITY_ID};
 	struct auth_env env = rpc_auth_env(c);
 	struct auth_context *auth = NULL;
 	struct rpc_security *s;
-	int r = auth_client_new(bind->auth_type, rpc_level_of((uint8_t)bind->level), bind->auth, &auth);
+	int r = auth_client_new(bind->auth_type, level, bind->auth, &auth);
 
 	if (r < 0)
 		return r;
@@ -55,7 +56,7 @@ static int begin_security(struct rpc_connection *c, const struct rpc_client_bind
 static int put_offer(struct rpc_connection *c, enum rpc_ptype ptype, const struct rpc_bind *bind,
                      const struct buf *token)
 {
-	const struct rpc_security *s = c->security_count ? &c->security[0] : NULL;
+	const struct rpc_security *s = c->security_count ? c->security[0] : NULL;
 	uint8_t flags = WHOLE | (ptype == RPC_BIND ? RPC_PFC_CONC_MPX : 0);
 	size_t start = c->out.len;
 	int r = rpc_contexts_offer(c, bind);
@@ -66,7 +67,7 @@ static int put_offer(struct rpc_connection *c, enum rpc_ptype ptype, const struc
 		flags |= RPC_PFC_PENDING_CANCEL; /* PFC_SUPPORT_HEADER_SIGN */
 	rpc_put_header(&c->out, ptype, flags, c->next_call_id);
 	rpc_put_bind(&c->out, bind);
-	r = rpc_send_handshake(c, start, s, token);
+	r = rpc_send_handshake(c, start, token->len ? s : NULL, token);
 	if (r < 0)
 		return r;
 	c->handshake_id = c->next_call_id++;
@@ -113,7 +114,7 @@ int rpc_client_alter(struct rpc_connection *c, const struct rpc_syntax *interfac
 
 bool rpc_client_ready(const struct rpc_connection *c)
 {
-	return c->bound && !c->over && (c->security_count == 0 || c->security[0].complete);
+	return c->bound && !c->over && (c->security_count == 0 || c->security[0]->complete);
 }
 
 uint32_t rpc_client_group(const struct rpc_connection *c)
@@ -153,7 +154,7 @@ static void put_next_leg(struct rpc_connection *c, const struct buf *token)
 static bool next_leg(struct rpc_connection *c, struct rpc_taken *t)
 {
 	struct buf token MW_CLEANUP(buf_free) = {0};
-	struct rpc_security *s = c->security_count ? &c->security[0] : NULL;
+	struct rpc_security *s = c->security_count ? c->security[0] : NULL;
 	struct auth_env env = rpc_auth_env(c);
 	int r;
 
@@ -202,7 +203,7 @@ void rpc_client_take_ack(struct rpc_connection *c, struct rpc_taken *t)
 	}
 	if (first)
 		note_ack(c, &t->pdu.bind);
-	rpc_security_agree(c, c->security_count ? &c->security[0] : NULL, first, t->pdu.header.flags);
+	rpc_security_agree(c, c->security_count ? c->security[0] : NULL, t->pdu.header.flags);
 	rpc_contexts_answer(c, &t->pdu.bind);
 	c->altering = false;
 	c->handshake_ns = INT64_MAX;
@@ -219,7 +220,7 @@ int rpc_client_call(struct rpc_connection *c, uint16_t context_id, uint16_t opnu
                     const void *stub, size_t len, uint32_t *call_id)
 {
 	const struct rpc_context *ctx = rpc_context_find(c, context_id);
-	struct rpc_security *s = c->security_count ? &c->security[0] : NULL;
+	struct rpc_security *s = c->security_count ? c->security[0] : NULL;
 	struct rpc_message m = {
 	        .ptype = RPC_REQUEST,
 	        .call_id = c->next_call_id,

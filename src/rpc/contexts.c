@@ -72,7 +72,10 @@ void rpc_contexts_answer(struct rpc_connection *c, const struct rpc_bind *ack)
 			continue;
 		if (r->result == 3)
 			c->features = r->reason;
-		ctx->state = r->result == 0 ? RPC_CTX_ACCEPTED : RPC_CTX_REFUSED;
+		if (r->result == 0)
+			ctx->state = RPC_CTX_ACCEPTED;
+		else if (ctx->state != RPC_CTX_ACCEPTED) /* what stands is not taken away by a refused repetition */
+			ctx->state = RPC_CTX_REFUSED;
 		if (r->result == 0)
 			ctx->syntax = memcmp(&r->transfer, &rpc_ndr64, sizeof rpc_ndr64) == 0 ? NDR_64 : NDR_20;
 	}

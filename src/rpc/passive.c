@@ -151,7 +151,10 @@ static void dispatch(struct rpc_connection *c, struct rpc_taken *t)
 		take_auth3(c, t);
 		break;
 	case RPC_REQUEST:
-		rpc_take_request(c, t);
+		if (c->config.role == RPC_SERVER)
+			rpc_server_take_request(c, t);
+		else
+			rpc_take_request(c, t);
 		break;
 	case RPC_RESPONSE:
 		rpc_take_response(c, t);

@@ -81,7 +81,8 @@ static int get_frag_sizes(struct parse *p)
 
 static int get_list_head(struct parse *p, uint8_t *count, size_t item)
 {
-	if (cursor_u8(&p->in, count) < 0 || cursor_skip(&p->in, 3) < 0)
+	/* Of an empty list the reserved bytes are not always there. */
+	if (cursor_u8(&p->in, count) < 0 || (cursor_skip(&p->in, 3) < 0 && *count > 0))
 		return fail(p, "context list is cut off", MW_E_TRUNCATED);
 	if (*count > cursor_left(&p->in) / item)
 		return fail(p, "more contexts announced than fit", MW_E_TRUNCATED);

@@ -38,8 +38,10 @@ enum rpc_pfc {
 
 #define RPC_HEADER_SIZE 16
 #define RPC_SEC_TRAILER_SIZE 8
-/* Windows' own sizes; every receiver must take at least 1,432 (MustRecvFragSize). */
+/* Windows' own size, and the least that its server agrees on. */
 #define RPC_MAX_FRAG 5840
+#define RPC_LEAST_FRAG 2048
+/* Every receiver must take this much: MustRecvFragSize, C706 12.6.3.1. */
 #define RPC_MIN_FRAG 1432
 
 struct rpc_syntax {
@@ -144,6 +146,7 @@ const char *rpc_provider_reason_name(uint16_t reason);
 #define NCA_S_FAULT_CONTEXT_MISMATCH 0x1C00001Au
 #define NCA_S_FAULT_REMOTE_NO_MEMORY 0x1C00001Bu
 #define RPC_S_ACCESS_DENIED 0x00000005u
+#define RPC_S_NO_CALL_ACTIVE 0x000006BDu
 #define RPC_X_BAD_STUB_DATA 0x000006F7u
 #define RPC_S_SEC_PKG_ERROR 0x00000721u
 

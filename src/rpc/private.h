@@ -9,7 +9,8 @@
  * and raises events; server.c and client.c are the active halves.
  */
 
-#define RPC_MAX_SECURITY 8
+/* What Windows allows on one connection, as samba.tests.dcerpc.raw_protocol test_multiple_auth_limit has it. */
+#define RPC_MAX_SECURITY 2049
 #define RPC_SIDES 2
 
 struct rpc_stream {
@@ -89,17 +90,21 @@ struct rpc_connection {
 	unsigned context_count;
 	uint16_t *offered; /* ids of the latest bind or alter, in order */
 	unsigned offered_count;
-	struct rpc_security security[RPC_MAX_SECURITY];
+	struct rpc_security **security; /* by age; each stays where it is */
 	unsigned security_count;
 	struct rpc_call *calls, *spare; /* oldest first */
 	unsigned call_count;
 	int64_t now_ns, handshake_ns; /* the latter: when it began; INT64_MAX: none is under way */
-	bool bound, multiplex, over;
-	bool sign_header;  /* PFC_SUPPORT_HEADER_SIGN was agreed on in the bind */
+	bool bound, over;
+	bool sign_header;  /* PFC_SUPPORT_HEADER_SIGN was agreed on, in the bind or later */
 	uint16_t max_xmit; /* what the peer takes */
 	uint64_t features;
 	/* Server. */
 	struct rpc_association *association;
+	bool concurrent;                 /* PFC_CONC_MPX was agreed on */
+	struct rpc_security *of_bind;    /* whose requests need no verifier at level connect; NULL: nobody's */
+	struct rpc_security *unfinished; /* whose handshake waits for its next leg */
+	struct rpc_call *assembling;     /* the one request that is not whole yet, dead ones too */
 	/* Client. */
 	uint32_t group, next_call_id, handshake_id;
 	uint16_t next_context_id;
@@ -134,7 +139,7 @@ MW_NODISCARD int rpc_context_set(struct rpc_connection *c, uint16_t id, const st
 
 /* security.c */
 struct rpc_security *rpc_security_find(struct rpc_connection *c, uint32_t id);
-/* A place for this trailer's context; replaces one of the same id. NULL: no room. */
+/* A place for this trailer's context; replaces one of the same id. NULL: no room or memory. */
 struct rpc_security *rpc_security_place(struct rpc_connection *c, const struct rpc_sec_trailer *trailer);
 /* Observer: the token of this bind, ack, alter or auth3. */
 void rpc_security_watch(struct rpc_connection *c, struct rpc_taken *t);
@@ -145,11 +150,15 @@ void rpc_security_watch(struct rpc_connection *c, struct rpc_taken *t);
  * (handshake not complete), MW_E_AUTH (signature).
  */
 MW_NODISCARD int rpc_security_open(struct rpc_connection *c, struct rpc_taken *t);
+/* Server: a further fragment, under the security of the first; its trailer says nothing new. MW_E_NOTFOUND, MW_E_AUTH.
+ */
+MW_NODISCARD int rpc_security_open_as(struct rpc_connection *c, struct rpc_taken *t, struct rpc_security *s);
 void rpc_security_free(struct rpc_connection *c);
 /* Observer: a PDU of that side was not unsealed; keys must find their position again. */
 void rpc_security_lost(struct rpc_connection *c, enum rpc_side from);
-/* Active roles: the flags of bind and bind_ack as they were agreed on; to be called for each handshake PDU. */
-void rpc_security_agree(struct rpc_connection *c, struct rpc_security *s, bool first, uint8_t flags);
+/* The flags of an answer to bind or alter_context: header signing, once agreed on, is for all contexts. s may be NULL.
+ */
+void rpc_security_agree(struct rpc_connection *c, struct rpc_security *s, uint8_t flags);
 static inline uint8_t rpc_level_of(uint8_t level)
 {
 	return level == AUTH_LEVEL_DEFAULT ? AUTH_LEVEL_CONNECT : level;
@@ -172,6 +181,12 @@ void rpc_calls_free(struct rpc_connection *c);
 void rpc_calls_free_spare(struct rpc_connection *c);
 /* After a gap: unfinished calls of that direction are given up. */
 void rpc_calls_lost(struct rpc_connection *c, enum rpc_side from);
+/* Adds a fragment: MW_E_LIMIT, MW_E_NOMEM. */
+MW_NODISCARD int rpc_call_append(struct rpc_connection *c, struct rpc_call *call, const struct rpc_taken *t);
+void rpc_call_emit(struct rpc_connection *c, struct rpc_call *call, const struct rpc_taken *t,
+                   enum rpc_event_type type);
+/* What a request's first fragment says of its call. */
+void rpc_call_begin(struct rpc_connection *c, struct rpc_call *call, const struct rpc_taken *t);
 void rpc_take_request(struct rpc_connection *c, struct rpc_taken *t);
 void rpc_take_response(struct rpc_connection *c, struct rpc_taken *t);
 void rpc_take_fault(struct rpc_connection *c, struct rpc_taken *t);
@@ -188,7 +203,7 @@ struct rpc_message {
 	struct rpc_security *security;
 };
 MW_NODISCARD int rpc_send(struct rpc_connection *c, const struct rpc_message *m);
-/* Closes a bind-like PDU begun at start, with this token (may be empty). */
+/* Closes a bind-like PDU begun at start: with this token (may be empty) where s is given, else bare. */
 MW_NODISCARD int rpc_send_handshake(struct rpc_connection *c, size_t start, const struct rpc_security *s,
                                     const struct buf *token);
 /* A PDU of a header alone: cancel, orphaned, shutdown; signed where the level asks for it. */
@@ -203,10 +218,19 @@ static inline struct auth_env rpc_auth_env(const struct rpc_connection *c)
 void rpc_server_bad_header(struct rpc_connection *c, const uint8_t *data);
 void rpc_server_take_bind(struct rpc_connection *c, struct rpc_taken *t);
 void rpc_server_take_auth3(struct rpc_connection *c, struct rpc_taken *t);
-/* What rpc_security_open refused: a fault, and for all but an unfinished handshake the end. */
-void rpc_server_refuse(struct rpc_connection *c, struct rpc_taken *t, int error);
 void rpc_server_protocol_error(struct rpc_connection *c, struct rpc_taken *t, const char *why);
-void rpc_server_put_fault(struct rpc_connection *c, uint32_t call_id, uint16_t context_id, uint32_t status);
+/* flags: RPC_PFC_DID_NOT_EXECUTE or 0. Windows leaves it out where the connection ends for a request's sake. */
+void rpc_server_put_fault(struct rpc_connection *c, uint32_t call_id, uint16_t context_id, uint32_t status,
+                          uint8_t flags);
+
+/* negotiate.c: the server's results for a bind or alter_context. MW_E_MALFORMED: the whole PDU is to be refused. */
+MW_NODISCARD int rpc_server_negotiate(struct rpc_connection *c, const struct rpc_bind *bind,
+                                      struct rpc_context_result **out);
+
+/* server_calls.c */
+void rpc_server_take_request(struct rpc_connection *c, struct rpc_taken *t);
+/* What rpc_security_open refused: a fault and the end. */
+void rpc_server_refuse(struct rpc_connection *c, struct rpc_taken *t, int error);
 
 /* client.c: likewise */
 void rpc_client_take_ack(struct rpc_connection *c, struct rpc_taken *t);

@@ -29,7 +29,8 @@ static void put_head(struct buf *out, const struct rpc_message *m, uint8_t flags
 
 	rpc_put_header(out, m->ptype, m->object ? flags | RPC_PFC_OBJECT_UUID : flags, m->call_id);
 	buf_put_u32(out, left > UINT32_MAX ? 0 : (uint32_t)left);
-	buf_put_u16(out, m->context_id);
+	/* Windows' servers put one byte of it: samba.tests.dcerpc.raw_protocol, do_single_request. */
+	buf_put_u16(out, m->ptype == RPC_REQUEST ? m->context_id : m->context_id & 0xff);
 	buf_put_u16(out, m->ptype == RPC_REQUEST ? m->opnum : 0);
 	if (m->object) {
 		guid_to_bytes(m->object, uuid);
@@ -95,7 +96,7 @@ int rpc_send_handshake(struct rpc_connection *c, size_t start, const struct rpc_
 {
 	struct rpc_sec_trailer trailer;
 
-	if (s && token->len > 0) {
+	if (s) {
 		trailer = trailer_of(s);
 		rpc_pdu_finish(&c->out, start, &trailer, token->data, token->len);
 	} else {

@@ -8,13 +8,7 @@ enum {
 	NAK_AUTH_TYPE = 8,
 	NAK_INVALID_CHECKSUM = 9,
 };
-/* p_cont_def_result_t and p_provider_reason_t. */
-enum { RESULT_ACCEPT = 0, RESULT_PROVIDER_REJECTION = 2, RESULT_NEGOTIATE_ACK = 3 };
-enum { REASON_ABSTRACT_SYNTAX = 1, REASON_TRANSFER_SYNTAXES = 2, REASON_LOCAL_LIMIT = 3 };
-
-/* What we do of [MS-RPCE] 2.2.2.14: several security contexts, and a connection that survives an orphaned call. */
-#define OUR_FEATURES 0x3u
-
+#define FAULT_SIZE 32
 #define WHOLE (RPC_PFC_FIRST_FRAG | RPC_PFC_LAST_FRAG)
 
 static void put_nak(struct rpc_connection *c, uint32_t call_id, uint16_t reason)
@@ -30,13 +24,13 @@ static void put_nak(struct rpc_connection *c, uint32_t call_id, uint16_t reason)
 	rpc_pdu_finish(&c->out, start, NULL, NULL, 0);
 }
 
-void rpc_server_put_fault(struct rpc_connection *c, uint32_t call_id, uint16_t context_id, uint32_t status)
+void rpc_server_put_fault(struct rpc_connection *c, uint32_t call_id, uint16_t context_id, uint32_t status,
+                          uint8_t flags)
 {
 	size_t start = c->out.len;
 
-	/* Raised here, all of them came before the operation could run. */
-	rpc_put_header(&c->out, RPC_FAULT, WHOLE | RPC_PFC_DID_NOT_EXECUTE, call_id);
-	buf_put_u32(&c->out, 0);
+	rpc_put_header(&c->out, RPC_FAULT, WHOLE | flags, call_id);
+	buf_put_u32(&c->out, FAULT_SIZE); /* alloc_hint: what Windows puts */
 	buf_put_u16(&c->out, context_id);
 	buf_put_u16(&c->out, 0);
 	buf_put_u32(&c->out, status);
@@ -51,34 +45,23 @@ void rpc_server_bad_header(struct rpc_connection *c, const uint8_t *data)
 		put_nak(c, 0, NAK_PROTOCOL_VERSION);
 }
 
+/* A handshake PDU that is refused for good: bind_nak or a fault, and the end. */
+static void end_handshake(struct rpc_connection *c, const struct rpc_taken *t, uint16_t nak, uint32_t status)
+{
+	if (t->pdu.header.ptype == RPC_BIND)
+		put_nak(c, t->pdu.header.call_id, nak);
+	else
+		rpc_server_put_fault(c, t->pdu.header.call_id, 0, status, RPC_PFC_DID_NOT_EXECUTE);
+}
+
 void rpc_server_protocol_error(struct rpc_connection *c, struct rpc_taken *t, const char *why)
 {
 	uint8_t ptype = t->pdu.header.ptype;
 
-	if (ptype == RPC_BIND)
-		put_nak(c, t->pdu.header.call_id, NAK_PROTOCOL_VERSION);
-	else if (ptype == RPC_REQUEST || ptype == RPC_ALTER_CONTEXT)
-		rpc_server_put_fault(c, t->pdu.header.call_id, t->pdu.context_id, NCA_S_PROTO_ERROR);
-	rpc_taken_damaged(c, t, why);
-}
-
-/*
- * Missing or changed protection is access denied; a signature that does not verify
- * is what Windows answers with ERROR sec_pkg_error. Keys and sequence are out of step
- * from here on: the connection ends.
- */
-void rpc_server_refuse(struct rpc_connection *c, struct rpc_taken *t, int error)
-{
-	uint32_t status = error == MW_E_AUTH ? RPC_S_SEC_PKG_ERROR : RPC_S_ACCESS_DENIED;
-	const char *why = "the security context is not ready";
-
-	if (error == MW_E_AUTH)
-		why = "the signature does not verify";
-	else if (error == MW_E_INVALID)
-		why = "authentication type or level differ from the bind's";
-	else if (error == MW_E_NOTFOUND)
-		why = t->pdu.has_auth ? "a security context that was never made" : "protection is missing";
-	rpc_server_put_fault(c, t->pdu.header.call_id, t->pdu.context_id, status);
+	if (ptype == RPC_REQUEST)
+		rpc_server_put_fault(c, t->pdu.header.call_id, 0, NCA_S_PROTO_ERROR, 0);
+	else if (ptype == RPC_BIND || ptype == RPC_ALTER_CONTEXT || ptype == RPC_AUTH3)
+		end_handshake(c, t, NAK_PROTOCOL_VERSION, NCA_S_PROTO_ERROR);
 	rpc_taken_damaged(c, t, why);
 }
 
@@ -94,35 +77,35 @@ static int step(struct rpc_connection *c, struct rpc_taken *t, struct buf *token
 
 	s->complete = r == 0;
 	s->refused = r < 0 && r != MW_E_AGAIN;
+	c->unfinished = r == MW_E_AGAIN ? s : NULL;
 	c->handshake_ns = r == MW_E_AGAIN ? c->now_ns : INT64_MAX;
 	if (s->refused && t->status == 0)
 		t->status = 0xC000006D; /* STATUS_LOGON_FAILURE */
 	return r;
 }
 
-/* The first leg: a security context is made. MW_E_UNSUPPORTED, MW_E_STATE, MW_E_LIMIT, or as step. */
+/* The first leg: a security context is made. MW_E_INVALID, MW_E_UNSUPPORTED, MW_E_STATE, MW_E_LIMIT, or as step. */
 static int first_leg(struct rpc_connection *c, struct rpc_taken *t, struct buf *token)
 {
 	const struct rpc_sec_trailer *trailer = &t->pdu.trailer;
-	uint8_t level = rpc_level_of(trailer->level);
 	struct auth_context *auth = NULL;
 
-	if (!c->config.server->auth || level < AUTH_LEVEL_CONNECT || level > AUTH_LEVEL_PRIVACY)
+	if (trailer->level < AUTH_LEVEL_CONNECT || trailer->level > AUTH_LEVEL_PRIVACY)
+		return MW_E_INVALID;
+	if (!c->config.server->auth ||
+	    auth_server_new(trailer->type, trailer->level, c->config.server->auth, &auth) < 0)
 		return MW_E_UNSUPPORTED;
-	/* More than one only where it was negotiated, [MS-RPCE] 3.3.1.5.4. */
-	if (c->security_count > 0 && !c->multiplex)
-		return MW_E_STATE;
-	if (auth_server_new(trailer->type, level, c->config.server->auth, &auth) < 0)
-		return MW_E_UNSUPPORTED;
-	t->security = rpc_security_place(c, trailer);
+	/* Clients ask for packet where they mean call, [MS-RPCE] 2.2.1.1.8. One handshake at a time. */
+	t->security = trailer->level != AUTH_LEVEL_CALL && !c->unfinished ? rpc_security_place(c, trailer) : NULL;
 	if (!t->security) {
 		auth_free(&auth);
-		return MW_E_LIMIT;
+		return trailer->level == AUTH_LEVEL_CALL ? MW_E_AUTH : c->unfinished ? MW_E_STATE : MW_E_LIMIT;
 	}
 	t->security->auth = auth;
 	return step(c, t, token);
 }
 
+/* MW_E_EXISTS: that handshake is over, or began at another level; MW_E_AUTH: with another provider. */
 static int next_leg(struct rpc_connection *c, struct rpc_taken *t, struct buf *token)
 {
 	const struct rpc_sec_trailer *trailer = &t->pdu.trailer;
@@ -130,10 +113,24 @@ static int next_leg(struct rpc_connection *c, struct rpc_taken *t, struct buf *t
 
 	if (!s)
 		return t->pdu.header.ptype == RPC_AUTH3 ? MW_E_STATE : first_leg(c, t, token);
-	if (s->complete || s->refused || s->type != trailer->type || s->level != rpc_level_of(trailer->level))
-		return MW_E_STATE;
+	if (s != c->unfinished)
+		return MW_E_EXISTS;
+	if (s->type != trailer->type)
+		return MW_E_AUTH;
+	if (s->level != trailer->level)
+		return MW_E_EXISTS;
 	t->security = s;
 	return step(c, t, token);
+}
+
+/* Padding fits between where a request's stub would begin and the trailer: raw_protocol test_spnego_auth_pad_ok. */
+static bool padding_fits(const struct rpc_taken *t)
+{
+	const struct rpc_header *h = &t->pdu.header;
+	size_t around = 24u + RPC_SEC_TRAILER_SIZE + h->auth_length;
+
+	return !t->pdu.has_auth || t->pdu.trailer.pad_length == 0 ||
+	       (h->frag_length >= around && t->pdu.trailer.pad_length <= h->frag_length - around);
 }
 
 void rpc_server_take_auth3(struct rpc_connection *c, struct rpc_taken *t)
@@ -146,6 +143,11 @@ void rpc_server_take_auth3(struct rpc_connection *c, struct rpc_taken *t)
 		rpc_server_protocol_error(c, t, "auth3 before the bind");
 		return;
 	}
+	if (!padding_fits(t)) {
+		end_handshake(c, t, 0, NCA_S_FAULT_REMOTE_NO_MEMORY);
+		rpc_taken_damaged(c, t, "more authentication padding than fits");
+		return;
+	}
 	r = next_leg(c, t, &token);
 	if (!t->security) {
 		rpc_server_protocol_error(c, t, "auth3 without a handshake that waits for it");
@@ -154,6 +156,7 @@ void rpc_server_take_auth3(struct rpc_connection *c, struct rpc_taken *t)
 	/* auth3 has no answer: a refusal shows in the fault that the first request gets. */
 	if (r == MW_E_AGAIN) {
 		t->security->refused = true;
+		c->unfinished = NULL;
 		c->handshake_ns = INT64_MAX;
 	}
 	e = rpc_event_of(t, RPC_EV_AUTH3);
@@ -164,43 +167,14 @@ void rpc_server_take_auth3(struct rpc_connection *c, struct rpc_taken *t)
 
 /* ---- bind, alter_context ---- */
 
-static bool offers(const struct rpc_context_item *item, const struct rpc_syntax *transfer)
+/* One size for both directions, as Windows: the smaller, from 2,048 to 5,840, a multiple of 8. */
+static uint16_t agree(const struct rpc_bind *bind)
 {
-	for (unsigned i = 0; i < item->transfer_count; i++)
-		if (memcmp(&item->transfers[i], transfer, sizeof *transfer) == 0)
-			return true;
-	return false;
-}
+	uint16_t size = bind->max_xmit_frag < bind->max_recv_frag ? bind->max_xmit_frag : bind->max_recv_frag;
 
-static struct rpc_context_result judge(struct rpc_connection *c, const struct rpc_context_item *item)
-{
-	const struct rpc_server_setup *setup = c->config.server;
-	struct rpc_context *ctx = rpc_context_find(c, item->id);
-	struct rpc_context_result r = {.result = RESULT_PROVIDER_REJECTION};
-	uint64_t features;
-
-	if (item->transfer_count == 1 && rpc_is_feature_negotiation(&item->transfers[0], &features)) {
-		c->multiplex = features & OUR_FEATURES & 1;
-		return (struct rpc_context_result){.result = RESULT_NEGOTIATE_ACK,
-		                                   .reason = (uint16_t)(features & OUR_FEATURES)};
-	}
-	if (!ctx)
-		r.reason = REASON_LOCAL_LIMIT;
-	else if (!setup->find_interface(setup->user, &item->abstract))
-		r.reason = REASON_ABSTRACT_SYNTAX;
-	else if (!offers(item, &rpc_ndr20))
-		r.reason = REASON_TRANSFER_SYNTAXES;
-	else
-		r = (struct rpc_context_result){.result = RESULT_ACCEPT, .transfer = rpc_ndr20};
-	return r;
-}
-
-static uint16_t agree(uint16_t theirs)
-{
-	uint16_t size = theirs < RPC_MAX_FRAG ? theirs : RPC_MAX_FRAG;
-
-	/* Every implementation takes MustRecvFragSize, whatever it says; C706 12.6.3.1. */
-	return size < RPC_MIN_FRAG ? RPC_MIN_FRAG : size & 0xfff8;
+	if (size > RPC_MAX_FRAG)
+		return RPC_MAX_FRAG;
+	return size < RPC_LEAST_FRAG ? RPC_LEAST_FRAG : size & 0xfff8;
 }
 
 /* 0, or -1 after the answer told why not. */
@@ -219,41 +193,37 @@ static int join(struct rpc_connection *c, const struct rpc_taken *t)
 	return -1;
 }
 
-static uint8_t answer_flags(const struct rpc_header *h, const struct rpc_security *s)
+/* PFC_SUPPORT_HEADER_SIGN, [MS-RPCE] 2.2.2.3, is agreed on by either; concurrent multiplexing by the bind alone. */
+static uint8_t answer_flags(const struct rpc_header *h)
 {
-	uint8_t flags = WHOLE | (h->flags & RPC_PFC_CONC_MPX);
+	uint8_t flags = h->ptype == RPC_BIND ? RPC_PFC_CONC_MPX | RPC_PFC_PENDING_CANCEL : RPC_PFC_PENDING_CANCEL;
 
-	/* PFC_SUPPORT_HEADER_SIGN, [MS-RPCE] 2.2.2.3. */
-	if (s && rpc_is_protected(s))
-		flags |= h->flags & RPC_PFC_PENDING_CANCEL;
-	return flags;
+	return WHOLE | (h->flags & flags);
 }
 
-static void put_ack(struct rpc_connection *c, const struct rpc_taken *t, const struct buf *token)
+static void put_ack(struct rpc_connection *c, const struct rpc_taken *t, struct rpc_context_result *results,
+                    const struct buf *token)
 {
-	const struct rpc_bind *bind = &t->pdu.bind;
 	bool first = t->pdu.header.ptype == RPC_BIND;
 	struct rpc_bind ack = {
 	        .max_xmit_frag = c->max_xmit,
-	        .max_recv_frag = agree(bind->max_xmit_frag),
+	        .max_recv_frag = c->max_xmit,
 	        .assoc_group_id = c->association ? rpc_association_id(c->association) : 1,
 	        .secondary_address = arena_strdup(c->arena, first ? c->config.server->secondary_address : ""),
-	        .results = arena_new_array(c->arena, struct rpc_context_result, bind->context_count),
-	        .result_count = bind->context_count,
+	        .results = results,
+	        .result_count = t->pdu.bind.context_count,
 	};
-	uint8_t flags = answer_flags(&t->pdu.header, t->security);
+	uint8_t flags = answer_flags(&t->pdu.header);
 	size_t start = c->out.len;
 
-	rpc_security_agree(c, t->security, first, flags);
-	if (!ack.secondary_address || !ack.results) {
+	rpc_security_agree(c, t->security, flags);
+	if (!ack.secondary_address) {
 		rpc_over(c, "out of memory");
 		return;
 	}
-	for (unsigned i = 0; i < bind->context_count; i++)
-		ack.results[i] = judge(c, &bind->contexts[i]);
-	rpc_contexts_answer(c, &ack);
 	rpc_put_header(&c->out, first ? RPC_BIND_ACK : RPC_ALTER_CONTEXT_RESP, flags, t->pdu.header.call_id);
 	rpc_put_bind_ack(&c->out, &ack);
+	/* The trailer comes along even where no token is left to send. */
 	if (rpc_send_handshake(c, start, t->security, token) == 0)
 		c->bound = true;
 }
@@ -261,51 +231,79 @@ static void put_ack(struct rpc_connection *c, const struct rpc_taken *t, const s
 /* A handshake that failed: bind_nak in a bind, a fault in an alter_context; [MS-RPCE] 3.3.1.5.2.1. */
 static void put_refusal(struct rpc_connection *c, const struct rpc_taken *t, int error)
 {
-	uint32_t call_id = t->pdu.header.call_id;
-
-	if (t->pdu.header.ptype != RPC_BIND)
-		rpc_server_put_fault(c, call_id, 0, RPC_S_ACCESS_DENIED);
-	else if (error == MW_E_UNSUPPORTED)
-		put_nak(c, call_id, NAK_AUTH_TYPE);
-	else
-		put_nak(c, call_id, error == MW_E_LIMIT ? NAK_LOCAL_LIMIT : NAK_INVALID_CHECKSUM);
-	rpc_over(c, error == MW_E_UNSUPPORTED ? "an authentication type that is not offered"
-	                                      : "the authentication was refused");
+	switch (error) {
+	case MW_E_UNSUPPORTED:
+		end_handshake(c, t, NAK_AUTH_TYPE, RPC_S_ACCESS_DENIED);
+		break;
+	case MW_E_INVALID:
+		end_handshake(c, t, NAK_NOT_SPECIFIED, RPC_S_ACCESS_DENIED);
+		break;
+	case MW_E_EXISTS:
+		end_handshake(c, t, NAK_NOT_SPECIFIED, RPC_S_ACCESS_DENIED);
+		break;
+	case MW_E_LIMIT:
+	case MW_E_STATE:
+		end_handshake(c, t, NAK_LOCAL_LIMIT, NCA_S_PROTO_ERROR);
+		break;
+	default:
+		end_handshake(c, t, NAK_INVALID_CHECKSUM, RPC_S_SEC_PKG_ERROR);
+	}
+	rpc_over(c, error == MW_E_UNSUPPORTED || error == MW_E_INVALID ? "an authentication type that is not offered"
+	            : error == MW_E_EXISTS                             ? "authentication begun anew or changed"
+	            : error == MW_E_LIMIT                              ? "too many security contexts"
+	                                                               : "the authentication was refused");
 }
 
-static const char *out_of_turn(const struct rpc_connection *c, const struct rpc_taken *t)
+/* What stands in the way before contexts and tokens are looked at; the answer is given. */
+static bool refused_at_once(struct rpc_connection *c, struct rpc_taken *t)
 {
-	if (t->pdu.header.ptype == RPC_BIND)
-		return c->bound ? "a second bind" : NULL;
-	return c->bound ? NULL : "alter_context before the bind";
+	bool bind = t->pdu.header.ptype == RPC_BIND;
+
+	if (bind && c->bound) {
+		end_handshake(c, t, NAK_NOT_SPECIFIED, 0);
+		rpc_taken_damaged(c, t, "a second bind");
+	} else if (!bind && !c->bound) {
+		rpc_server_protocol_error(c, t, "alter_context before the bind");
+	} else if (!padding_fits(t)) {
+		rpc_server_protocol_error(c, t, "more authentication padding than fits");
+	} else if (!bind && t->pdu.has_auth && t->pdu.trailer.type == AUTH_NONE) {
+		put_refusal(c, t, MW_E_EXISTS);
+	} else {
+		return false;
+	}
+	return true;
 }
 
-/* bind decides what this side may send; features first, as the handshake may depend on them. */
 static void note_bind(struct rpc_connection *c, const struct rpc_taken *t)
 {
-	if (t->pdu.header.ptype == RPC_BIND)
-		c->max_xmit = agree(t->pdu.bind.max_recv_frag);
+	if (t->pdu.header.ptype != RPC_BIND)
+		return;
+	c->max_xmit = agree(&t->pdu.bind);
+	c->concurrent = t->pdu.header.flags & RPC_PFC_CONC_MPX;
+	c->of_bind = t->security;
 }
 
 void rpc_server_take_bind(struct rpc_connection *c, struct rpc_taken *t)
 {
 	struct buf token MW_CLEANUP(buf_free) = {0};
-	const char *why = out_of_turn(c, t);
+	struct rpc_context_result *results;
 	struct rpc_event e;
-	int r = 0;
+	int r;
 
-	if (why) {
-		rpc_server_protocol_error(c, t, why);
+	if (refused_at_once(c, t))
 		return;
-	}
-	note_bind(c, t);
-	/* Contexts beyond the limit are rejected one by one in the answer. */
-	r = rpc_contexts_offer(c, &t->pdu.bind);
+	r = rpc_server_negotiate(c, &t->pdu.bind, &results);
 	if (r == MW_E_NOMEM) {
 		rpc_over(c, "out of memory");
 		return;
 	}
+	if (r < 0) {
+		end_handshake(c, t, NAK_NOT_SPECIFIED, NCA_S_PROTO_ERROR);
+		rpc_taken_damaged(c, t, "presentation contexts that contradict each other, or none");
+		return;
+	}
 	r = t->pdu.has_auth ? next_leg(c, t, &token) : 0;
+	note_bind(c, t);
 	e = rpc_event_of(t, t->pdu.header.ptype == RPC_BIND ? RPC_EV_BIND : RPC_EV_ALTER);
 	e.bind = &t->pdu.bind;
 	e.status = t->status;
@@ -314,56 +312,5 @@ void rpc_server_take_bind(struct rpc_connection *c, struct rpc_taken *t)
 	if (r < 0 && r != MW_E_AGAIN)
 		put_refusal(c, t, r);
 	else if (join(c, t) == 0)
-		put_ack(c, t, &token);
-}
-
-/* ---- Answers ---- */
-
-static struct rpc_call *answerable(struct rpc_connection *c, uint32_t call_id)
-{
-	struct rpc_call *call = c->config.role == RPC_SERVER && !c->over ? rpc_call_find(c, call_id) : NULL;
-
-	return call && call->asked && !call->dead ? call : NULL;
-}
-
-int rpc_server_respond(struct rpc_connection *c, uint32_t call_id, const void *stub, size_t len)
-{
-	struct rpc_call *call = answerable(c, call_id);
-	struct rpc_message m = {.ptype = RPC_RESPONSE, .call_id = call_id, .stub = stub, .len = len};
-	bool maybe;
-
-	if (!call)
-		return MW_E_NOTFOUND;
-	m.context_id = call->context_id;
-	m.security = call->security;
-	maybe = call->maybe;
-	rpc_call_drop(c, call);
-	return maybe ? 0 : rpc_send(c, &m);
-}
-
-int rpc_server_fault(struct rpc_connection *c, uint32_t call_id, uint32_t status)
-{
-	struct rpc_call *call = answerable(c, call_id);
-	size_t start = c->out.len;
-
-	if (!call)
-		return MW_E_NOTFOUND;
-	if (call->maybe) {
-		rpc_call_drop(c, call);
-		return 0;
-	}
-	rpc_server_put_fault(c, call_id, call->context_id, status);
-	if (buf_error(&c->out))
-		return buf_error(&c->out);
-	/* Only the runtime's own refusals promise that nothing was executed. */
-	if (status != NCA_S_OP_RNG_ERROR && status != NCA_S_UNK_IF && status != NCA_S_SERVER_TOO_BUSY &&
-	    status != RPC_X_BAD_STUB_DATA)
-		c->out.data[start + 3] &= (uint8_t)~RPC_PFC_DID_NOT_EXECUTE;
-	rpc_call_drop(c, call);
-	return 0;
-}
-
-struct rpc_association *rpc_server_association(struct rpc_connection *c)
-{
-	return c->association;
+		put_ack(c, t, results, &token);
 }

@@ -59,7 +59,7 @@ static void deliver_at_home(struct server_loop *loop, struct loop_message *m)
 
 static void encode(struct service_call *call, struct buf *out)
 {
-	struct ndr n = ndr_encoder(NDR_20, call->arena, out);
+	struct ndr n = ndr_encoder(call->syntax, call->arena, out);
 	int r = ndr_encode_args(&n, call->method, IDL_RESPONSE, call->args);
 	if (r < 0) {
 		log_line(call->server->config.log, LOG_ERROR, "%s: cannot encode the answer at %s: %s",
@@ -209,6 +209,7 @@ static struct service_call *new_call(struct server_conn *c, const struct rpc_eve
 	        .args = args,
 	        .arena = arena,
 	        .port = c->port,
+	        .syntax = event->syntax,
 	};
 	memcpy(call->local_ip, c->local_ip, sizeof call->local_ip);
 	note_caller(call, event);
@@ -219,7 +220,7 @@ static int decode(struct service_call *call, const struct rpc_event *event)
 {
 	struct cursor in = cursor_of(event->stub, event->stub_len);
 	in.big_endian = event->big_endian;
-	struct ndr n = ndr_decoder(NDR_20, call->arena, in);
+	struct ndr n = ndr_decoder(call->syntax, call->arena, in);
 	return ndr_decode_args(&n, call->method, IDL_REQUEST, call->args);
 }
 

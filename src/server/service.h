@@ -23,11 +23,12 @@ struct service_call {
 	uint32_t call_id;
 	const struct service *service;
 	const struct idl_method *method;
-	void *args;            /* struct METHOD_args: in filled, out zero until the method fills it */
-	struct arena *arena;   /* dies with the call */
-	uint32_t fault;        /* with SERVICE_FAULT: the status */
-	enum server_port port; /* where it came in */
-	uint8_t local_ip[4];   /* the address the client connected to; zeros for IPv6 */
+	void *args;             /* struct METHOD_args: in filled, out zero until the method fills it */
+	struct arena *arena;    /* dies with the call */
+	uint32_t fault;         /* with SERVICE_FAULT: the status */
+	enum server_port port;  /* where it came in */
+	enum ndr_syntax syntax; /* of its presentation context; the answer is encoded likewise */
+	uint8_t local_ip[4];    /* the address the client connected to; zeros for IPv6 */
 	enum auth_type auth_type;
 	enum auth_level level;
 	uint64_t account;  /* the directory's id; 0: nobody was authenticated */

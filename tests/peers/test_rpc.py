@@ -124,9 +124,13 @@ def test_bogus_contexts_and_alter_context(port, level):
 
 def test_transfer_syntax(port):
     dce = connect(port, "none")
-    ndr64 = ("71710533-beba-4937-8319-b5dbef9ccc36", "1.0")
+    nobodys = ("71710533-beba-4937-8319-b5dbef9ccc37", "1.0")
     with pytest.raises(rpcrt.DCERPCException, match="transfer_syntaxes_not_supported"):
-        dce.bind(ECHO, transfer_syntax=ndr64)
+        dce.bind(ECHO, transfer_syntax=nobodys)
+    dce.disconnect()
+    dce = connect(port, "privacy")
+    dce.bind(ECHO, transfer_syntax=("71710533-beba-4937-8319-b5dbef9ccc36", "1.0"))
+    assert ask(dce, 0, b"NDR64") == b"NDR64"
     dce.disconnect()
 
 
