@@ -74,7 +74,8 @@ static int take_negotiate(struct ntlm_context *n, const struct auth_env *env, st
 	int r = ntlm_negotiate_parse(in, &m);
 	if (r < 0)
 		return r;
-	uint32_t required = ntlm_required_flags(n->base.level);
+	/* Windows judges by the last word on signing and sealing, not by the first. */
+	uint32_t required = ntlm_required_flags(n->base.level) & ~(NTLMSSP_NEGOTIATE_SIGN | NTLMSSP_NEGOTIATE_SEAL);
 	if ((m.flags & required) != required)
 		return refuse(status, STATUS_NOT_SUPPORTED);
 	n->flags = (m.flags & SERVER_FLAGS) | NTLMSSP_NEGOTIATE_TARGET_INFO | NTLMSSP_REQUEST_TARGET |
@@ -141,10 +142,21 @@ static int verify_mic(struct ntlm_context *n, struct cursor in, const struct ntl
 	return n->info.mic_ok ? 0 : refuse(status, STATUS_LOGON_FAILURE);
 }
 
-/* The client's last word on the flags: it may drop some of what it offered, never what the level needs. */
+static bool is_anonymous(const struct ntlm_authenticate *m)
+{
+	return m->user.len == 0 && m->nt_response.len == 0;
+}
+
+/*
+ * The client's last word on the flags: it may drop some of what it offered, never what the level needs. Without
+ * SIGN the handshake succeeds, as Windows' does; every PDU's signature is asked for and checked all the same.
+ */
 static int settle_flags(struct ntlm_context *n, const struct ntlm_authenticate *m, uint32_t *status)
 {
-	uint32_t required = ntlm_required_flags(n->base.level);
+	uint32_t required = ntlm_required_flags(n->base.level) & ~NTLMSSP_NEGOTIATE_SIGN;
+	/* Nothing of an anonymous caller's is protected by how the key is used: everyone knows the key. */
+	if (is_anonymous(m))
+		required &= NTLMSSP_NEGOTIATE_SEAL;
 	if ((n->flags & m->flags & required) != required)
 		return refuse(status, STATUS_NOT_SUPPORTED);
 	n->flags &= m->flags;
@@ -157,11 +169,6 @@ static void finish(struct ntlm_context *n, const struct ntlm_authenticate *m, co
 	ntlm_unwrap_key(m, n->flags, base_key, exported);
 	ntlm_set_key(n, exported);
 	secret_wipe(exported, sizeof exported);
-}
-
-static bool is_anonymous(const struct ntlm_authenticate *m)
-{
-	return m->user.len == 0 && m->nt_response.len == 0;
 }
 
 static int accept_anonymous(struct ntlm_context *n, const struct ntlm_authenticate *m, uint32_t *status)

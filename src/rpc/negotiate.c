@@ -40,15 +40,15 @@ static const struct rpc_syntax *transfer_of(enum ndr_syntax syntax)
 	return syntax == NDR_64 ? &rpc_ndr64 : &rpc_ndr20;
 }
 
-/* A repeated id. Windows ends the connection over another interface and over another syntax that it knows. */
+/* A repeated id. Windows ends the connection over another interface and over any other syntax that it knows. */
 static int consider_standing(const struct rpc_context *ctx, const struct rpc_context_item *item, struct candidate *out)
 {
-	if (memcmp(&ctx->abstract, &item->abstract, sizeof ctx->abstract) != 0)
+	enum ndr_syntax other = ctx->syntax == NDR_64 ? NDR_20 : NDR_64;
+
+	if (memcmp(&ctx->abstract, &item->abstract, sizeof ctx->abstract) != 0 || offers(item, transfer_of(other)))
 		return MW_E_MALFORMED;
 	out->syntax = ctx->syntax;
 	out->usable = offers(item, transfer_of(ctx->syntax));
-	if (!out->usable && (offers(item, &rpc_ndr20) || offers(item, &rpc_ndr64)))
-		return MW_E_MALFORMED;
 	return 0;
 }
 

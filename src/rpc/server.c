@@ -153,9 +153,10 @@ void rpc_server_take_auth3(struct rpc_connection *c, struct rpc_taken *t)
 		rpc_server_protocol_error(c, t, "auth3 without a handshake that waits for it");
 		return;
 	}
-	/* auth3 has no answer: a refusal shows in the fault that the first request gets. */
-	if (r == MW_E_AGAIN) {
+	/* auth3 has no answer, for a token least of all: a refusal shows in the fault that the first request gets. */
+	if (r == MW_E_AGAIN || token.len > 0) {
 		t->security->refused = true;
+		t->security->complete = false;
 		c->unfinished = NULL;
 		c->handshake_ns = INT64_MAX;
 	}

@@ -412,9 +412,12 @@ static void level_mismatch(void **state)
 	start(&w);
 	assert_int_equal(auth_server_new(AUTH_NTLM, AUTH_LEVEL_PRIVACY, &w.server_config, &strict), 0);
 	assert_int_equal(auth_step(w.client, &w.env, cursor_of("", 0), &w.tokens[0], NULL), MW_E_AGAIN);
-	assert_int_equal(auth_step(strict, &w.env, token(&w, 0), &w.tokens[1], &w.status), MW_E_AUTH);
+	assert_int_equal(auth_step(strict, &w.env, token(&w, 0), &w.tokens[1], &w.status), MW_E_AGAIN);
+	assert_int_equal(auth_step(w.client, &w.env, token(&w, 1), &w.tokens[2], NULL), 0);
+	buf_clear(&w.tokens[0]);
+	assert_int_equal(auth_step(strict, &w.env, token(&w, 2), &w.tokens[0], &w.status), MW_E_AUTH);
 	assert_int_equal(w.status, STATUS_NOT_SUPPORTED);
-	assert_int_equal(w.tokens[1].len, 0);
+	assert_int_equal(w.tokens[0].len, 0);
 	auth_free(&strict);
 	close_world(&w);
 }
