@@ -16,7 +16,7 @@
 #define UNBOUND_NS (INT64_C(60) * NS_PER_S)
 /* Answers wait for the rest of their round this long, and in this number of connections, at most. */
 #define UNSENT_NS (NS_PER_MS / 10)
-#define UNSENT_MOST 64
+#define UNSENT_MOST 32
 #define FIRST_BYTES 24 /* of a bind: up to and with assoc_group_id, C706 12.6.4.3 */
 
 struct pending_write {
