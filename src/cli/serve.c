@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const command = "serve";
 
@@ -21,6 +22,10 @@ const char serve_help[] =
         "  --encryption WORD    required (default): the store is open only to encrypted connections;\n"
         "                       optional: to all\n"
         "  --keytab FILE        keys of this server's Kerberos services; without it NTLM alone is offered\n"
+        "  --user NAME          become this user once the ports are bound; without it a server that root\n"
+        "                       starts stays root\n"
+        "  --no-seccomp         do without the filter that keeps the server from connecting anywhere and\n"
+        "                       from starting programs\n"
         "  --loops N            event loops; default one per core\n"
         "  --verbose, --quiet   more or less on standard error\n";
 
@@ -57,7 +62,7 @@ int cmd_serve(int argc, char **argv)
 {
 	const char *encryption = NULL, *none[1];
 	size_t positional;
-	bool verbose = false, quiet = false;
+	bool verbose = false, quiet = false, no_seccomp = false;
 	struct log log = log_stderr;
 	struct server_config config = {.ports = {[SERVER_PORT_EPM] = 135}, .log = &log};
 	const struct cli_option options[] = {
@@ -70,6 +75,8 @@ int cmd_serve(int argc, char **argv)
 	        {"store-port", CLI_PORT, &config.ports[SERVER_PORT_STORE]},
 	        {"encryption", CLI_TEXT, &encryption},
 	        {"keytab", CLI_TEXT, &config.keytab},
+	        {"user", CLI_TEXT, &config.user},
+	        {"no-seccomp", CLI_FLAG, &no_seccomp},
 	        {"loops", CLI_NUMBER, &config.loops},
 	        {"verbose", CLI_FLAG, &verbose},
 	        {"quiet", CLI_FLAG, &quiet},
@@ -83,10 +90,13 @@ int cmd_serve(int argc, char **argv)
 		return cli_usage(command, "--encryption is 'required' or 'optional', not '%s'.", encryption);
 	log.level = quiet ? LOG_ERROR : verbose ? LOG_DEBUG : LOG_INFO;
 
+	config.confine = !no_seccomp;
 	char why[512] = "";
 	struct server *server = NULL;
 	if (server_new(&config, &server, why) < 0)
 		return cli_fail(command, CLI_EXIT_FAILED, "%s", *why ? why : "out of memory.");
+	if (geteuid() == 0 && !config.user)
+		log_line(&log, LOG_WARNING, "serves as root: name a user that owns %s with --user", config.state);
 	running = server;
 	catch_signals();
 	printf("mapiwire serves on %s: mapper %u, rfr %u, nspi %u, store %u; encryption %s\n",

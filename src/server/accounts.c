@@ -93,7 +93,7 @@ static int open_keytab(struct server *s, char why[512])
 	return r;
 }
 
-int accounts_open(struct server *s, char why[512])
+int accounts_read_keys(struct server *s, char why[512])
 {
 	struct accounts *a = (struct accounts *)calloc(1, sizeof *a);
 	if (!a || pthread_mutex_init(&a->lock, NULL) != 0) {
@@ -101,10 +101,13 @@ int accounts_open(struct server *s, char why[512])
 		return MW_E_NOMEM;
 	}
 	s->accounts = a;
-	int r = open_directory(s, a, why);
-	if (r == 0)
-		r = open_keytab(s, why);
-	return r < 0 ? r : set_names(s, directory_settings(a->newest));
+	return open_keytab(s, why);
+}
+
+int accounts_open(struct server *s, char why[512])
+{
+	int r = open_directory(s, s->accounts, why);
+	return r < 0 ? r : set_names(s, directory_settings(s->accounts->newest));
 }
 
 void accounts_close(struct server *s)

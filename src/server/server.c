@@ -2,6 +2,7 @@
 
 #include "server/accounts.h"
 #include "server/conn.h"
+#include "server/process.h"
 #include "server/service.h"
 
 #include <arpa/inet.h>
@@ -152,9 +153,16 @@ int server_new(const struct server_config *config, struct server **out, char why
 	choose_host(s);
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
 		s->sockets[p] = -1;
-	int r = accounts_open(s, why);
+	int r = 0;
 	for (int p = 0; r == 0 && p < SERVER_PORT_COUNT; p++)
 		r = bind_port(s, p, why);
+	if (r == 0)
+		r = accounts_read_keys(s, why);
+	/* The files that SQLite makes beside its own belong to who opens them: become the user first. */
+	if (r == 0 && config->user)
+		r = process_become(config->user, config->state, why);
+	if (r == 0)
+		r = accounts_open(s, why);
 	if (r == 0)
 		r = start_loops(s, why);
 	if (r < 0) {
@@ -179,6 +187,9 @@ static void thread_main(void *loop)
 int server_run(struct server *s)
 {
 	unsigned started = 1;
+	if (s->config.confine && process_confine() < 0)
+		log_line(s->config.log, LOG_WARNING,
+		         "serves without a seccomp filter: this kernel or build takes none");
 	while (started < s->loop_count &&
 	       uv_thread_create(&s->loops[started].thread, thread_main, &s->loops[started]) == 0)
 		started++;

@@ -21,13 +21,15 @@ struct server_config {
 	const char *host; /* the name clients know the server by; NULL = the listen address, or the host's name */
 	bool encryption_optional; /* EcDoConnectEx below privacy is then taken */
 	const char *keytab;       /* file with the keys of our services; NULL: no Kerberos */
+	const char *user;         /* to become once the ports are bound, which takes root; NULL: as it is */
+	bool confine;             /* server_run takes the filter of server/process.h */
 	unsigned loops;           /* 0 = one per core */
 	unsigned max_connections; /* in all; 0 = 16,384; the oldest idle one makes room */
 	const struct log *log;
 };
 
 /*
- * Opens the directory and binds the ports, and takes no call yet. On failure
+ * Binds the ports, becomes config->user, opens the directory, and takes no call yet. On failure
  * why is one sentence with what to do next ("TCP port 135 on 127.0.0.1 is taken ...").
  */
 MW_NODISCARD int server_new(const struct server_config *config, struct server **out, char why[512]);
