@@ -183,6 +183,7 @@ void rpc_call_emit(struct rpc_connection *c, struct rpc_call *call, const struct
 		c->stub = stub;
 		part_reset(c, call, t->from);
 	}
+	e.stub_len -= call->trailer;
 	e.context_id = call->context_id;
 	e.interface = call->interface_known ? &interface : NULL;
 	e.syntax = call->syntax;

@@ -61,6 +61,7 @@ struct rpc_call {
 	struct rpc_security *security; /* of the request; answers are protected likewise */
 	bool asked;                    /* the request is whole */
 	bool maybe;                    /* PFC_MAYBE: no answer is wanted, C706 12.6.3.1 */
+	size_t trailer;                /* bytes of the stub's end that are its verification trailer */
 	bool dead;                     /* already answered with a fault, or given up: fragments are passed over */
 	struct rpc_assembly part[RPC_SIDES];
 };
@@ -226,6 +227,11 @@ void rpc_server_put_fault(struct rpc_connection *c, uint32_t call_id, uint16_t c
 /* negotiate.c: the server's results for a bind or alter_context. MW_E_MALFORMED: the whole PDU is to be refused. */
 MW_NODISCARD int rpc_server_negotiate(struct rpc_connection *c, const struct rpc_bind *bind,
                                       struct rpc_context_result **out);
+
+/* verification.c: checks the verification trailer of a protected request, when there is one, and takes it off *len.
+ * MW_E_AUTH: it contradicts what was received; MW_E_MALFORMED. */
+MW_NODISCARD int rpc_verify(const struct rpc_connection *c, const struct rpc_call *call, const struct rpc_header *h,
+                            const uint8_t *stub, size_t *len);
 
 /* server_calls.c */
 void rpc_server_take_request(struct rpc_connection *c, struct rpc_taken *t);

@@ -58,13 +58,28 @@ static void end_assembling(struct rpc_connection *c, struct rpc_taken *t, uint32
 	rpc_taken_damaged(c, t, why);
 }
 
+static bool trailer_holds(struct rpc_connection *c, struct rpc_call *call, const struct rpc_taken *t)
+{
+	const struct rpc_assembly *a = &call->part[RPC_FROM_CLIENT];
+	const uint8_t *stub = a->open ? a->stub.data : t->data + t->pdu.body;
+	size_t len = a->open ? a->stub.len : t->pdu.stub_len, left = len;
+
+	if (rpc_is_protected(call->security) && rpc_verify(c, call, &t->pdu.header, stub, &left) < 0)
+		return false;
+	call->trailer = len - left;
+	return true;
+}
+
 static void take_whole(struct rpc_connection *c, struct rpc_call *call, struct rpc_taken *t)
 {
-	c->assembling = NULL;
-	if (call->dead)
+	if (call->dead) {
 		rpc_call_drop(c, call);
-	else
+	} else if (!trailer_holds(c, call, t)) {
+		end_assembling(c, t, RPC_S_ACCESS_DENIED, "the verification trailer contradicts the request");
+	} else {
+		c->assembling = NULL;
 		rpc_call_emit(c, call, t, RPC_EV_REQUEST);
+	}
 }
 
 /* False: the connection has ended. */

@@ -631,6 +631,54 @@ static void test_replay(void **state)
 	rig_close(&r);
 }
 
+/* [MS-RPCE] 2.2.2.13: signature, bitmask, pcontext, header2; then changed byte by byte. */
+#define TRAILER                                                                                                        \
+	"8ae3137102f43671 0100 0400 01000000 0280 2800 11111111 2222 3333 4444555555555555 0100 0000" NDR              \
+	" 0340 1000 00000000 10000000 02000000 0000 0000"
+
+static void with_trailer(const char *stub_hex, size_t flip, bool good, size_t len)
+{
+	uint8_t stub[512];
+	size_t n = rig_hex(stub_hex, stub, sizeof stub);
+	uint32_t id;
+	struct rig r;
+
+	rig_open(&r, 1);
+	rig_bind(&r, AUTH_LEVEL_PRIVACY);
+	if (flip < n)
+		stub[flip] ^= 0x55;
+	assert_int_equal(rpc_client_call(r.client, 0, OP_ECHO, NULL, stub, n, &id), 0);
+	assert_int_equal(id, 2);
+	rig_run(&r);
+	assert_int_equal(r.fault, good ? 0 : RPC_S_ACCESS_DENIED);
+	assert_int_equal(rig_saw(&r.server_log, "closed"), !good);
+	if (good)
+		assert_int_equal(r.answer.len, len);
+	else
+		assert_false(rig_saw(&r.server_log, "> request "));
+	rig_close(&r);
+}
+
+static void test_verification_trailer(void **state)
+{
+	(void)state;
+	with_trailer("61626364", SIZE_MAX, true, 4);
+	with_trailer("61626364" TRAILER, SIZE_MAX, true, 4);
+	/* Not at a multiple of 4: it is no trailer. */
+	with_trailer("616263" TRAILER, SIZE_MAX, true, 83);
+	for (size_t at = 24; at < 64; at++)
+		with_trailer("61626364" TRAILER, at, false, 0);
+	/* ptype, drep, call id, context, operation */
+	with_trailer("61626364" TRAILER, 68, false, 0);
+	for (size_t at = 72; at < 84; at++)
+		with_trailer("61626364" TRAILER, at, false, 0);
+	/* An unknown command, that may be passed over or not; one that is cut off; no end. */
+	with_trailer("8ae3137102f43671 0940 0400 01000000", SIZE_MAX, true, 0);
+	with_trailer("8ae3137102f43671 09c0 0400 01000000", SIZE_MAX, false, 0);
+	with_trailer("8ae3137102f43671 0940 0800 01000000", SIZE_MAX, false, 0);
+	with_trailer("8ae3137102f43671 0100 0400 01000000", SIZE_MAX, false, 0);
+}
+
 /* ---- Servers that lie ---- */
 
 static void test_lying_server(void **state)
@@ -705,8 +753,9 @@ int main(void)
 	        cmocka_unit_test(test_concurrent),     cmocka_unit_test(test_later_fragments),
 	        cmocka_unit_test(test_too_long),       cmocka_unit_test(test_limits),
 	        cmocka_unit_test(test_every_byte),     cmocka_unit_test(test_forged_trailer),
-	        cmocka_unit_test(test_stripped),       cmocka_unit_test(test_replay),
-	        cmocka_unit_test(test_lying_server),   cmocka_unit_test(test_random_damage),
+	        cmocka_unit_test(test_stripped),       cmocka_unit_test(test_verification_trailer),
+	        cmocka_unit_test(test_replay),         cmocka_unit_test(test_lying_server),
+	        cmocka_unit_test(test_random_damage),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
