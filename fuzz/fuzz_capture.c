@@ -9,9 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What an input may take, of the processor, under the sanitizers: a second, and so much for each byte. */
+#define BUDGET_S 1.0
+#define BUDGET_S_PER_BYTE 50e-6
 
 static void must(bool condition)
 {
@@ -42,6 +47,14 @@ static void on_event(void *user, const struct lens_event *e)
 	if (e->request)
 		n += strlen(e->request->summary);
 	must(n < SIZE_MAX / 2);
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	must(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static void pass(const char *path, struct lens *lens, bool learn)
@@ -97,7 +110,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fd = memfd_create("capture", MFD_CLOEXEC);
 	must(fd >= 0 && write(fd, data + 1, size - 1) == (ssize_t)(size - 1));
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	double begun = seconds();
 	look(path, data[0]);
+	must(seconds() - begun < BUDGET_S + BUDGET_S_PER_BYTE * (double)size);
 	close(fd);
 	return 0;
 }

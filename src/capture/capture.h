@@ -9,10 +9,10 @@
 
 /*
  * Capture files: pcap (micro- and nanoseconds, both byte orders, modified
- * variants refused) and pcapng (several sections and interfaces; secrets and
- * name blocks kept for who asks). Reading is streaming: memory does not grow with the file.
- * The readers are our own because libpcap refuses a file whose interfaces
- * differ in link type and hides secrets and name blocks; it serves live capture.
+ * variants refused), pcapng (several sections and interfaces; secrets, comments and
+ * name blocks kept for who asks) and Network Monitor's .cap 2.x; all of them compressed with gzip or zstd, too. Reading
+ * is streaming: memory does not grow with the file. The readers are our own because libpcap refuses a file whose
+ * interfaces differ in link type and hides secrets and name blocks; it serves live capture.
  */
 struct capture_frame {
 	uint64_t number; /* 1-based */
@@ -36,9 +36,10 @@ const char *capture_why(const struct capture_reader *r);
 void capture_progress(const struct capture_reader *r, uint64_t *done, uint64_t *size);
 
 /* What pcapng carries beside frames and has been read so far: decryption secrets (type: 0x544c534b
- * for TLS key log text ...), and name records (type 1: IPv4 address and names, 2: IPv6). At most 16 MiB kept. */
+ * for TLS key log text ...), name records (type 1: IPv4 address and names, 2: IPv6), and comments (type: number of the
+ * frame, 0 for the whole; UTF-8 without NUL). At most 16 MiB kept. */
 struct capture_extra {
-	enum { CAPTURE_SECRETS, CAPTURE_NAMES } kind;
+	enum { CAPTURE_SECRETS, CAPTURE_NAMES, CAPTURE_COMMENT } kind;
 	uint32_t type;
 	const uint8_t *data; /* valid until capture_close */
 	size_t len;

@@ -31,6 +31,7 @@ void capture_input_close(struct capture_input *in)
 {
 	if (in->own_fd)
 		close(in->fd);
+	capture_unpack_end(in);
 	free(in->data);
 	*in = (struct capture_input){.fd = -1};
 }
@@ -49,6 +50,14 @@ static int grow(struct capture_input *in, size_t n)
 static int fill(struct capture_input *in)
 {
 	ssize_t got;
+	if (in->unpacker) {
+		got = capture_unpack(in, in->data + in->len, in->cap - in->len);
+		if (got < 0)
+			return (int)got;
+		in->at_end = got == 0;
+		in->len += (size_t)got;
+		return 0;
+	}
 	do
 		got = read(in->fd, in->data + in->len, in->cap - in->len);
 	while (got < 0 && errno == EINTR);

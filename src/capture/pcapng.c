@@ -44,7 +44,7 @@ static int start_section(struct capture_reader *r)
 static bool wanted(uint32_t type)
 {
 	return type == BLOCK_ENHANCED || type == BLOCK_SIMPLE || type == BLOCK_PACKET || type == BLOCK_INTERFACE ||
-	       type == BLOCK_SECRETS || type == BLOCK_NAMES;
+	       type == BLOCK_SECRETS || type == BLOCK_NAMES || type == BLOCK_SECTION;
 }
 
 /* 1 and a wanted block, whose bytes stay in the window; 0 at the end. */
@@ -111,7 +111,15 @@ static int enhanced(struct capture_reader *r, const struct block *b, struct capt
 		return fail(r, "a frame's block is too short");
 	uint32_t interface = b->type == BLOCK_PACKET ? capture_u16(r, p) : capture_u32(r, p);
 	uint64_t ticks = (uint64_t)capture_u32(r, p + 4) << 32 | capture_u32(r, p + 8);
-	return frame_of(r, interface, ticks, p + 20, b->len - 20, capture_u32(r, p + 12), capture_u32(r, p + 16), out);
+	uint32_t captured = capture_u32(r, p + 12);
+	int got = frame_of(r, interface, ticks, p + 20, b->len - 20, captured, capture_u32(r, p + 16), out);
+	size_t padded = ((size_t)captured + 3) & ~(size_t)3;
+	if (got > 0 && b->len - 20 > padded) {
+		int bad = capture_read_comments(r, p + 20 + padded, b->len - 20 - padded, (uint32_t)r->number);
+		if (bad < 0)
+			return bad;
+	}
+	return got;
 }
 
 /* No time, no captured length, always the first interface. */
@@ -141,6 +149,10 @@ static int next(struct capture_reader *r, struct capture_frame *out)
 			return enhanced(r, &b, out);
 		case BLOCK_SIMPLE:
 			return simple(r, &b, out);
+		case BLOCK_SECTION:
+			if (b.len > 16)
+				bad = capture_read_comments(r, b.body + 16, b.len - 16, 0);
+			break;
 		case BLOCK_INTERFACE:
 			bad = capture_read_interface(r, b.body, b.len);
 			break;

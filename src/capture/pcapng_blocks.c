@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define OPTION_END 0
+#define OPTION_COMMENT 1
 #define OPTION_TSRESOL 9
 #define OPTION_TSOFFSET 14
 #define NAMES_END 0
@@ -156,6 +157,20 @@ int capture_read_names(struct capture_reader *r, const uint8_t *body, size_t len
 	if (got < 0)
 		r->why = "a name block is damaged";
 	return got < 0 ? got : 0;
+}
+
+int capture_read_comments(struct capture_reader *r, const uint8_t *data, size_t len, uint32_t frame)
+{
+	struct cursor c = view(r, data, len), value;
+	uint16_t type;
+	while (next_item(&c, &type, &value) > 0 && type != OPTION_END) {
+		if (type != OPTION_COMMENT)
+			continue;
+		int bad = add_extra(r, (struct capture_extra){CAPTURE_COMMENT, frame, value.data, value.len});
+		if (bad < 0)
+			return bad;
+	}
+	return 0;
 }
 
 const struct capture_extra *capture_get_extra(const struct capture_reader *r, size_t index)

@@ -126,10 +126,11 @@ static uint32_t hole_end(const struct lens_half *h)
 {
 	if (h->first)
 		return h->first->seq;
-	uint32_t to = h->has_acked ? h->acked : h->next;
-	if (h->has_fin && (!h->has_acked || distance(h->fin, to) > 0))
-		to = h->fin;
-	return to;
+	bool acked = h->has_acked && distance(h->next, h->acked) > 0;
+	bool fin = h->has_fin && distance(h->next, h->fin) > 0;
+	if (fin && (!acked || distance(h->fin, h->acked) > 0))
+		return h->fin;
+	return acked ? h->acked : h->next;
 }
 
 /* Gives the hole at next up. Yields its size. */
@@ -149,9 +150,15 @@ static uint32_t skip_hole(struct lens_streams *all, struct lens_stream *s, unsig
 static uint64_t flush_side(struct lens_streams *all, struct lens_stream *s, unsigned side,
                            const struct lens_stamp *stamp)
 {
+	struct lens_half *h = &s->half[side];
 	uint64_t lost = 0;
-	while (has_hole(&s->half[side]))
+	while (has_hole(h)) {
+		const struct lens_half before = *h;
 		lost += skip_hole(all, s, side, stamp);
+		/* Numbers half their range apart are neither before nor after one another. */
+		if (h->next == before.next && h->first == before.first && h->ended == before.ended)
+			break;
+	}
 	return lost;
 }
 
@@ -264,7 +271,9 @@ void lens_stream_segment(struct lens_streams *all, struct lens_stream *s, unsign
 
 uint64_t lens_stream_flush(struct lens_streams *all, struct lens_stream *s, const struct lens_stamp *stamp)
 {
-	return flush_side(all, s, 0, stamp) + flush_side(all, s, 1, stamp);
+	uint64_t lost = flush_side(all, s, 0, stamp) + flush_side(all, s, 1, stamp);
+	lens_stream_drop(all, s);
+	return lost;
 }
 
 void lens_stream_drop(struct lens_streams *all, struct lens_stream *s)

@@ -219,6 +219,26 @@ static void tells_which_frame_brought_a_byte(void **state)
 	buf_free(&out);
 }
 
+/* The FIN was seen, what stands before it was not, and the other side has acknowledged less than it was sent. */
+static void ends_though_acknowledgements_lag(void **state)
+{
+	(void)state;
+	struct lens_streams all = {.sink = &sink, .stream_limit = 100000, .total_limit = 1000000};
+	struct lens_stream s = {0};
+	struct lens_stamp stamp = {.frame = 1};
+	buf_clear(&out);
+	struct lens_segment sent = {.seq = 10, .data = (const uint8_t *)"a", .captured = 1, .len = 1};
+	struct lens_segment answer = {.seq = 0, .ack = 10, .flags = TCP_ACK};
+	struct lens_segment fin = {.seq = 15, .flags = TCP_FIN};
+	lens_stream_segment(&all, &s, 0, &sent, &stamp);
+	lens_stream_segment(&all, &s, 1, &answer, &stamp);
+	lens_stream_segment(&all, &s, 0, &fin, &stamp);
+	assert_int_equal(lens_stream_flush(&all, &s, &stamp), 4);
+	buf_put_u8(&out, 0);
+	assert_string_equal((const char *)out.data, "a[4].");
+	buf_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +246,7 @@ int main(void)
 	        cmocka_unit_test(any_order),
 	        cmocka_unit_test(keeps_its_bounds),
 	        cmocka_unit_test(tells_which_frame_brought_a_byte),
+	        cmocka_unit_test(ends_though_acknowledgements_lag),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
