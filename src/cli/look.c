@@ -235,8 +235,10 @@ static int open_file(const struct look *l, struct capture_reader **r)
 	if (n == MW_E_IO)
 		return cli_usage("look", "cannot open %s: %s.", l->o.file, strerror(errno));
 	if (n < 0)
-		return cli_usage("look", "%s is no capture that can be read: %s. It takes pcap, pcapng and Network Monitor .cap, also packed with gzip or zstd.", l->o.file,
-		                 why ? why : mw_strerror(n));
+		return cli_usage("look",
+		                 "%s is no capture that can be read: %s. It takes pcap, pcapng and Network Monitor "
+		                 ".cap, also packed with gzip or zstd.",
+		                 l->o.file, why ? why : mw_strerror(n));
 	return 0;
 }
 
