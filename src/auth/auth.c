@@ -78,6 +78,8 @@ int auth_observer_new(enum auth_type type, enum auth_level level, const struct a
 		return ntlm_observer_new(type, level, config, out);
 	if (type == AUTH_SPNEGO)
 		return spnego_observer_new(level, config, out);
+	if (type == AUTH_KERBEROS)
+		return kerberos_observer_new(level, config, out);
 	return opaque_observer_new(type, level, out);
 }
 

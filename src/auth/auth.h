@@ -98,6 +98,7 @@ struct auth_secret {
 struct auth_observer_config {
 	const struct auth_secret *secrets;
 	size_t secret_count;
+	const struct auth_keytab *keytab; /* services' keys, for Kerberos; or NULL */
 };
 
 /* ---- The context ---- */
@@ -134,7 +135,7 @@ enum auth_key_state {
 	AUTH_KEY_UNKNOWN,      /* handshake not finished yet, or a session key that no signature has proved yet */
 	AUTH_KEY_FITS,         /* proof verified: signatures can be checked, seals opened */
 	AUTH_KEY_NO_SECRETS,   /* none were given */
-	AUTH_KEY_NO_SUCH_USER, /* no secret for the user of this handshake */
+	AUTH_KEY_NO_SUCH_USER, /* no secret for the user of this handshake; Kerberos: no key that opens the ticket */
 	AUTH_KEY_WRONG_PROOF,  /* a secret for that user, but the NTProofStr does not match: wrong password */
 	AUTH_KEY_NO_HANDSHAKE, /* the handshake is not in the capture */
 	AUTH_KEY_UNSUPPORTED,  /* a provider or cipher that we cannot open */
@@ -147,7 +148,8 @@ struct auth_info {
 	bool complete;
 	/* UTF-8, owned by the context; NULL when not known (yet). */
 	const char *domain, *user, *workstation;
-	const char *target_name; /* NTLM: whom the CHALLENGE_MESSAGE says the client talks to, mostly a domain */
+	const char *target_name; /* Kerberos observer: the service's principal. NTLM: whom the CHALLENGE_MESSAGE says
+	                            the client talks to, mostly a domain */
 	uint64_t account_id;     /* server: the directory's */
 	bool anonymous;
 	bool mic_present, mic_ok; /* of the AUTHENTICATE_MESSAGE */

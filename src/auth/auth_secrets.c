@@ -82,7 +82,7 @@ static const char *parse_line(char *line, struct auth_secret *out)
 	split_name(take_word(&line), out);
 	bool is_password = strcmp(kind, "password") == 0, is_hash = strcmp(kind, "nthash") == 0;
 	if (!is_password && !is_hash && strcmp(kind, "sessionkey") != 0)
-		return "a line begins with password, nthash or sessionkey";
+		return "a line begins with password, nthash, sessionkey or keytab";
 	if (*out->user == '\0')
 		return "the user is missing; write DOMAIN\\user";
 	out->kind = is_password ? AUTH_SECRET_PASSWORD : is_hash ? AUTH_SECRET_NTHASH : AUTH_SECRET_SESSION_KEY;
@@ -91,6 +91,21 @@ static const char *parse_line(char *line, struct auth_secret *out)
 		return NULL;
 	}
 	return parse_key(line, out->key) ? NULL : "the key must be 32 hexadecimal digits";
+}
+
+/* Whether the line names the keytab; *what as parse_line. */
+static bool is_keytab(char *line, struct auth_secrets *secrets, const char **what)
+{
+	static const char kind[] = "keytab";
+	while (is_blank(*line))
+		line++;
+	if (strncmp(line, kind, sizeof kind - 1) != 0 || !(is_blank(line[6]) || line[6] == '\0'))
+		return false;
+	for (line += 6; is_blank(*line);)
+		line++;
+	*what = *line == '\0' ? "the keytab's path is missing" : secrets->keytab != NULL ? "a second keytab" : NULL;
+	secrets->keytab = line;
+	return true;
 }
 
 static bool is_skipped(const char *line)
@@ -122,8 +137,9 @@ static int parse_lines(struct auth_secrets *secrets, struct auth_secrets_error *
 		char *line = take_line(&at);
 		if (is_skipped(line))
 			continue;
-		const char *what = parse_line(line, &secrets->list[secrets->count]);
-		secrets->count++;
+		const char *what;
+		if (!is_keytab(line, secrets, &what))
+			what = parse_line(line, &secrets->list[secrets->count++]);
 		if (what != NULL) {
 			*error = (struct auth_secrets_error){number, what};
 			return MW_E_INVALID;

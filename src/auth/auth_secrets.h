@@ -9,6 +9,7 @@
  *   password DOMAIN\user the rest of the line, spaces and all
  *   nthash DOMAIN\user 32 hex digits
  *   sessionkey DOMAIN\user 32 hex digits
+ *   keytab the rest of the line, a file's path
  *
  * Lines that are empty or begin with # are skipped. A user without a domain
  * (or "\user") is meant for any. A password line may end after the user: the
@@ -17,7 +18,8 @@
 struct auth_secrets {
 	struct auth_secret *list;
 	size_t count;
-	char *text; /* private: where the strings point to */
+	const char *keytab; /* path, not opened here; NULL: none. At most one */
+	char *text;         /* private: where the strings point to */
 	size_t text_size;
 };
 

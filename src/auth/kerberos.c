@@ -215,13 +215,18 @@ int kerberos_check(struct auth_context *ctx, enum auth_side from, uint8_t *pdu, 
 	gss_iov_buffer_desc iov[IOV_COUNT];
 	OM_uint32 minor, major;
 	int sealed = 1;
+	uint8_t copy[256];
 	(void)from; /* the token says which side made it, and must not be our own */
 	if (!auth_level_signs(ctx->level))
 		return 0;
 	if (k->stage != KERBEROS_DONE)
 		return MW_E_STATE;
 	if (ctx->level == AUTH_LEVEL_PRIVACY) {
-		fill_iov(k, iov, pdu, pdu_len, body, body_len, signature);
+		/* It is decrypted in place. */
+		if (signature_len > sizeof copy)
+			return MW_E_AUTH;
+		memcpy(copy, signature, signature_len);
+		fill_iov(k, iov, pdu, pdu_len, body, body_len, copy);
 		iov[0].buffer.length = signature_len;
 		major = gss_unwrap_iov(&minor, k->gss, &sealed, NULL, iov, IOV_COUNT);
 	} else {

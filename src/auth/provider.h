@@ -56,9 +56,11 @@ MW_NODISCARD int ntlm_server_new(enum auth_level level, const struct auth_server
                                  struct auth_context **out);
 MW_NODISCARD int ntlm_observer_new(enum auth_type type, enum auth_level level,
                                    const struct auth_observer_config *config, struct auth_context **out);
-/* kerberos_client.c, kerberos_server.c. MW_E_UNSUPPORTED without a keytab. */
+/* kerberos_client.c, kerberos_server.c (MW_E_UNSUPPORTED without a keytab), kerberos_observer.c. */
 MW_NODISCARD int kerberos_client_new(enum auth_level level, const struct auth_client_config *config,
                                      struct auth_context **out);
+MW_NODISCARD int kerberos_observer_new(enum auth_level level, const struct auth_observer_config *config,
+                                       struct auth_context **out);
 MW_NODISCARD int kerberos_server_new(enum auth_level level, const struct auth_server_config *config,
                                      struct auth_context **out);
 /* Before the first step: negotiate signing at any level, for the sake of mechListMIC. */

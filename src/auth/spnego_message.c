@@ -1,5 +1,7 @@
 #include "auth/spnego_message.h"
 
+#include "auth/der.h"
+
 /* X.690: universal tags, [APPLICATION 0] of the GSS frame (RFC 2743 3.1), context tags. */
 enum {
 	DER_OCTET_STRING = 0x04,
@@ -26,45 +28,6 @@ static const struct {
 
 /* ---- Reading ---- */
 
-static int take_length(struct cursor *c, size_t *out)
-{
-	uint8_t byte;
-	if (cursor_u8(c, &byte) < 0)
-		return MW_E_TRUNCATED;
-	if (byte < 0x80) {
-		*out = byte;
-		return 0;
-	}
-	size_t count = byte & 0x7f, length = 0;
-	if (count == 0 || count > 4)
-		return MW_E_MALFORMED;
-	while (count-- > 0) {
-		if (cursor_u8(c, &byte) < 0)
-			return MW_E_TRUNCATED;
-		length = length << 8 | byte;
-	}
-	*out = length;
-	return 0;
-}
-
-static int take_element(struct cursor *c, uint8_t *tag, struct cursor *content)
-{
-	size_t length;
-	int r;
-	if ((r = cursor_u8(c, tag)) < 0 || (r = take_length(c, &length)) < 0)
-		return r;
-	return cursor_child(c, length, content);
-}
-
-static int take_tagged(struct cursor *c, uint8_t wanted, struct cursor *content)
-{
-	uint8_t tag;
-	int r = take_element(c, &tag, content);
-	if (r < 0)
-		return r;
-	return tag == wanted ? 0 : MW_E_MALFORMED;
-}
-
 static struct spnego_bytes rest_of(const struct cursor *c)
 {
 	return (struct spnego_bytes){cursor_here(c), cursor_left(c)};
@@ -87,13 +50,13 @@ static int take_mechs(struct cursor field, struct spnego_token *out)
 {
 	struct cursor list, oid;
 	out->mech_list = rest_of(&field);
-	int r = take_tagged(&field, DER_SEQUENCE, &list);
+	int r = der_take_tagged(&field, DER_SEQUENCE, &list);
 	if (r < 0)
 		return r;
 	if (cursor_left(&field) > 0 || cursor_left(&list) == 0)
 		return MW_E_MALFORMED;
 	while (cursor_left(&list) > 0) {
-		if ((r = take_tagged(&list, DER_OID, &oid)) < 0)
+		if ((r = der_take_tagged(&list, DER_OID, &oid)) < 0)
 			return r;
 		if (out->mech_count < SPNEGO_MAX_MECHS)
 			out->mechs[out->mech_count++] = mech_of(&oid);
@@ -104,7 +67,7 @@ static int take_mechs(struct cursor field, struct spnego_token *out)
 static int take_octets(struct cursor field, struct spnego_bytes *out)
 {
 	struct cursor content;
-	int r = take_tagged(&field, DER_OCTET_STRING, &content);
+	int r = der_take_tagged(&field, DER_OCTET_STRING, &content);
 	if (r < 0)
 		return r;
 	*out = rest_of(&content);
@@ -140,7 +103,7 @@ static int take_state(struct cursor field, struct spnego_token *out)
 	struct cursor content;
 	uint8_t value;
 	int r;
-	if ((r = take_tagged(&field, DER_ENUMERATED, &content)) < 0 || (r = cursor_u8(&content, &value)) < 0)
+	if ((r = der_take_tagged(&field, DER_ENUMERATED, &content)) < 0 || (r = cursor_u8(&content, &value)) < 0)
 		return r;
 	if (cursor_left(&content) > 0 || value > SPNEGO_REQUEST_MIC)
 		return MW_E_MALFORMED;
@@ -151,7 +114,7 @@ static int take_state(struct cursor field, struct spnego_token *out)
 static int take_mech(struct cursor field, struct spnego_token *out)
 {
 	struct cursor oid;
-	int r = take_tagged(&field, DER_OID, &oid);
+	int r = der_take_tagged(&field, DER_OID, &oid);
 	if (r < 0)
 		return r;
 	out->mech = mech_of(&oid);
@@ -179,11 +142,11 @@ static int take_fields(struct cursor in, struct spnego_token *out)
 {
 	struct cursor fields, field;
 	uint8_t tag, least = DER_CONTEXT;
-	int r = take_tagged(&in, DER_SEQUENCE, &fields);
+	int r = der_take_tagged(&in, DER_SEQUENCE, &fields);
 	if (r < 0)
 		return r;
 	while (cursor_left(&fields) > 0) {
-		if ((r = take_element(&fields, &tag, &field)) < 0)
+		if ((r = der_take(&fields, &tag, &field)) < 0)
 			return r;
 		if (tag < least)
 			return MW_E_MALFORMED;
@@ -201,7 +164,7 @@ static int open_frame(struct cursor *in, struct spnego_bytes mech)
 {
 	struct cursor frame, oid;
 	int r;
-	if ((r = take_tagged(in, DER_GSS_FRAME, &frame)) < 0 || (r = take_tagged(&frame, DER_OID, &oid)) < 0)
+	if ((r = der_take_tagged(in, DER_GSS_FRAME, &frame)) < 0 || (r = der_take_tagged(&frame, DER_OID, &oid)) < 0)
 		return r;
 	if (!is_oid(&oid, mech))
 		return MW_E_MALFORMED;
@@ -226,7 +189,7 @@ int spnego_parse(struct cursor in, struct spnego_token *out)
 	int r = 0;
 	if (cursor_left(&in) > 0 && *cursor_here(&in) == DER_GSS_FRAME)
 		r = open_frame(&in, (struct spnego_bytes){oid_spnego, sizeof oid_spnego});
-	if (r < 0 || (r = take_element(&in, &tag, &fields)) < 0)
+	if (r < 0 || (r = der_take(&in, &tag, &fields)) < 0)
 		return r;
 	if (tag != DER_CONTEXT && tag != DER_CONTEXT + 1)
 		return MW_E_MALFORMED;

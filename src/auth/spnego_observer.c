@@ -13,7 +13,7 @@ static int new_mechanism(struct spnego_context *s, enum spnego_mech mech)
 	if (mech == SPNEGO_NTLM)
 		r = ntlm_observer_new(AUTH_NTLM, s->base.level, s->config.observer, &inner);
 	else
-		r = opaque_observer_new(AUTH_KERBEROS, s->base.level, &inner);
+		r = kerberos_observer_new(s->base.level, s->config.observer, &inner);
 	if (r == 0)
 		spnego_set_inner(s, mech, inner);
 	return r;

@@ -283,6 +283,7 @@ static int run(struct look *l)
 	struct lens_options options = {
 	        .secrets = l->secrets.list,
 	        .secret_count = l->secrets.count,
+	        .keytab = l->keytab,
 	        .want_fields = l->o.tree || l->o.html,
 	        .heads_only = l->o.stats && !l->o.filter && !l->o.svg && !l->o.html,
 	        .keep_events = l->o.ladder || l->o.svg,

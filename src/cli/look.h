@@ -1,6 +1,7 @@
 #ifndef MW_CLI_LOOK_H
 #define MW_CLI_LOOK_H
 
+#include "auth/auth_keytab.h"
 #include "auth/auth_secrets.h"
 #include "base/arena.h"
 #include "idl/idl.h"
@@ -35,6 +36,7 @@ struct look {
 	struct look_options o;
 	struct arena *arena;
 	struct auth_secrets secrets;
+	struct auth_keytab *keytab;
 	const struct idl_module *idl[LOOK_MAX_IDL];
 	size_t idl_count;
 	struct lens_view_options view;

@@ -18,6 +18,22 @@ static int cannot_read(const char *path, int r)
 	                 r == MW_E_LIMIT ? "it is larger than 1 MiB" : strerror(errno));
 }
 
+/* A path that is not absolute is beside the file that names it. */
+static int open_keytab(struct look *l)
+{
+	char why[AUTH_KEYTAB_WHY];
+	const char *path = l->secrets.keytab, *slash = strrchr(l->o.secrets, '/');
+	int folder = slash && path && *path != '/' ? (int)(slash - l->o.secrets + 1) : 0;
+
+	if (!path)
+		return 0;
+	path = arena_printf(l->arena, "%.*s%s", folder, l->o.secrets, path);
+	if (!path || auth_keytab_open(path, &l->keytab, why) < 0)
+		return cli_usage("look", "cannot use the keytab %s: %s.", path ? path : "",
+		                 path ? why : "out of memory");
+	return 0;
+}
+
 static int read_secrets(struct look *l)
 {
 	struct auth_secrets_error error = {0};
@@ -35,7 +51,7 @@ static int read_secrets(struct look *l)
 		return cli_usage("look", "%s:%u: %s.", l->o.secrets, error.line, error.what);
 	if (r < 0)
 		return cli_usage("look", "cannot take %s: %s.", l->o.secrets, mw_strerror(r));
-	return 0;
+	return open_keytab(l);
 }
 
 /* ---- IDL ---- */
@@ -223,6 +239,7 @@ void look_free(struct look *l)
 	}
 	lens_free(&l->lens);
 	buf_free(&l->head);
+	auth_keytab_free(&l->keytab);
 	auth_secrets_free(&l->secrets);
 	arena_free(&l->arena);
 }

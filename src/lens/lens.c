@@ -33,7 +33,7 @@ struct lens *lens_new(const struct lens_options *options, const struct lens_sink
 		return NULL;
 	lens->options = *options;
 	lens->sink = *sink;
-	lens->observer = (struct auth_observer_config){options->secrets, options->secret_count};
+	lens->observer = (struct auth_observer_config){options->secrets, options->secret_count, options->keytab};
 	lens->streams = (struct lens_streams){
 	        .sink = &lens_flow_sink,
 	        .stream_limit = options->stream_limit ? options->stream_limit : STREAM_LIMIT,

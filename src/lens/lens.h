@@ -13,8 +13,9 @@ struct lens;
 struct lens_options {
 	const struct auth_secret *secrets;
 	size_t secret_count;
-	bool want_fields; /* fill lens_event.fields (tree, html, json with fields) */
-	bool heads_only;  /* who, which call, how long, did it fail: no ROPs, no phrase (statistics) */
+	const struct auth_keytab *keytab; /* for Kerberos; or NULL */
+	bool want_fields;                 /* fill lens_event.fields (tree, html, json with fields) */
+	bool heads_only;                  /* who, which call, how long, did it fail: no ROPs, no phrase (statistics) */
 	bool keep_events; /* events stay valid until lens_free (ladder, html); else until the callback returns
 	                     (a request that an answer points to stays until then) */
 	const struct idl_module *const *idl; /* further interfaces, from --idl */

@@ -66,10 +66,17 @@ static const char *why_sealed(struct lens_making *m)
 	case AUTH_KEY_FITS:
 		return "bytes are missing before it, and no signature has proved the cipher's position again";
 	case AUTH_KEY_NO_SECRETS:
+		if (info.mechanism == AUTH_KERBEROS)
+			return "no keytab was given; the service's would open it (--secrets, a line 'keytab FILE')";
 		return arena_printf(m->arena, "no secrets were given; %s's password would open it (--secrets)", user);
 	case AUTH_KEY_NO_SUCH_USER:
+		if (info.mechanism == AUTH_KERBEROS)
+			return arena_printf(m->arena, "no key in the keytab opens the ticket for %s",
+			                    info.target_name ? info.target_name : "this service");
 		return arena_printf(m->arena, "no secret for %s", user);
 	case AUTH_KEY_WRONG_PROOF:
+		if (info.mechanism == AUTH_KERBEROS)
+			return "the server's answer in the handshake does not fit the ticket's key";
 		return arena_printf(m->arena, "wrong password for %s: the proof in the handshake does not match", user);
 	case AUTH_KEY_NO_HANDSHAKE:
 		return "the handshake is not in the capture";

@@ -1,5 +1,6 @@
 """Kerberos with a KDC of MIT's on loopback: our client against our server, then impacket's and Samba's against
 `mapiwire serve --keytab`, which has never heard of that KDC."""
+import json
 import os
 import pathlib
 import shutil
@@ -8,7 +9,7 @@ import subprocess
 
 import pytest
 
-from conftest import USERS, program, run, wait_for
+from conftest import CAPTURES, USERS, program, run, wait_for
 from peer import LEVELS as IMPACKET_LEVELS
 
 KDC = shutil.which("krb5kdc", path="/usr/sbin:/usr/bin")
@@ -148,6 +149,12 @@ def test_pair(pair, provider, level, header, target):
     assert pair(provider, level, header, target) == ["ok", "alice", REALM, "kerberos", str(size)]
 
 
+@pytest.mark.parametrize("provider", ["kerberos", "spnego"])
+def test_hostile_tokens(pair, provider):
+    """The first token cut at each length, and with each byte changed."""
+    assert pair(provider, "privacy", "tokens") == ["hostile", "ok"]
+
+
 def test_ticket_cache(pair, realm):
     realm.tickets()
     assert pair("kerberos", "privacy", "header", password="-")[:2] == ["ok", "alice"]
@@ -228,6 +235,39 @@ def test_samba(kerberos_server, realm, monkeypatch, provider, level, host):
     connection = mgmt.mgmt(where, settings, who)
     for _ in range(5):
         assert len(connection.inq_if_ids().if_id) > 0
+
+
+# ---- A capture of Windows machines ----
+
+
+def sealed_calls(secrets):
+    capture = CAPTURES / "rpc-privacy-kerberos.pcapng"
+    if not capture.exists():
+        pytest.skip("../shared/captures is not here")
+    shown = run("look", "--json", capture, "--secrets", secrets).stdout
+    events = [json.loads(line) for line in shown.splitlines()]
+    return [event for event in events if event.get("sealed")], run("look", capture, "--secrets", secrets).stdout
+
+
+def test_windows_capture(tmp_path):
+    secrets = tmp_path / "secrets"
+    secrets.write_text(f"keytab {CAPTURES / 'keys' / 'rpc-privacy-kerberos.keytab'}\n")
+    sealed, _ = sealed_calls(secrets)
+    assert len(sealed) == 12
+    for event in sealed:
+        assert event["decrypted"] and event["signature"] == "ok" and event["user"] == "DOMAIN.LOCAL\\WIN10$"
+
+
+def test_windows_capture_without_its_key(tmp_path, realm):
+    """A keytab of another realm, its path beside the file of secrets; then none."""
+    secrets = tmp_path / "secrets"
+    shutil.copy(realm.keytab, tmp_path / "other.keytab")
+    for line, why in [("keytab other.keytab\n", "no key in the keytab opens the ticket for ldap/dc1.domain.local"),
+                      ("password DOMAIN\\WIN10$ x\n", "no keytab was given")]:
+        secrets.write_text(line)
+        sealed, text = sealed_calls(secrets)
+        assert len(sealed) == 12 and not any(event.get("decrypted") for event in sealed)
+        assert why in " ".join(text.split())
 
 
 # ---- The option ----

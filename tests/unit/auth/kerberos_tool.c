@@ -1,11 +1,11 @@
 /*
- * Our Kerberos client against our server in memory, for tests that have a KDC
+ * Our Kerberos client against our server in memory with an observer beside them, for tests that have a KDC
  * (tests/peers/test_kerberos.py):
  *
- *   kerberos_tool kerberos|spnego LEVEL header|body KEYTAB TARGET USER REALM PASSWORD
+ *   kerberos_tool kerberos|spnego LEVEL header|body|tokens KEYTAB TARGET USER REALM PASSWORD
  *
  * PASSWORD "-" takes tickets from the default cache. Prints "ok USER REALM MECHANISM SIGNATURE-SIZE"
- * or "refused SIDE CODE STATUS"; exit code 1 for anything else that goes wrong.
+ * or "refused SIDE CODE STATUS", with tokens "hostile ok"; exit code 1 for anything else that goes wrong.
  */
 #include "auth/auth.h"
 #include "auth/auth_keytab.h"
@@ -41,7 +41,7 @@ static int find_account(void *user, const char *domain, const char *name, struct
 }
 
 struct pair {
-	struct auth_context *client, *server;
+	struct auth_context *client, *server, *observer;
 };
 
 /* Any byte of the PDU that a signature covers, and of the signature, must matter. */
@@ -60,7 +60,15 @@ static void exchange(struct pair *p, enum auth_side from, unsigned number)
 	auth_get_info(sender, &info);
 	check((memcmp(sent + BODY, plain + BODY, BODY_SIZE) != 0) == (info.level == AUTH_LEVEL_PRIVACY), "sealing");
 	check(memcmp(sent, plain, BODY) == 0, "the header stays");
+	uint8_t seen[PDU_SIZE];
+	memcpy(seen, sent, PDU_SIZE);
 	check(auth_check(receiver, from, sent, PDU_SIZE, BODY, BODY_SIZE, signature, size) == 0, "check");
+	check(auth_check(p->observer, from, seen, PDU_SIZE, BODY, BODY_SIZE, signature, size) == 0, "observer");
+	check(memcmp(seen, plain, PDU_SIZE) == 0, "what the observer sees");
+	seen[BODY] ^= 1;
+	if (info.level > AUTH_LEVEL_CONNECT && info.mechanism == AUTH_KERBEROS)
+		check(auth_check(p->observer, from, seen, PDU_SIZE, BODY, BODY_SIZE, signature, size) == MW_E_AUTH,
+		      "observer");
 	check(memcmp(sent, plain, PDU_SIZE) == 0, "the plain text");
 }
 
@@ -100,6 +108,8 @@ static int shake(struct pair *p)
 		if (r[side] == 0)
 			break;
 		r[side] = auth_step(side == 0 ? p->client : p->server, &env, in, &tokens[side], &status);
+		auth_watch(p->observer, side == 0 ? AUTH_FROM_CLIENT : AUTH_FROM_SERVER,
+		           cursor_of(tokens[side].data, tokens[side].len));
 		if (r[side] < 0 && r[side] != MW_E_AGAIN) {
 			printf("refused %s %d %08x\n", side == 0 ? "client" : "server", r[side], status);
 			r[0] = MW_E_AUTH;
@@ -110,11 +120,46 @@ static int shake(struct pair *p)
 	return r[0] == 0 && r[1] == 0 ? 0 : MW_E_AUTH;
 }
 
+/* A client's first token that is cut or has a changed byte: the server refuses, the observer lives. */
+static void hostile(enum auth_type type, const struct auth_client_config *client,
+                    const struct auth_server_config *server, const struct auth_observer_config *observer)
+{
+	struct auth_env env = {time_now_ns(), &random_system};
+	struct auth_context *from, *to, *beside;
+	struct buf token = {0}, reply = {0};
+	struct auth_info info;
+	check(auth_client_new(type, AUTH_LEVEL_PRIVACY, client, &from) == 0, "a client");
+	check(auth_step(from, &env, cursor_of(NULL, 0), &token, NULL) == MW_E_AGAIN, "a first token");
+	auth_free(&from);
+	for (size_t n = 0; n < 2 * token.len; n++) {
+		size_t len = n < token.len ? n : token.len;
+		uint8_t *copy = malloc(len + 1);
+		memcpy(copy, token.data, len);
+		if (n >= token.len)
+			copy[n - token.len] ^= 0x21;
+		check(auth_server_new(type, AUTH_LEVEL_PRIVACY, server, &to) == 0, "a server");
+		check(auth_observer_new(type, AUTH_LEVEL_PRIVACY, observer, &beside) == 0, "an observer");
+		int r = auth_step(to, &env, cursor_of(copy, len), &reply, NULL);
+		check(n >= token.len || (r < 0 && r != MW_E_AGAIN && reply.len == 0), "a cut token");
+		auth_watch(beside, AUTH_FROM_CLIENT, cursor_of(copy, len));
+		auth_watch(beside, AUTH_FROM_SERVER, cursor_of(copy, len));
+		auth_get_info(beside, &info);
+		check(info.key != AUTH_KEY_FITS, "no key from half a handshake");
+		auth_free(&to);
+		auth_free(&beside);
+		free(copy);
+	}
+	buf_free(&token);
+	buf_free(&reply);
+	printf("hostile ok\n");
+}
+
 static void talk(struct pair *p, enum auth_level level, bool header)
 {
 	uint8_t keys[2][16];
 	auth_sign_header(p->client, header);
 	auth_sign_header(p->server, header);
+	auth_sign_header(p->observer, header);
 	for (unsigned i = 0; i < 5; i++) {
 		exchange(p, AUTH_FROM_CLIENT, i);
 		exchange(p, AUTH_FROM_SERVER, i + 77);
@@ -155,11 +200,18 @@ int main(int argc, char **argv)
 	}
 	server.keytab = keytab;
 	check(auth_client_new(type, level, &client, &p.client) == 0, "a client");
+	const struct auth_secret secret = {
+	        .kind = AUTH_SECRET_PASSWORD, .domain = "", .user = argv[6], .password = argv[8]};
+	const struct auth_observer_config observer = {&secret, 1, keytab};
+	check(auth_observer_new(type, level, &observer, &p.observer) == 0, "an observer");
 	check(auth_server_new(type, level, &server, &p.server) == 0, "a server");
-	if (shake(&p) == 0)
+	if (argv[3][0] == 't')
+		hostile(type, &client, &server, &observer);
+	else if (shake(&p) == 0)
 		talk(&p, level, argv[3][0] == 'h');
 	auth_free(&p.client);
 	auth_free(&p.server);
+	auth_free(&p.observer);
 	auth_keytab_free(&keytab);
 	return 0;
 }

@@ -572,16 +572,14 @@ static void gap_beyond_bounds(void **state)
 static void other_providers(void **state)
 {
 	(void)state;
-	static const enum auth_type types[] = {AUTH_KERBEROS, AUTH_NETLOGON, AUTH_SCHANNEL_TLS};
+	static const enum auth_type types[] = {AUTH_NETLOGON, AUTH_SCHANNEL_TLS};
 	struct world w;
 	open_world(&w, AUTH_LEVEL_PRIVACY, "alice", "x");
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		struct auth_context *ctx = NULL;
 		struct auth_info info;
 		struct pdu p = plain_pdu(1);
-		/* A Kerberos client needs nothing but its KDC, a server a keytab. */
-		if (types[i] != AUTH_KERBEROS)
-			assert_int_equal(auth_client_new(types[i], w.level, &w.client_config, &ctx), MW_E_UNSUPPORTED);
+		assert_int_equal(auth_client_new(types[i], w.level, &w.client_config, &ctx), MW_E_UNSUPPORTED);
 		assert_int_equal(auth_server_new(types[i], w.level, &w.server_config, &ctx), MW_E_UNSUPPORTED);
 		assert_null(ctx);
 		assert_int_equal(auth_observer_new(types[i], w.level, &w.observer_config, &ctx), 0);
@@ -592,6 +590,30 @@ static void other_providers(void **state)
 		assert_int_equal(check_pdu(ctx, AUTH_FROM_CLIENT, &p), MW_E_STATE);
 		auth_free(&ctx);
 	}
+}
+
+/* tests/peers/test_kerberos.py has the rest: it needs a KDC. */
+static void kerberos_without_keys(void **state)
+{
+	(void)state;
+	struct world w;
+	struct auth_context *ctx = NULL;
+	struct auth_info info;
+	struct pdu p = plain_pdu(1);
+	open_world(&w, AUTH_LEVEL_PRIVACY, "alice", "x");
+	assert_int_equal(auth_server_new(AUTH_KERBEROS, w.level, &w.server_config, &ctx), MW_E_UNSUPPORTED);
+	assert_null(ctx);
+	assert_int_equal(auth_observer_new(AUTH_KERBEROS, w.level, &w.observer_config, &ctx), 0);
+	auth_watch(ctx, AUTH_FROM_CLIENT, cursor_of("x", 1));
+	assert_int_equal(check_pdu(ctx, AUTH_FROM_CLIENT, &p), MW_E_STATE);
+	auth_get_info(ctx, &info);
+	assert_int_equal(info.key, AUTH_KEY_NO_HANDSHAKE);
+	auth_free(&ctx);
+	assert_int_equal(auth_observer_new(AUTH_KERBEROS, w.level, &w.observer_config, &ctx), 0);
+	auth_watch(ctx, AUTH_FROM_CLIENT, cursor_of("\x6e\x02\x30\x00", 4));
+	auth_get_info(ctx, &info);
+	assert_int_equal(info.key, AUTH_KEY_NO_SECRETS);
+	auth_free(&ctx);
 }
 
 static void names(void **state)
@@ -613,23 +635,15 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(every_level),
-	        cmocka_unit_test(connect_verifier),
-	        cmocka_unit_test(flipped_bits),
-	        cmocka_unit_test(replayed_and_short),
-	        cmocka_unit_test(who_is_refused),
-	        cmocka_unit_test(nt_hash_instead),
-	        cmocka_unit_test(changed_authenticate),
-	        cmocka_unit_test(changed_negotiation),
-	        cmocka_unit_test(level_mismatch),
-	        cmocka_unit_test(anonymous_when_allowed),
-	        cmocka_unit_test(observer_session_key),
-	        cmocka_unit_test(observer_unproven_key),
-	        cmocka_unit_test(observer_without),
-	        cmocka_unit_test(gap_beyond_bounds),
-	        cmocka_unit_test(after_a_gap),
-	        cmocka_unit_test(other_providers),
-	        cmocka_unit_test(names),
+	        cmocka_unit_test(every_level),           cmocka_unit_test(connect_verifier),
+	        cmocka_unit_test(flipped_bits),          cmocka_unit_test(replayed_and_short),
+	        cmocka_unit_test(who_is_refused),        cmocka_unit_test(nt_hash_instead),
+	        cmocka_unit_test(changed_authenticate),  cmocka_unit_test(changed_negotiation),
+	        cmocka_unit_test(level_mismatch),        cmocka_unit_test(anonymous_when_allowed),
+	        cmocka_unit_test(observer_session_key),  cmocka_unit_test(observer_unproven_key),
+	        cmocka_unit_test(observer_without),      cmocka_unit_test(gap_beyond_bounds),
+	        cmocka_unit_test(after_a_gap),           cmocka_unit_test(other_providers),
+	        cmocka_unit_test(kerberos_without_keys), cmocka_unit_test(names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

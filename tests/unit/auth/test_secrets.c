@@ -16,6 +16,7 @@ static const char file[] = "\xef\xbb\xbf# my secrets\r\n"
                            "password \\dave x#y\n"
                            "   # indented comment\n"
                            "nthash DEMO\\erin A4F49c406510bdcab6824ee7c30fd852\n"
+                           " keytab  a path/with spaces.keytab\r\n"
                            "sessionkey DEMO\\frank@demo.test 55555555555555555555555555555555";
 
 static void good(void **state)
@@ -46,6 +47,7 @@ static void good(void **state)
 		else
 			assert_hex(s->key, sizeof s->key, expected[i].key);
 	}
+	assert_string_equal(secrets.keytab, "a path/with spaces.keytab");
 	auth_secrets_free(&secrets);
 	assert_null(secrets.list);
 	assert_int_equal(secrets.count, 0);
@@ -60,6 +62,9 @@ static void bad(void **state)
 	} cases[] = {
 	        {"Password DEMO\\alice x", 1},
 	        {"alice", 1},
+	        {"keytab\n", 1},
+	        {"keytab a\nkeytab b", 2},
+	        {"keytabs a", 1},
 	        {"# ok\n\npassword", 3},
 	        {"password DEMO\\ x", 1},
 	        {"password a b\nnthash DEMO\\alice", 2},
