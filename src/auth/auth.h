@@ -72,12 +72,13 @@ struct auth_client_config {
 struct auth_account {
 	uint64_t id; /* the directory's */
 	uint8_t nt_hash[16];
+	uint32_t refused; /* NTSTATUS for whoever proves to be this user and may not log on all the same; 0 */
 };
 
 struct auth_server_config {
 	const char *netbios_domain, *netbios_computer; /* for the target info of the CHALLENGE */
 	const char *dns_domain, *dns_computer;
-	/* 0 and *out; MW_E_NOTFOUND, or MW_E_AUTH for a locked or expired account. Other codes are auth_step's answer.
+	/* 0 and *out; MW_E_NOTFOUND, or MW_E_AUTH for a locked account. Other codes are auth_step's answer.
 	 */
 	int (*find_account)(void *user, const char *domain, const char *name, struct auth_account *out);
 	void *user;

@@ -46,6 +46,8 @@ static int find_account(struct kerberos_context *k, uint32_t *status)
 		return refuse(status, STATUS_ACCOUNT_LOCKED_OUT);
 	if (r == MW_E_NOTFOUND)
 		return refuse(status, STATUS_LOGON_FAILURE);
+	if (account.refused)
+		return refuse(status, account.refused);
 	k->account_id = account.id;
 	return r;
 }

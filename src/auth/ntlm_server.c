@@ -124,6 +124,8 @@ static int verify_user(struct ntlm_context *n, const struct auth_env *env, const
 		return refuse(status, STATUS_ACCOUNT_LOCKED_OUT);
 	if (found < 0 || !fits)
 		return refuse(status, STATUS_LOGON_FAILURE);
+	if (account.refused)
+		return refuse(status, account.refused);
 	n->info.account_id = account.id;
 	return 0;
 }

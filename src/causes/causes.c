@@ -33,8 +33,8 @@ static const struct cause_row rows[CAUSE_COUNT] = {
         [CAUSE_CREDENTIALS_REFUSED] =
                 {"credentials-refused", "The server refused the user name or password%s.",
                  "Check user, domain and password; a new password may not have reached this server.", 20},
-        [CAUSE_ACCOUNT_LOCKED] = {"account-locked", "The account is locked, disabled or expired.",
-                                  "Unlock it in the directory.", 21},
+        [CAUSE_ACCOUNT_LOCKED] = {"account-locked", "The account is locked or disabled.", "Unlock it in the directory.",
+                                  21},
         [CAUSE_CLOCK_SKEW] = {"clock-skew", "The clocks of client and server are too far apart.",
                               "Set both by the same time server.", 22},
         [CAUSE_ANONYMOUS_REFUSED] = {"anonymous-refused", "Anonymous access was refused, as it should be.",
@@ -67,6 +67,10 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                                    "Look for a proxy that cuts or holds long calls.", 35},
         [CAUSE_FOLDER_NOT_FOUND] = {"folder-not-found", "The mailbox has no folder %s.",
                                     "Check the name: display names below the top, with / between them.", 36},
+        [CAUSE_ACCOUNT_EXPIRED] = {"account-expired", "The account has expired.",
+                                   "Give it a later end in the directory.", 37},
+        [CAUSE_WRONG_SERVICE] = {"wrong-service", "The server has no key for the service that the ticket is for.",
+                                 "Put that service into the server's keytab, or use the name that is in it.", 38},
 };
 
 const struct cause_row *cause_get(enum cause cause)
@@ -148,6 +152,10 @@ static const struct status_row statuses[] = {
         {CAUSE_OF_FAULT, 0xC000006D, CAUSE_CREDENTIALS_REFUSED},    /* STATUS_LOGON_FAILURE */
         {CAUSE_OF_FAULT, 0xC0000234, CAUSE_ACCOUNT_LOCKED},         /* STATUS_ACCOUNT_LOCKED_OUT */
         {CAUSE_OF_FAULT, 0xC0000072, CAUSE_ACCOUNT_LOCKED},         /* STATUS_ACCOUNT_DISABLED */
+        {CAUSE_OF_FAULT, 0xC0000193, CAUSE_ACCOUNT_EXPIRED},        /* STATUS_ACCOUNT_EXPIRED */
+        {CAUSE_OF_FAULT, 0xC0000133, CAUSE_CLOCK_SKEW},             /* STATUS_TIME_DIFFERENCE_AT_DC */
+        {CAUSE_OF_FAULT, 0xC0000322, CAUSE_WRONG_SERVICE},          /* STATUS_NO_KERB_KEY */
+        {CAUSE_OF_FAULT, 0xC0000418, CAUSE_AUTH_TYPE_REFUSED},      /* STATUS_NTLM_BLOCKED */
         {CAUSE_OF_FAULT, 0x1C010014, CAUSE_SERVER_BUSY},            /* nca_s_server_too_busy */
         {CAUSE_OF_FAULT, 0x1C010003, CAUSE_INTERFACE_REFUSED},      /* nca_s_unk_if */
         {CAUSE_OF_BIND_NAK, 1, CAUSE_SERVER_BUSY},                  /* temporary_congestion */

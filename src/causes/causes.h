@@ -35,6 +35,8 @@ enum cause {
 	CAUSE_CALL_FAILED,     /* a call answered with an error not listed here */
 	CAUSE_NO_NOTIFICATION, /* a change was made, the parked call did not return */
 	CAUSE_FOLDER_NOT_FOUND,
+	CAUSE_ACCOUNT_EXPIRED,
+	CAUSE_WRONG_SERVICE, /* a ticket for a service that the server has no key of */
 	CAUSE_COUNT,
 };
 

@@ -16,10 +16,12 @@ const char user_help[] =
         "Usage: mapiwire user add ADDRESS --state DIR [--name NAME] [--password-file FILE]\n"
         "       mapiwire user list --state DIR [--json]\n"
         "       mapiwire user passwd USER --state DIR [--password-file FILE]\n"
+        "       mapiwire user lock|unlock USER --state DIR\n"
         "       mapiwire user remove USER --state DIR\n\n"
         "ADDRESS is a mail address, such as alice@demo.test; the first one names the mail domain, and\n"
         "its first label in capitals the NTLM domain: alice logs on as DEMO\\alice. USER is an address\n"
-        "or the name before the @. The password is asked for, or read from the first line of FILE\n"
+        "or the name before the @. Who is locked cannot log on; sessions that are open stay. The password is asked "
+        "for, or read from the first line of FILE\n"
         "(- is standard input).\n";
 
 struct user_options {
@@ -117,11 +119,14 @@ static void print_user(const struct directory_user *u, const struct directory_se
 		text_put_json(&out, u->name);
 		buf_put_str(&out, ",\"account\":");
 		text_put_json(&out, u->account);
-		buf_put_str(&out, "}\n");
+		buf_printf(&out, ",\"locked\":%s,\"expired\":%s}\n", u->flags & DIRECTORY_LOCKED ? "true" : "false",
+		           u->flags & DIRECTORY_EXPIRED ? "true" : "false");
 	} else {
 		buf_printf(&out, "%-32s %s\\%-16s ", u->address, settings->ntlm_domain, u->account);
 		text_put_terminal(&out, u->name);
-		buf_put_str(&out, u->flags & DIRECTORY_LOCKED ? "  (locked)\n" : "\n");
+		buf_put_str(&out, u->flags & DIRECTORY_LOCKED    ? "  (locked)\n"
+		                  : u->flags & DIRECTORY_EXPIRED ? "  (expired)\n"
+		                                                 : "\n");
 	}
 	cli_write(&out);
 	buf_free(&out);
@@ -131,6 +136,15 @@ static int list(const struct user_options *o, struct directory_snapshot *s)
 {
 	for (size_t i = 0; i < directory_count(s); i++)
 		print_user(directory_at(s, i), directory_settings(s), o->json);
+	return 0;
+}
+
+static int set_locked(struct directory *d, const struct directory_user *u, bool locked)
+{
+	uint32_t flags = locked ? u->flags | DIRECTORY_LOCKED : u->flags & ~(uint32_t)DIRECTORY_LOCKED;
+	if (directory_set_flags(d, u->id, flags) < 0)
+		return CLI_EXIT_FAILED;
+	printf("%s is %s\n", u->address, locked ? "locked" : "unlocked");
 	return 0;
 }
 
@@ -149,6 +163,8 @@ static int change(const struct user_options *o, struct directory *d, const char 
 	} else if (strcmp(what, "passwd") == 0) {
 		if (ask_hash(o, u->address, hash) == 0)
 			code = directory_set_nt_hash(d, u->id, hash) < 0 ? CLI_EXIT_FAILED : 0;
+	} else if (strcmp(what, "lock") == 0 || strcmp(what, "unlock") == 0) {
+		code = set_locked(d, u, *what == 'l');
 	} else if (directory_remove(d, u->id) == 0) {
 		char guid[GUID_TEXT_SIZE];
 		guid_format(&u->mailbox, guid);
@@ -175,10 +191,12 @@ int cmd_user(int argc, char **argv)
 	int r = cli_parse(command, argc, argv, options, ARRAY_SIZE(options), words, 2, &count);
 	if (r != 0)
 		return r - 1;
-	bool known = count > 0 && (strcmp(words[0], "add") == 0 || strcmp(words[0], "passwd") == 0 ||
-	                           strcmp(words[0], "remove") == 0 || strcmp(words[0], "list") == 0);
-	if (!known)
-		return cli_usage(command, "say what to do: add, list, passwd or remove.");
+	static const char *const known[] = {"add", "list", "passwd", "lock", "unlock", "remove"};
+	size_t which = 0;
+	while (count > 0 && which < ARRAY_SIZE(known) && strcmp(words[0], known[which]) != 0)
+		which++;
+	if (count == 0 || which == ARRAY_SIZE(known))
+		return cli_usage(command, "say what to do: add, list, passwd, lock, unlock or remove.");
 	bool is_list = strcmp(words[0], "list") == 0, is_add = strcmp(words[0], "add") == 0;
 	if (!is_list && count < 2)
 		return cli_usage(command, "say whom: mapiwire user %s NAME@DOMAIN.", words[0]);

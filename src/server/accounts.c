@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STATUS_ACCOUNT_EXPIRED 0xC0000193u /* [MS-ERREF] 2.3.1 */
+
 /*
  * The directory belongs to one thread at a time: the lock is held only while a
  * snapshot is taken, which is a cheap look at the file unless it has changed.
@@ -37,9 +39,10 @@ static int find_account(void *user, const char *domain, const char *name, struct
 {
 	struct directory_snapshot *snapshot = accounts_snapshot((struct server *)user);
 	const struct directory_user *u = directory_by_account(snapshot, domain, name);
-	int r = !u ? MW_E_NOTFOUND : u->flags & (DIRECTORY_LOCKED | DIRECTORY_EXPIRED) ? MW_E_AUTH : 0;
+	int r = !u ? MW_E_NOTFOUND : u->flags & DIRECTORY_LOCKED ? MW_E_AUTH : 0;
 	if (r == 0) {
 		out->id = u->id;
+		out->refused = u->flags & DIRECTORY_EXPIRED ? STATUS_ACCOUNT_EXPIRED : 0;
 		memcpy(out->nt_hash, u->nt_hash, sizeof out->nt_hash);
 	}
 	directory_snapshot_unref(&snapshot);

@@ -27,6 +27,7 @@ struct server_conn {
 	uint8_t first[24];          /* its beginning, until then */
 	unsigned first_len;
 	bool closing, paused, in_feed, unsent;
+	bool refused;    /* its user was, which ends it and was logged */
 	bool finishing;  /* close when everything is written */
 	unsigned writes; /* outstanding */
 	size_t write_bytes;

@@ -1,4 +1,5 @@
 #include "base/time.h"
+#include "causes/causes.h"
 #include "server/conn.h"
 
 #include <stdlib.h>
@@ -255,13 +256,18 @@ static void on_request(struct server_conn *c, const struct rpc_event *event)
 		service_finish(call, result);
 }
 
-static void log_refused(const struct server_conn *c, const struct rpc_event *event)
+static void log_refused(struct server_conn *c, const struct rpc_event *event)
 {
+	c->refused = true;
 	struct auth_info info = {0};
 	if (event->auth)
 		auth_get_info(event->auth, &info);
-	log_line(c->loop->server->config.log, LOG_WARNING, "authentication refused: user %s\\%s",
-	         info.domain ? info.domain : "", info.user ? info.user : "?");
+	enum cause cause = cause_of_status(CAUSE_OF_FAULT, event->status);
+	char sentence[CAUSE_TEXT_SIZE] = "", attempt[CAUSE_TEXT_SIZE];
+	if (cause != CAUSE_CALL_FAILED) /* which says no more than the number */
+		cause_explain(cause, &(struct cause_about){0}, sentence, attempt);
+	log_line(c->loop->server->config.log, LOG_WARNING, "authentication refused: user %s\\%s, 0x%08X %s",
+	         info.domain ? info.domain : "", info.user ? info.user : "?", event->status, sentence);
 }
 
 void dispatch_event(void *user, struct rpc_connection *rpc, const struct rpc_event *event)
@@ -280,8 +286,8 @@ void dispatch_event(void *user, struct rpc_connection *rpc, const struct rpc_eve
 		conn_tell_gone(c, false, event->call_id);
 		break;
 	case RPC_EV_DAMAGED:
-		log_line(c->loop->server->config.log, LOG_WARNING, "damaged PDU at byte %zu: %s", event->damaged_at,
-		         event->why);
+		log_line(c->loop->server->config.log, c->refused ? LOG_DEBUG : LOG_WARNING,
+		         "damaged PDU at byte %zu: %s", event->damaged_at, event->why);
 		break;
 	case RPC_EV_BIND:
 	case RPC_EV_ALTER:

@@ -21,6 +21,7 @@ static const struct account accounts[] = {
         {"DEMO", "empty", "", 0},
         {"DEMO", "locked", "Passw0rd", MW_E_AUTH},
         {"DEMO", "broken", "Passw0rd", MW_E_IO},
+        {"DEMO", "expired", "Passw0rd", 0},
 };
 
 static int find_account(void *user, const char *domain, const char *name, struct auth_account *out)
@@ -34,6 +35,7 @@ static int find_account(void *user, const char *domain, const char *name, struct
 		if (accounts[i].result < 0)
 			return accounts[i].result;
 		out->id = i + 100;
+		out->refused = strcmp(name, "expired") == 0 ? STATUS_ACCOUNT_EXPIRED : 0;
 		ntlm_nt_hash(accounts[i].password, out->nt_hash);
 		return 0;
 	}
@@ -263,6 +265,9 @@ static const struct {
         {"OTHER", "alice", "Passw0rd, with spaces", MW_E_AUTH, STATUS_LOGON_FAILURE},
         {"DEMO", "nobody", "Passw0rd", MW_E_AUTH, STATUS_LOGON_FAILURE},
         {"DEMO", "locked", "Passw0rd", MW_E_AUTH, STATUS_ACCOUNT_LOCKED_OUT},
+        {"DEMO", "locked", "wrong", MW_E_AUTH, STATUS_ACCOUNT_LOCKED_OUT},
+        {"DEMO", "expired", "Passw0rd", MW_E_AUTH, STATUS_ACCOUNT_EXPIRED},
+        {"DEMO", "expired", "wrong", MW_E_AUTH, STATUS_LOGON_FAILURE}, /* only its owner learns that it has expired */
         {"DEMO", "broken", "Passw0rd", MW_E_IO, STATUS_INVALID_PARAMETER},
 };
 
