@@ -131,6 +131,7 @@ NUMBER(size32, mapi_i32(tag, o->size > INT32_MAX ? INT32_MAX : (int32_t)o->size)
 NUMBER(size64, mapi_i64(tag, (int64_t)o->size))
 NUMBER(modified, mapi_i64(tag, (int64_t)o->modified))
 NUMBER(flags, mapi_i32(tag, (int32_t)(o->flags | (o->associated ? MF_FAI : 0))))
+NUMBER(message_status, mapi_i32(tag, (int32_t)o->status))
 NUMBER(is_read, mapi_boolean(tag, o->flags &MF_READ))
 NUMBER(has_attachments, mapi_boolean(tag, o->flags &MF_HAS_ATTACH))
 NUMBER(is_associated, mapi_boolean(tag, o->associated))
@@ -283,7 +284,7 @@ const struct store_computed store_computed[] = {
         {PidTagRead, M, STORE_ALWAYS, false, is_read},
         {PidTagHasAttachments, M, STORE_ALWAYS, false, has_attachments},
         {PidTagAssociated, M, STORE_ALWAYS, false, is_associated},
-        {PidTagMessageStatus, M, STORE_ALWAYS, false, zero},
+        {PidTagMessageStatus, M, STORE_ALWAYS, false, message_status},
         {PidTagSubject, M, STORE_FALLBACK, false, whole_subject},
         {PidTagSubjectPrefix, M, STORE_FALLBACK, false, subject_prefix},
         {PidTagNormalizedSubject, M, STORE_FALLBACK, false, normalized_subject},

@@ -254,6 +254,8 @@ int store_list(struct store_table *t)
 		return 0;
 	l.arena = arena_new(LISTING_MAX);
 	l.scratch = arena_new(LISTING_MAX);
+	if (t->filter.begin)
+		t->filter.begin(t->filter.user);
 	r = l.arena && l.scratch ? collect(&l) : MW_E_NOMEM;
 	if (r >= 0)
 		r = take(t, &l);

@@ -28,6 +28,7 @@ struct store_object store_message_object(const struct store_message *msg)
 	                             .size = msg->size,
 	                             .associated = msg->associated,
 	                             .flags = msg->flags,
+	                             .status = msg->status,
 	                             .bag = &msg->bag};
 }
 
@@ -39,7 +40,7 @@ int store_message_row(struct store_mailbox *m, sqlite3_stmt *s, struct store_obj
 	o.parent = (uint64_t)sqlite3_column_int64(s, 1);
 	o.associated = sqlite3_column_int(s, 2);
 	o.change = (uint64_t)sqlite3_column_int64(s, 3);
-	o.flags = (uint32_t)sqlite3_column_int64(s, 4);
+	store_split_flags(sqlite3_column_int64(s, 4), &o.flags, &o.status);
 	o.size = (uint64_t)sqlite3_column_int64(s, 5);
 	o.modified = (uint64_t)sqlite3_column_int64(s, 6);
 	if (store_record_open(sqlite3_column_blob(s, 7), (size_t)sqlite3_column_bytes(s, 7), &o.record) < 0)
@@ -121,6 +122,7 @@ static int fill(struct store_message *msg, const struct store_object *o, sqlite3
 	msg->modified = o->modified;
 	msg->size = o->size;
 	msg->flags = o->flags;
+	msg->status = o->status;
 	msg->flags_given = true;
 	msg->associated = o->associated;
 	msg->had_values = has_values(&msg->bag);

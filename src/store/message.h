@@ -62,6 +62,25 @@ MW_NODISCARD int store_message_deliver(struct store_message *msg, int64_t now, u
 /* Sets or clears mfRead and keeps the folder's unread count. Takes effect at once. *changed may be NULL. */
 MW_NODISCARD int store_message_set_read(struct store_mailbox *m, uint64_t folder, uint64_t message, bool read,
                                         int64_t now, bool *changed, uint64_t *ticket);
+/* The same on an opened message, which notes it; unsaved ones have it with their save. */
+MW_NODISCARD int store_message_mark_read(struct store_message *msg, bool read, int64_t now, bool *changed,
+                                         uint64_t *ticket);
+/* PidTagMessageStatus ([MS-OXCMSG] 2.2.1.8): bits of mask become those of status. *before: as it was. */
+MW_NODISCARD int store_message_status(struct store_mailbox *m, uint64_t folder, uint64_t message, uint32_t *status);
+MW_NODISCARD int store_message_set_status(struct store_mailbox *m, uint64_t folder, uint64_t message, uint32_t status,
+                                          uint32_t mask, uint32_t *before, uint64_t *ticket);
+/* The ids of a folder's messages, unassociated, in the arena. */
+MW_NODISCARD int store_message_ids(struct store_mailbox *m, struct arena *arena, uint64_t folder, uint64_t **ids,
+                                   size_t *count);
+/* The tags of all that store_message_all yields, those of large values too; in the arena. */
+MW_NODISCARD int store_message_tags(struct store_message *msg, struct arena *arena, uint32_t **tags, size_t *count);
+
+/* ---- Copying between two messages of one mailbox ([MS-OXCPRPT] 2.2.10, 2.2.11) ---- */
+#define STORE_COPY_KEEP 0x02 /* what is there already stays */
+/* One property, or with PidTagMessageRecipients all recipients. 0, or the ec* code why not, in *problem. */
+MW_NODISCARD int store_message_copy_property(struct store_message *from, struct store_message *to, uint32_t tag,
+                                             unsigned flags, uint32_t *problem);
+
 /* Into another folder under a new id ([MS-OXCFOLD] 2.2.1.6), as one step. */
 MW_NODISCARD int store_message_move(struct store_mailbox *m, uint64_t folder, uint64_t message, uint64_t to,
                                     int64_t now, uint64_t *moved, uint64_t *ticket);

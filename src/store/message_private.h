@@ -20,7 +20,7 @@ struct store_message {
 	uint64_t change;     /* the one we read or wrote last */
 	uint64_t modified;   /* FILETIME */
 	uint64_t size;
-	uint32_t flags;
+	uint32_t flags, status;
 	bool associated, writable;
 	bool flags_given; /* by the client, before the first save */
 	bool had_values;  /* the saved message owns values in chunks */
@@ -30,6 +30,17 @@ struct store_message {
 	struct store_recipient *recipients;
 	size_t recipient_count, recipient_cap;
 };
+
+/* The column flags: PidTagMessageStatus above PidTagMessageFlags. */
+static inline void store_split_flags(int64_t column, uint32_t *flags, uint32_t *status)
+{
+	*flags = (uint32_t)column;
+	*status = (uint32_t)((uint64_t)column >> 32);
+}
+static inline int64_t store_join_flags(uint32_t flags, uint32_t status)
+{
+	return (int64_t)((uint64_t)status << 32 | flags);
+}
 
 /* Deletes the large value of a property that no save has taken. */
 void store_message_forget(struct store_message *msg, uint32_t tag);

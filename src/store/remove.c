@@ -56,6 +56,24 @@ int store_folder_messages(struct store_mailbox *m, struct arena *arena, uint64_t
 	return r;
 }
 
+int store_message_ids(struct store_mailbox *m, struct arena *arena, uint64_t folder, uint64_t **ids, size_t *count)
+{
+	struct store_present *rows = NULL;
+	uint64_t counter, *out;
+	size_t n = 0;
+	int r = store_own_id(folder, &counter) ? store_folder_messages(m, arena, counter, false, &rows, &n)
+	                                       : MW_E_NOTFOUND;
+
+	if (r < 0)
+		return r;
+	out = arena_new_array(arena, uint64_t, n);
+	for (size_t i = 0; out && i < n; i++)
+		out[i] = store_id(STORE_REPLID, rows[i].id);
+	*ids = out;
+	*count = n;
+	return out ? 0 : MW_E_NOMEM;
+}
+
 struct removal {
 	struct store_mailbox *m;
 	struct arena *arena;

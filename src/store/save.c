@@ -41,7 +41,7 @@ static int64_t number_of(const struct store_object *o, struct arena *arena, uint
 struct saved {
 	struct buf record, recipients;
 	uint64_t id, change, size, modified;
-	uint32_t flags;
+	uint32_t flags, status;
 	bool is_new;
 };
 
@@ -53,7 +53,7 @@ static void bind_all(sqlite3_stmt *s, struct arena *arena, const struct store_me
 	sqlite3_bind_int64(s, 2, (int64_t)msg->folder);
 	sqlite3_bind_int(s, 3, msg->associated);
 	sqlite3_bind_int64(s, 4, (int64_t)w->change);
-	sqlite3_bind_int64(s, 5, w->flags);
+	sqlite3_bind_int64(s, 5, store_join_flags(w->flags, w->status));
 	sqlite3_bind_int64(s, 6, (int64_t)w->size);
 	sqlite3_bind_int64(s, 7, (int64_t)w->modified);
 	sqlite3_bind_int64(s, 8, number_of(&o, arena, PidTagMessageDeliveryTime));
@@ -98,7 +98,7 @@ static uint64_t size_of(const struct store_message *msg, const struct saved *w)
 /* The row as it is now: who changed it, and what counts. 1 found, 0 not. */
 struct present {
 	uint64_t change, size;
-	uint32_t flags;
+	uint32_t flags, status;
 };
 
 static int read_present(struct store_mailbox *m, uint64_t id, struct present *out)
@@ -112,7 +112,7 @@ static int read_present(struct store_mailbox *m, uint64_t id, struct present *ou
 	r = store_step(m, s, "Reading a message");
 	if (r > 0) {
 		out->change = (uint64_t)sqlite3_column_int64(s, 0);
-		out->flags = (uint32_t)sqlite3_column_int64(s, 1);
+		store_split_flags(sqlite3_column_int64(s, 1), &out->flags, &out->status);
 		out->size = (uint64_t)sqlite3_column_int64(s, 2);
 	}
 	return r;
@@ -150,6 +150,7 @@ static int meet_present(struct store_message *msg, bool force, struct saved *w, 
 		return r < 0 ? r : MW_E_NOTFOUND;
 	if (old->change != msg->change && !force)
 		return MW_E_STATE;
+	w->status = old->status;
 	w->flags = (w->flags & ~(MF_READ | MF_EVER_READ)) | (old->flags & (MF_READ | MF_EVER_READ));
 	return 0;
 }
@@ -184,6 +185,7 @@ static void become(struct store_message *msg, const struct saved *w)
 	msg->change = w->change;
 	msg->size = w->size;
 	msg->flags = w->flags;
+	msg->status = w->status;
 	msg->modified = w->modified;
 	msg->flags_given = true;
 	msg->had_values = false;
@@ -300,14 +302,14 @@ int store_message_find(struct store_mailbox *m, uint64_t folder, uint64_t messag
 	return r >= 0 && out->parent != in ? MW_E_NOTFOUND : r;
 }
 
-static int write_flags(struct store_mailbox *m, uint64_t id, uint32_t flags)
+static int write_flags(struct store_mailbox *m, uint64_t id, uint32_t flags, uint32_t status)
 {
 	STORE_STMT s = store_statement(m, STMT_MESSAGE_READ);
 
 	if (!s)
 		return MW_E_IO;
 	sqlite3_bind_int64(s, 1, (int64_t)id);
-	sqlite3_bind_int64(s, 2, flags);
+	sqlite3_bind_int64(s, 2, store_join_flags(flags, status));
 	sqlite3_bind_int64(s, 3, (int64_t)store_next_id(m));
 	return store_run(m, s, "Marking a message");
 }
@@ -325,7 +327,7 @@ int store_message_delete_row(struct store_mailbox *m, uint64_t id)
 }
 
 /* The row's change and the folder's counters as one; flags: the new ones, or with gone the row's end. */
-static int change_row(struct store_mailbox *m, const struct store_object *o, uint32_t flags, bool gone,
+static int change_row(struct store_mailbox *m, const struct store_object *o, uint32_t flags, uint32_t status, bool gone,
                       const struct store_counts *by, struct store_change *change)
 {
 	int r = store_reserve_ids(m, 1);
@@ -334,7 +336,7 @@ static int change_row(struct store_mailbox *m, const struct store_object *o, uin
 		r = store_begin(m);
 	if (r < 0)
 		return r;
-	r = gone ? store_message_delete_row(m, o->id) : write_flags(m, o->id, flags);
+	r = gone ? store_message_delete_row(m, o->id) : write_flags(m, o->id, flags, status);
 	if (r >= 0)
 		r = store_folder_count(m, o->parent, by, &change->content_count, &change->unread_count);
 	if (r < 0) {
@@ -366,7 +368,7 @@ int store_message_set_read(struct store_mailbox *m, uint64_t folder, uint64_t me
 	change.message_flags = read ? o.flags | MF_READ | MF_EVER_READ : o.flags & ~MF_READ;
 	change.message_class = "";
 	change.change_number = store_id(STORE_REPLID, o.change);
-	r = change_row(m, &o, change.message_flags, false, &by, &change);
+	r = change_row(m, &o, change.message_flags, o.status, false, &by, &change);
 	if (r < 0)
 		return r;
 	if (ticket)
@@ -392,7 +394,7 @@ int store_message_delete(struct store_mailbox *m, uint64_t folder, uint64_t mess
 	by.size = -(int64_t)o.size;
 	change.associated = o.associated;
 	change.message_flags = o.flags;
-	r = change_row(m, &o, 0, true, &by, &change);
+	r = change_row(m, &o, 0, 0, true, &by, &change);
 	if (r < 0)
 		return r;
 	if (ticket)
@@ -400,4 +402,55 @@ int store_message_delete(struct store_mailbox *m, uint64_t folder, uint64_t mess
 	store_tell(m, &change);
 	store_tell_counts(m, &change);
 	return 0;
+}
+
+int store_message_status(struct store_mailbox *m, uint64_t folder, uint64_t message, uint32_t *status)
+{
+	struct store_object o;
+	int r = store_message_find(m, folder, message, &o);
+
+	if (r >= 0)
+		*status = o.status;
+	return r;
+}
+
+int store_message_set_status(struct store_mailbox *m, uint64_t folder, uint64_t message, uint32_t status, uint32_t mask,
+                             uint32_t *before, uint64_t *ticket)
+{
+	struct store_change change = {.kind = STORE_MODIFIED, .folder = folder, .message = message};
+	struct store_counts by = {0};
+	struct store_object o;
+	int r = store_message_find(m, folder, message, &o);
+
+	if (r < 0)
+		return r;
+	*before = o.status;
+	*ticket = 0;
+	status = (o.status & ~mask) | (status & mask);
+	if (status == o.status)
+		return 0;
+	r = change_row(m, &o, o.flags, status, false, &by, &change);
+	if (r < 0)
+		return r;
+	*ticket = change.ticket;
+	change.associated = o.associated;
+	change.message_flags = o.flags;
+	change.message_class = "";
+	change.change_number = store_id(STORE_REPLID, o.change);
+	store_tell(m, &change);
+	return 0;
+}
+
+int store_message_mark_read(struct store_message *msg, bool read, int64_t now, bool *changed, uint64_t *ticket)
+{
+	int r = 0;
+
+	*ticket = 0;
+	*changed = ((msg->flags & MF_READ) != 0) != read;
+	if (msg->id != 0)
+		r = store_message_set_read(msg->m, store_message_folder(msg), store_message_id(msg), read, now, changed,
+		                           ticket);
+	if (r >= 0)
+		msg->flags = read ? msg->flags | MF_READ | MF_EVER_READ : msg->flags & ~MF_READ;
+	return r;
 }

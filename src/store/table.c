@@ -1,4 +1,5 @@
 #include "mapi/tags.h"
+#include "store/condition.h"
 #include "store/table_private.h"
 
 #include <stdlib.h>
@@ -71,6 +72,7 @@ void store_table_close(struct store_table **table)
 	forget_list(t);
 	free(t->columns);
 	free((void *)t->filter.tags);
+	store_condition_free(&t->condition);
 	free(t);
 }
 

@@ -27,7 +27,8 @@ struct store_filter {
 	const uint32_t *tags; /* copied */
 	size_t count;
 	bool (*keep)(void *user, const struct mapi_value *values);
-	void *user; /* lives as long as the table or until the next filter */
+	void (*begin)(void *user); /* may be NULL: the rows will be asked from the first on */
+	void *user;                /* lives as long as the table or until the next filter */
 };
 
 MW_NODISCARD int store_contents_table(struct store_mailbox *m, uint64_t folder, bool associated,

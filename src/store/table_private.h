@@ -37,8 +37,9 @@ struct store_table {
 	size_t column_count;
 	struct store_sort sort[STORE_MAX_SORT_KEYS];
 	size_t sort_count;
-	struct store_filter filter; /* keep NULL: none */
-	bool stale;                 /* something changed in the folder */
+	struct store_filter filter;        /* keep NULL: none */
+	struct store_condition *condition; /* what the filter stands on, NULL: none of ours */
+	bool stale;                        /* something changed in the folder */
 	/* walked */
 	bool walked, descending;
 	enum store_index index;

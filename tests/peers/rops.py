@@ -425,9 +425,15 @@ def read_response(cursor, request, columns):
     assert rop == (0x20 if request[0] == 0x1F else request[0]), f"{rop:#x} answers {request[0]:#x}"
     if rop == 0x2C:
         out["data"] = cursor.take(cursor.get("H"))
-    elif rop == 0x2D:
+    elif rop in (0x2D, 0x90):
         out["written"] = cursor.get("H")
-    elif rop in (0x1D, 0x33, 0x35, 0x36, 0x58, 0x92, 0x1E, 0x91):
+    elif rop == 0x3A:
+        if status == 0x503:
+            cursor.get("I")
+        out["read"], out["written"] = cursor.get("QQ")
+    elif rop in (0x39, 0x67) and status == 0x503:
+        cursor.get("I")
+    elif rop in (0x1D, 0x33, 0x35, 0x36, 0x58, 0x92, 0x1E, 0x91, 0x66):
         if status == 0x503:
             cursor.get("I")
         out["partial"] = cursor.get("B")

@@ -3,7 +3,7 @@ import re
 import struct
 
 from conftest import SOURCE_ROOT
-from rops import MORE, head
+from rops import (MORE, Cursor, head, read_message, read_name, read_recipient, read_row, tag_list, tagged)
 
 
 def served():
@@ -53,3 +53,227 @@ def read_create_folder(cursor, out, columns):
 
 
 MORE[0x1C] = read_create_folder
+
+
+# ---- Restrictions, [MS-OXCDATA] 2.12 ----
+
+def both(*parts):
+    return b"\0" + struct.pack("<H", len(parts)) + b"".join(parts)
+
+
+def either(*parts):
+    return b"\1" + struct.pack("<H", len(parts)) + b"".join(parts)
+
+
+def negated(part):
+    return b"\2" + part
+
+
+def content(tag, value, low=0, high=1):
+    return b"\3" + struct.pack("<HHI", low, high, tag) + tagged({tag: value})
+
+
+def compares(relop, tag, value):
+    return b"\4" + struct.pack("<BI", relop, tag) + tagged({tag: value})
+
+
+def compares_properties(relop, tag, other):
+    return b"\5" + struct.pack("<BII", relop, tag, other)
+
+
+def bitmask(relop, tag, mask):
+    return b"\6" + struct.pack("<BII", relop, tag, mask)
+
+
+def sized(relop, tag, size):
+    return b"\7" + struct.pack("<BII", relop, tag, size)
+
+
+def exists(tag):
+    return b"\x08" + struct.pack("<I", tag)
+
+
+def of_sub_object(tag, part):
+    return b"\x09" + struct.pack("<I", tag) + part
+
+
+def commented(values, part=None):
+    return b"\x0a" + bytes([len(values)]) + tagged(values) + (b"\1" + part if part else b"\0")
+
+
+def counted(limit, part):
+    return b"\x0b" + struct.pack("<I", limit) + part
+
+
+# ---- Tables ----
+
+def restrict(data, at=0):
+    return head(0x14, at) + struct.pack("<BH", 0, len(data)) + data
+
+
+def find_row(data, at=0, backward=0, origin=0, bookmark=b""):
+    return (head(0x4F, at) + struct.pack("<BH", backward, len(data)) + data + bytes([origin]) +
+            struct.pack("<H", len(bookmark)) + bookmark)
+
+
+def create_bookmark(at=0):
+    return head(0x1B, at)
+
+
+def free_bookmark(bookmark, at=0):
+    return head(0x89, at) + struct.pack("<H", len(bookmark)) + bookmark
+
+
+def seek_bookmark(bookmark, rows=0, at=0):
+    return head(0x19, at) + struct.pack("<H", len(bookmark)) + bookmark + struct.pack("<iB", rows, 1)
+
+
+def seek_fraction(numerator, denominator, at=0):
+    return head(0x1A, at) + struct.pack("<II", numerator, denominator)
+
+
+def read_table_status(cursor, out, columns):
+    assert cursor.get("B") == 0
+
+
+def read_find_row(cursor, out, columns):
+    out["gone"], there = cursor.get("BB")
+    out["row"] = read_row(cursor, columns) if there else None
+
+
+def read_bookmark(cursor, out, columns):
+    out["bookmark"] = cursor.take(cursor.get("H"))
+
+
+def read_seek_bookmark(cursor, out, columns):
+    out["gone"], out["less"], out["moved"] = cursor.get("BBi")
+
+
+def read_tags(cursor, out, columns):
+    out["tags"] = [cursor.get("I") for _ in range(cursor.get("H"))]
+
+
+MORE.update({0x14: read_table_status, 0x16: read_table_status, 0x38: read_table_status, 0x4F: read_find_row,
+             0x1B: read_bookmark, 0x19: read_seek_bookmark, 0x37: read_tags, 0x1A: nothing, 0x81: nothing, 0x89: nothing})
+
+
+# ---- Messages ----
+
+def read_recipients(row=0, at=0):
+    return head(0x0F, at) + struct.pack("<IH", row, 0)
+
+
+def remove_all_recipients(at=0):
+    return head(0x0D, at) + bytes(4)
+
+
+def reload(at=0):
+    return head(0x10, at) + bytes(2)
+
+
+def set_read_flags(flags, ids, at=0):
+    return head(0x66, at) + struct.pack(f"<BBH{len(ids)}Q", 0, flags, len(ids), *ids)
+
+
+def set_message_read_flag(flags, at=1, response=0):
+    return head(0x11, response, at) + bytes([flags])
+
+
+def set_message_status(message, status, mask, at=0):
+    return head(0x20, at) + struct.pack("<QII", message, status, mask)
+
+
+def get_message_status(message, at=0):
+    return head(0x1F, at) + struct.pack("<Q", message)
+
+
+def read_recipient_rows(cursor, out, columns):
+    out["rows"] = []
+    for _ in range(cursor.get("B")):
+        row, kind, _, _, size = cursor.get("IBHHH")
+        inner = Cursor(cursor.take(size))
+        out["rows"].append((row, kind, read_recipient(inner, [])))
+        inner.end()
+
+
+def read_reloaded(cursor, out, columns):
+    read_message(cursor, out)
+
+
+def read_status(cursor, out, columns):
+    out["flags"] = cursor.get("I")
+
+
+def read_changed(cursor, out, columns):
+    assert cursor.get("B") == 0  # private mailboxes do not tell: [MS-OXCMSG] 2.2.3.11.2
+
+
+# ---- Properties ----
+
+def delete_properties(tags, at=0, rop=0x0B):
+    return head(rop, at) + tag_list(tags)
+
+
+def get_list(at=0):
+    return head(0x09, at)
+
+
+def query_names(flags=0, guid=None, at=0):
+    return head(0x5F, at) + bytes([flags, guid is not None]) + (guid or b"")
+
+
+def copy_to(at=0, to=1, excluded=(), sub=1, flags=0):
+    return head(0x39, at, to) + bytes([0, sub, flags]) + tag_list(list(excluded))
+
+
+def copy_properties(tags, at=0, to=1, flags=0):
+    return head(0x67, at, to) + bytes([0, flags]) + tag_list(tags)
+
+
+def read_problems(cursor, out, columns):
+    out["problems"] = [cursor.get("HII") for _ in range(cursor.get("H"))]
+
+
+def read_names(cursor, out, columns):
+    count = cursor.get("H")
+    out["ids"] = [cursor.get("H") for _ in range(count)]
+    out["names"] = [read_name(cursor) for _ in range(count)]
+
+
+# ---- Streams ----
+
+def seek_stream(origin, offset, at=0):
+    return head(0x2E, at) + struct.pack("<Bq", origin, offset)
+
+
+def set_stream_size(size, at=0):
+    return head(0x2F, at) + struct.pack("<Q", size)
+
+
+def get_stream_size(at=0):
+    return head(0x5E, at)
+
+
+def copy_to_stream(count, at=0, to=1):
+    return head(0x3A, at, to) + struct.pack("<Q", count)
+
+
+def clone_stream(at=0, out=1):
+    return head(0x3B, at, out)
+
+
+def write_and_commit(data, at=0):
+    return head(0x90, at) + struct.pack("<H", len(data)) + data
+
+
+def read_position(cursor, out, columns):
+    out["position"] = cursor.get("Q")
+
+
+def read_size(cursor, out, columns):
+    out["size"] = cursor.get("I")
+
+
+MORE.update({0x0D: nothing, 0x0F: read_recipient_rows, 0x10: read_reloaded, 0x11: read_changed, 0x20: read_status,
+             0x0B: read_problems, 0x7A: read_problems, 0x79: read_problems, 0x39: read_problems, 0x67: read_problems,
+             0x09: read_tags, 0x5F: read_names, 0x2E: read_position, 0x2F: nothing, 0x5E: read_size, 0x3B: nothing})

@@ -359,6 +359,8 @@ static int read_requests(struct execution *x, struct cursor *payload)
 	r = mapi_decode_requests(x->session->mapi, x->call->arena, *payload, NULL, &x->requests);
 	if (r == 0 && x->requests.error)
 		r = x->requests.error;
+	if (r == MW_E_LIMIT) /* a restriction too deep, say: no larger buffer would help */
+		r = MW_E_MALFORMED;
 	if (r < 0)
 		return r;
 	x->handles = (uint32_t *)arena_copy(x->call->arena, x->requests.handles,

@@ -84,9 +84,12 @@ struct emsmdb_object {
 		struct store_stream *stream; /* NULL with text */
 		struct store_observer *observer;
 	} u;
+	uint32_t stream_tag; /* stream */
+	enum store_stream_mode stream_mode;
 	struct emsmdb_text *text; /* a stream on an 8-bit text */
 	bool hierarchy;           /* table: of folders */
 	bool columns_set;         /* table */
+	uint32_t epoch;           /* table: bookmarks of another are void */
 	uint16_t code_page;       /* message */
 };
 

@@ -1,4 +1,4 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/rop_more.h"
 
 #include <string.h>
 
@@ -25,7 +25,7 @@ static const uint16_t *recipient_text(const struct store_recipient *r, uint32_t 
 }
 
 /* A RecipientRow without columns: what is known by name, [MS-OXCDATA] 2.8.3.2. */
-static struct mapi_recipient *recipient_row(struct arena *arena, const struct store_recipient *r)
+struct mapi_recipient *rop_recipient_row(struct arena *arena, const struct store_recipient *r)
 {
 	struct mapi_recipient *row = arena_new_of(arena, struct mapi_recipient);
 	const uint16_t *type = recipient_text(r, PidTagAddressType);
@@ -67,7 +67,7 @@ static int fill_recipients(struct rop_call *rop, const struct store_message *msg
 		const struct store_recipient *r = store_recipient_at(msg, i);
 		a->RecipientRows[i].RecipientType = r->type;
 		a->RecipientRows[i].CodePageId = (uint16_t)rop->session->code_page;
-		a->RecipientRows[i].RecipientRow = recipient_row(rop->arena, r);
+		a->RecipientRows[i].RecipientRow = rop_recipient_row(rop->arena, r);
 		if (!a->RecipientRows[i].RecipientRow)
 			return MW_E_NOMEM;
 	}
@@ -84,7 +84,7 @@ static int has_named(struct rop_call *rop, struct store_message *msg, uint8_t *o
 	return r;
 }
 
-static int describe(struct rop_call *rop, struct store_message *msg, struct RopOpenMessageResponse *a)
+int rop_describe_message(struct rop_call *rop, struct store_message *msg, struct RopOpenMessageResponse *a)
 {
 	static const uint32_t tags[] = {PidTagSubjectPrefix, PidTagNormalizedSubject};
 	struct mapi_value values[ARRAY_SIZE(tags)];
@@ -97,7 +97,7 @@ static int describe(struct rop_call *rop, struct store_message *msg, struct RopO
 	return r < 0 ? r : fill_recipients(rop, msg, a);
 }
 
-static int add_message(struct rop_call *rop, struct store_message *msg, uint16_t code_page)
+int rop_add_message(struct rop_call *rop, struct store_message *msg, uint16_t code_page)
 {
 	struct emsmdb_object *o;
 	int r = emsmdb_object_new(rop->session, EMSMDB_MESSAGE, rop->logon, &o);
@@ -119,9 +119,9 @@ uint32_t rop_open_message(struct rop_call *rop)
 	int r = store_message_open(rop_store(rop), q->FolderId, q->MessageId, writable, &msg);
 	if (r < 0)
 		return rop_status(rop, r);
-	r = describe(rop, msg, a);
+	r = rop_describe_message(rop, msg, a);
 	if (r == 0)
-		r = add_message(rop, msg, q->CodePageId);
+		r = rop_add_message(rop, msg, q->CodePageId);
 	if (r < 0) {
 		store_message_close(&msg);
 		return rop_status(rop, r);
@@ -137,7 +137,7 @@ uint32_t rop_create_message(struct rop_call *rop)
 	int r = store_message_create(rop_store(rop), q->FolderId, q->AssociatedFlag, rop->now, &msg);
 	if (r < 0)
 		return rop_status(rop, r);
-	r = add_message(rop, msg, q->CodePageId);
+	r = rop_add_message(rop, msg, q->CodePageId);
 	if (r < 0) {
 		store_message_close(&msg);
 		return rop_status(rop, r);

@@ -22,6 +22,61 @@ uint32_t rop_hard_delete_messages_and_subfolders(struct rop_call *rop);
 uint32_t rop_delete_messages(struct rop_call *rop);
 uint32_t rop_hard_delete_messages(struct rop_call *rop);
 
+/* ---- rop_message.c ---- */
+/* A RecipientRow without columns; NULL: out of memory. */
+struct mapi_recipient *rop_recipient_row(struct arena *arena, const struct store_recipient *r);
+/* What RopOpenMessage and its like tell of a message. */
+MW_NODISCARD int rop_describe_message(struct rop_call *rop, struct store_message *msg,
+                                      struct RopOpenMessageResponse *a);
+/* A new object for the message, which it then owns. */
+MW_NODISCARD int rop_add_message(struct rop_call *rop, struct store_message *msg, uint16_t code_page);
+
+/* ---- rop_message_more.c ---- */
+uint32_t rop_remove_all_recipients(struct rop_call *rop);
+uint32_t rop_read_recipients(struct rop_call *rop);
+uint32_t rop_reload_cached_information(struct rop_call *rop);
+uint32_t rop_set_read_flags(struct rop_call *rop);
+uint32_t rop_set_message_read_flag(struct rop_call *rop);
+uint32_t rop_set_message_status(struct rop_call *rop);
+uint32_t rop_get_message_status(struct rop_call *rop);
+
+/* ---- rop_property_more.c ---- */
+uint32_t rop_delete_properties(struct rop_call *rop);
+uint32_t rop_set_properties_no_replicate(struct rop_call *rop);
+uint32_t rop_get_properties_list(struct rop_call *rop);
+uint32_t rop_query_named_properties(struct rop_call *rop);
+
+/* ---- rop_copy.c ---- */
+uint32_t rop_copy_to(struct rop_call *rop);
+uint32_t rop_copy_properties(struct rop_call *rop);
+
+/* ---- rop_stream_more.c ---- */
+uint32_t rop_seek_stream(struct rop_call *rop);
+uint32_t rop_set_stream_size(struct rop_call *rop);
+uint32_t rop_get_stream_size(struct rop_call *rop);
+uint32_t rop_copy_to_stream(struct rop_call *rop);
+uint32_t rop_clone_stream(struct rop_call *rop);
+uint32_t rop_write_and_commit_stream(struct rop_call *rop);
+uint32_t rop_lock_region_stream(struct rop_call *rop);
+
+/* ---- text_stream.c ---- */
+size_t emsmdb_text_position(const struct emsmdb_text *t);
+/* MW_E_LIMIT */
+MW_NODISCARD int emsmdb_text_seek(struct emsmdb_text *t, uint64_t position);
+MW_NODISCARD int emsmdb_text_set_size(struct emsmdb_text *t, uint64_t size);
+
+/* ---- rop_table_more.c ---- */
+uint32_t rop_restrict(struct rop_call *rop);
+uint32_t rop_create_bookmark(struct rop_call *rop);
+uint32_t rop_free_bookmark(struct rop_call *rop);
+uint32_t rop_seek_row_bookmark(struct rop_call *rop);
+uint32_t rop_seek_row_fractional(struct rop_call *rop);
+uint32_t rop_find_row(struct rop_call *rop);
+uint32_t rop_query_columns_all(struct rop_call *rop);
+uint32_t rop_get_status(struct rop_call *rop);
+uint32_t rop_abort(struct rop_call *rop);
+uint32_t rop_reset_table(struct rop_call *rop);
+
 /* ---- rop_transfer.c ---- */
 uint32_t rop_move_copy_messages(struct rop_call *rop);
 uint32_t rop_move_folder(struct rop_call *rop);

@@ -13,6 +13,8 @@ static int open_value(struct rop_call *rop, uint32_t tag, uint8_t flags, struct 
 	                              : flags == STREAM_READ_WRITE ? STORE_STREAM_WRITE
 	                                                           : STORE_STREAM_READ;
 	bool text = mapi_tag_type(tag) == PTYP_STRING8;
+	o->stream_tag = tag;
+	o->stream_mode = mode == STORE_STREAM_CREATE ? STORE_STREAM_WRITE : mode; /* as a clone opens it */
 	int r = text ? emsmdb_text_open(rop, tag, mode, &o->text)
 	             : store_stream_open(rop->in->u.message, tag, mode, &o->u.stream);
 	if (r == 0)

@@ -33,6 +33,7 @@ uint32_t rop_sort_table(struct rop_call *rop)
 	for (unsigned i = 0; i < q->SortOrderCount; i++)
 		keys[i] = (struct store_sort){q->SortOrders[i].PropertyTag, q->SortOrders[i].Order == SORT_DESCENDING};
 	int r = store_table_sort(rop->in->u.table, keys, q->SortOrderCount);
+	rop->in->epoch++;
 	return r < 0 ? rop_status(rop, r) : 0;
 }
 

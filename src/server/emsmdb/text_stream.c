@@ -1,4 +1,4 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/rop_more.h"
 
 #include "mapi/code_page.h"
 
@@ -79,7 +79,7 @@ size_t emsmdb_text_size(const struct emsmdb_text *t)
 
 size_t emsmdb_text_read(struct emsmdb_text *t, void *out, size_t size)
 {
-	size_t left = t->bytes.len - t->at;
+	size_t left = t->at < t->bytes.len ? t->bytes.len - t->at : 0;
 	size = size < left ? size : left;
 	if (size > 0)
 		memcpy(out, t->bytes.data + t->at, size);
@@ -89,9 +89,16 @@ size_t emsmdb_text_read(struct emsmdb_text *t, void *out, size_t size)
 
 int emsmdb_text_write(struct emsmdb_text *t, const void *data, size_t size)
 {
-	size_t over = t->bytes.len - t->at < size ? t->bytes.len - t->at : size;
 	if (!t->writable)
 		return MW_E_STATE;
+	if (t->at > t->bytes.len && size > 0) {
+		int r = buf_put_zero(&t->bytes, t->at - t->bytes.len);
+		if (r < 0)
+			return r;
+	}
+	if (size == 0)
+		return 0;
+	size_t over = t->bytes.len - t->at < size ? t->bytes.len - t->at : size;
 	if (size - over > MAX_TEXT - t->bytes.len)
 		return MW_E_LIMIT;
 	if (over > 0)
@@ -100,6 +107,35 @@ int emsmdb_text_write(struct emsmdb_text *t, const void *data, size_t size)
 	if (buf_error(&t->bytes) < 0)
 		return buf_error(&t->bytes);
 	t->at += size;
+	t->dirty = true;
+	return 0;
+}
+
+size_t emsmdb_text_position(const struct emsmdb_text *t)
+{
+	return t->at;
+}
+
+int emsmdb_text_seek(struct emsmdb_text *t, uint64_t position)
+{
+	if (position > MAX_TEXT)
+		return MW_E_LIMIT;
+	t->at = (size_t)position;
+	return 0;
+}
+
+int emsmdb_text_set_size(struct emsmdb_text *t, uint64_t size)
+{
+	if (!t->writable)
+		return MW_E_STATE;
+	if (size > MAX_TEXT)
+		return MW_E_LIMIT;
+	if (size > t->bytes.len) {
+		int r = buf_put_zero(&t->bytes, (size_t)size - t->bytes.len);
+		if (r < 0)
+			return r;
+	}
+	t->bytes.len = (size_t)size;
 	t->dirty = true;
 	return 0;
 }

@@ -1,0 +1,228 @@
+#include "server/emsmdb/rop_more.h"
+
+#include "store/restrict.h"
+
+#include <string.h>
+
+/* Tables narrowed, searched and walked by bookmarks: [MS-OXCTABL]. */
+
+#define FIND_BACKWARD 0x01 /* FindRowFlags, 2.2.2.13.1 */
+#define BOOKMARK_BEGINNING 0
+#define BOOKMARK_END 2
+#define BOOKMARK_CUSTOM 3
+#define FIND_HEAD 8 /* bytes of RopFindRow's response before its row */
+#define DEPTH_MAX 64
+
+/* ---- Texts of a restriction become PTYP_STRING ---- */
+
+static uint32_t as_wide(uint32_t tag)
+{
+	uint16_t type = mapi_tag_type(tag);
+	return (type & ~PTYP_MULTIPLE) == PTYP_STRING8 ? mapi_tag_as(tag, (type & PTYP_MULTIPLE) | PTYP_STRING) : tag;
+}
+
+static int widen(struct rop_call *rop, const struct mapi_restriction *in, struct mapi_restriction *out, unsigned depth)
+{
+	bool many = in->type == MAPI_RES_AND || in->type == MAPI_RES_OR;
+	uint32_t children = many ? in->count : in->children ? 1 : 0;
+	uint32_t values = in->type == MAPI_RES_COMMENT ? in->count : in->values ? 1 : 0;
+	int r = depth < DEPTH_MAX ? 0 : MW_E_LIMIT;
+	*out = *in;
+	out->tag = as_wide(in->tag);
+	out->tag2 = as_wide(in->tag2);
+	if (r == 0 && values > 0)
+		r = rop_convert_in(rop, in->values, values, rop->session->code_page, &out->values);
+	if (r == 0 && children > 0 && !(out->children = arena_new_array(rop->arena, struct mapi_restriction, children)))
+		r = MW_E_NOMEM;
+	for (uint32_t i = 0; r == 0 && i < children; i++)
+		r = widen(rop, &in->children[i], &out->children[i], depth + 1);
+	return r;
+}
+
+static uint32_t status_of(const struct rop_call *rop, int r)
+{
+	return r == MW_E_UNSUPPORTED || r == MW_E_LIMIT ? ecTooComplex : r < 0 ? rop_status(rop, r) : 0;
+}
+
+/* [MS-OXCTABL] 3.2.5.4 */
+uint32_t rop_restrict(struct rop_call *rop)
+{
+	const struct RopRestrictRequest *q = (const struct RopRestrictRequest *)rop->request;
+	struct mapi_restriction wide;
+	int r = q->RestrictionData ? widen(rop, q->RestrictionData, &wide, 0) : 0;
+	if (r == 0)
+		r = store_table_restrict(rop->in->u.table, q->RestrictionData ? &wide : NULL);
+	if (r == 0)
+		rop->in->epoch++;
+	return status_of(rop, r);
+}
+
+/* ---- Bookmarks: what the client keeps says it all ---- */
+
+struct bookmark {
+	uint32_t epoch; /* a sort or restriction ends all bookmarks before it: 2.2.2.12 */
+	uint32_t position;
+	uint64_t id;
+};
+
+static int read_bookmark(const struct rop_call *rop, const uint8_t *data, size_t size, struct store_mark *out)
+{
+	struct bookmark b;
+	if (size != sizeof b)
+		return MW_E_INVALID;
+	memcpy(&b, data, sizeof b);
+	*out = (struct store_mark){.id = b.id, .position = b.position};
+	return b.epoch == rop->in->epoch ? 0 : MW_E_INVALID;
+}
+
+/* [MS-OXCTABL] 3.2.5.12 */
+uint32_t rop_create_bookmark(struct rop_call *rop)
+{
+	struct RopCreateBookmarkResponse *a = (struct RopCreateBookmarkResponse *)rop->response;
+	struct store_mark mark;
+	int r = store_table_mark(rop->in->u.table, &mark);
+	if (r < 0)
+		return rop_status(rop, r);
+	struct bookmark b = {.epoch = rop->in->epoch, .position = mark.position, .id = mark.id};
+	a->Bookmark = (uint8_t *)arena_copy(rop->arena, &b, sizeof b);
+	a->BookmarkSize = sizeof b;
+	return a->Bookmark ? 0 : ecServerOOM;
+}
+
+/* [MS-OXCTABL] 3.2.5.15 */
+uint32_t rop_free_bookmark(struct rop_call *rop)
+{
+	const struct RopFreeBookmarkRequest *q = (const struct RopFreeBookmarkRequest *)rop->request;
+	struct store_mark mark;
+	return read_bookmark(rop, q->Bookmark, q->BookmarkSize, &mark) < 0 ? ecInvalidBookmark : 0;
+}
+
+/* [MS-OXCTABL] 3.2.5.10 */
+uint32_t rop_seek_row_bookmark(struct rop_call *rop)
+{
+	const struct RopSeekRowBookmarkRequest *q = (const struct RopSeekRowBookmarkRequest *)rop->request;
+	struct RopSeekRowBookmarkResponse *a = (struct RopSeekRowBookmarkResponse *)rop->response;
+	struct store_mark mark;
+	bool gone = false;
+	int32_t moved = 0;
+	if (read_bookmark(rop, q->Bookmark, q->BookmarkSize, &mark) < 0)
+		return ecInvalidBookmark;
+	int r = store_table_return(rop->in->u.table, &mark, &gone);
+	if (r == 0)
+		r = store_table_seek(rop->in->u.table, STORE_CURRENT, q->RowCount, &moved);
+	if (r < 0)
+		return rop_status(rop, r);
+	a->RowNoLongerVisible = gone;
+	if (q->WantRowMovedCount) {
+		a->HasSoughtLess = moved != q->RowCount;
+		a->RowsSought = (uint32_t)moved;
+	}
+	return 0;
+}
+
+/* [MS-OXCTABL] 3.2.5.11 */
+uint32_t rop_seek_row_fractional(struct rop_call *rop)
+{
+	const struct RopSeekRowFractionalRequest *q = (const struct RopSeekRowFractionalRequest *)rop->request;
+	uint32_t position, count;
+	if (q->Denominator == 0)
+		return ecInvalidBookmark;
+	int r = store_table_position(rop->in->u.table, &position, &count);
+	if (r < 0)
+		return rop_status(rop, r);
+	uint64_t to = q->Numerator >= q->Denominator ? count : (uint64_t)count * q->Numerator / q->Denominator;
+	r = store_table_seek(rop->in->u.table, STORE_BEGIN, (int32_t)to, NULL);
+	return r < 0 ? rop_status(rop, r) : 0;
+}
+
+/* ---- RopFindRow ---- */
+
+static int go_to_origin(struct rop_call *rop, const struct RopFindRowRequest *q, bool *gone)
+{
+	struct store_mark mark;
+	if (q->Origin > BOOKMARK_CUSTOM)
+		return MW_E_INVALID;
+	if (q->Origin != BOOKMARK_CUSTOM)
+		return store_table_seek(rop->in->u.table, (enum store_origin)q->Origin, 0, NULL);
+	int r = read_bookmark(rop, q->Bookmark, q->BookmarkSize, &mark);
+	return r < 0 ? MW_E_EXISTS : store_table_return(rop->in->u.table, &mark, gone);
+}
+
+static int find(struct rop_call *rop, const struct RopFindRowRequest *q)
+{
+	struct mapi_restriction wide = {.type = MAPI_RES_AND};
+	int r = q->RestrictionData ? widen(rop, q->RestrictionData, &wide, 0) : 0;
+	return r < 0 ? r : store_table_find(rop->in->u.table, &wide, !(q->FindRowFlags & FIND_BACKWARD));
+}
+
+static int put_row(struct rop_call *rop, struct RopFindRowResponse *a)
+{
+	size_t column_count, count = 1;
+	const uint32_t *columns = store_table_columns(rop->in->u.table, &column_count);
+	struct mapi_row *rows;
+	int r = store_table_rows(rop->in->u.table, rop->arena, true, false, rop->room, &rows, &count);
+	if (r == 0 && count == 0)
+		r = MW_E_NOTFOUND;
+	if (r == 0)
+		r = rop_convert_out(rop, columns, rows[0].values, rows[0].count, rop->session->code_page);
+	if (r < 0)
+		return r;
+	a->HasRowData = 1;
+	a->RowData = mapi_row_of(rows[0].values, rows[0].count);
+	return 0;
+}
+
+/* [MS-OXCTABL] 3.2.5.14 */
+uint32_t rop_find_row(struct rop_call *rop)
+{
+	const struct RopFindRowRequest *q = (const struct RopFindRowRequest *)rop->request;
+	struct RopFindRowResponse *a = (struct RopFindRowResponse *)rop->response;
+	bool gone = false;
+	if (!rop->in->columns_set)
+		return ecNullObject;
+	int r = go_to_origin(rop, q, &gone);
+	if (r == MW_E_EXISTS)
+		return ecInvalidBookmark;
+	if (r == 0)
+		r = find(rop, q);
+	if (r == 0)
+		r = put_row(rop, a);
+	a->RowNoLongerVisible = r == 0 && gone;
+	return status_of(rop, r);
+}
+
+/* ---- Small ones ---- */
+
+/* [MS-OXCTABL] 3.2.5.13 */
+uint32_t rop_query_columns_all(struct rop_call *rop)
+{
+	struct RopQueryColumnsAllResponse *a = (struct RopQueryColumnsAllResponse *)rop->response;
+	size_t count;
+	const uint32_t *tags = store_table_all_columns(rop->in->u.table, &count);
+	a->PropertyTags = (uint32_t *)tags;
+	a->PropertyTagCount = (uint16_t)count;
+	return 0;
+}
+
+/* [MS-OXCTABL] 3.2.5.7: no operation goes on after its answer, so TableStatus is always 0. */
+uint32_t rop_get_status(struct rop_call *rop)
+{
+	(void)rop;
+	return 0;
+}
+
+/* [MS-OXCTABL] 3.2.5.6: nothing goes on that could be ended. */
+uint32_t rop_abort(struct rop_call *rop)
+{
+	(void)rop;
+	return ecUnableToAbort;
+}
+
+/* [MS-OXCTABL] 3.2.5.16 */
+uint32_t rop_reset_table(struct rop_call *rop)
+{
+	store_table_reset(rop->in->u.table);
+	rop->in->columns_set = false;
+	rop->in->epoch++;
+	return 0;
+}

@@ -1,0 +1,196 @@
+#include "store/condition.h"
+#include "store/restrict.h"
+#include "store/table_private.h"
+
+#include "mapi/tags.h"
+
+#include <string.h>
+
+/* Tables narrowed and searched, and places to come back to. */
+
+#define BATCH 64
+#define SCRATCH_MAX ((size_t)64 << 20)
+
+int store_table_restrict(struct store_table *t, const struct mapi_restriction *restriction)
+{
+	struct store_condition *c = NULL;
+	struct store_filter f = {.keep = store_condition_keep, .begin = store_condition_begin};
+	int r = restriction ? store_condition_new(t->m, restriction, &c) : 0;
+
+	if (r < 0)
+		return r;
+	if (c) {
+		f.tags = c->tags;
+		f.count = c->count;
+		f.user = c;
+	}
+	r = store_table_filter(t, c ? &f : NULL);
+	if (r < 0) {
+		store_condition_free(&c);
+		return r;
+	}
+	store_condition_free(&t->condition);
+	t->condition = c;
+	return 0;
+}
+
+/* ---- Rows with other columns than the client's ---- */
+
+struct looking {
+	struct store_table *t;
+	struct arena *arena;
+	uint32_t *columns; /* the client's, while others are in their place */
+	size_t column_count;
+};
+
+static struct looking look_for(struct store_table *t, struct arena *arena, uint32_t *tags, size_t count)
+{
+	struct looking l = {.t = t, .arena = arena, .columns = t->columns, .column_count = t->column_count};
+
+	t->columns = tags;
+	t->column_count = count;
+	return l;
+}
+
+static void look_no_more(struct looking *l)
+{
+	l->t->columns = l->columns;
+	l->t->column_count = l->column_count;
+}
+
+/* Visits rows from the position, which moves along; 1 when one is kept: index is then how many came before it. */
+static int search(struct looking *l, bool forward, bool (*keep)(void *user, const struct mapi_value *values),
+                  void *user, uint32_t *index)
+{
+	uint32_t seen = 0;
+
+	for (;;) {
+		struct mapi_row *rows;
+		size_t count = BATCH;
+		int r = store_table_rows(l->t, l->arena, forward, true, 0, &rows, &count);
+
+		if (r < 0 || count == 0)
+			return r < 0 ? r : 0;
+		for (size_t i = 0; i < count; i++, seen++)
+			if (keep(user, rows[i].values)) {
+				*index = seen;
+				return 1;
+			}
+		arena_reset(l->arena);
+	}
+}
+
+int store_table_find(struct store_table *t, const struct mapi_restriction *restriction, bool forward)
+{
+	STORE_ARENA arena = arena_new(SCRATCH_MAX);
+	struct store_condition *c = NULL;
+	uint32_t position = 0, count, index = 0, *none = (uint32_t[]){PidTagMid};
+	int r = arena ? store_condition_new(t->m, restriction, &c) : MW_E_NOMEM;
+
+	if (r >= 0)
+		r = store_table_position(t, &position, &count);
+	if (r >= 0) {
+		struct looking l = look_for(t, arena, c->count ? c->tags : none, c->count ? c->count : 1);
+		r = search(&l, forward, store_condition_keep, c, &index);
+		look_no_more(&l);
+	}
+	store_condition_free(&c);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		position = forward ? position + index : position - index - 1;
+	int e = store_table_seek(t, STORE_BEGIN, (int32_t)position, NULL);
+	return e < 0 ? e : r > 0 ? 0 : MW_E_NOTFOUND;
+}
+
+/* ---- Bookmarks ---- */
+
+static uint32_t id_tag(const struct store_table *t)
+{
+	return t->hierarchy ? PidTagFolderId : PidTagMid;
+}
+
+struct wanted {
+	uint64_t id;
+	uint32_t index;
+};
+
+static bool is_wanted(void *user, const struct mapi_value *values)
+{
+	const struct wanted *w = user;
+
+	return values[0].flag == MAPI_FLAG_VALUE && values[0].u.u64 == w->id;
+}
+
+static int id_here(struct store_table *t, uint64_t *id)
+{
+	STORE_ARENA arena = arena_new(SCRATCH_MAX);
+	uint32_t tag = id_tag(t);
+	struct mapi_row *rows;
+	size_t count = 1;
+	int r = MW_E_NOMEM;
+
+	if (arena) {
+		struct looking l = look_for(t, arena, &tag, 1);
+		r = store_table_rows(t, arena, true, false, 0, &rows, &count);
+		look_no_more(&l);
+	}
+	if (r >= 0)
+		*id = count > 0 && rows[0].values[0].flag == MAPI_FLAG_VALUE ? rows[0].values[0].u.u64 : 0;
+	return r;
+}
+
+int store_table_mark(struct store_table *t, struct store_mark *out)
+{
+	struct store_mark mark = {0};
+	uint32_t count;
+	int r = store_table_position(t, &mark.position, &count);
+
+	if (r >= 0)
+		r = id_here(t, &mark.id);
+	if (r >= 0)
+		*out = mark;
+	return r;
+}
+
+static int search_id(struct store_table *t, uint64_t id, uint32_t *index)
+{
+	STORE_ARENA arena = arena_new(SCRATCH_MAX);
+	struct wanted w = {.id = id};
+	uint32_t tag = id_tag(t);
+	int r = arena ? store_table_seek(t, STORE_BEGIN, 0, NULL) : MW_E_NOMEM;
+
+	if (r >= 0) {
+		struct looking l = look_for(t, arena, &tag, 1);
+		r = search(&l, true, is_wanted, &w, index);
+		look_no_more(&l);
+	}
+	return r;
+}
+
+int store_table_return(struct store_table *t, const struct store_mark *mark, bool *gone)
+{
+	uint64_t here = 0;
+	uint32_t index = 0;
+	int r = store_table_seek(t, mark->id ? STORE_BEGIN : STORE_END,
+	                         mark->id ? (int32_t)(mark->position & INT32_MAX) : 0, NULL);
+
+	*gone = false;
+	if (r < 0 || mark->id == 0)
+		return r;
+	r = id_here(t, &here);
+	if (r < 0 || here == mark->id)
+		return r;
+	r = search_id(t, mark->id, &index);
+	if (r < 0)
+		return r;
+	*gone = r == 0;
+	return store_table_seek(t, STORE_BEGIN, (int32_t)((r > 0 ? index : mark->position) & INT32_MAX), NULL);
+}
+
+void store_table_reset(struct store_table *t)
+{
+	(void)!store_table_set_columns(t, NULL, 0);
+	(void)!store_table_sort(t, NULL, 0);
+	(void)!store_table_restrict(t, NULL);
+}
