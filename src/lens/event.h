@@ -40,6 +40,7 @@ enum lens_kind {
 	LENS_SHUTDOWN,
 	LENS_DAMAGED, /* a PDU that breaks a rule */
 	LENS_GAP,     /* bytes that were not captured */
+	LENS_CONTEXT, /* of another protocol: what a connection that carries no RPC is there for */
 	LENS_KIND_COUNT,
 };
 /* "open", "bind_ack" ... as the JSON has them. */

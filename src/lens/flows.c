@@ -142,6 +142,7 @@ static void clear(struct lens_flow *f)
 	f->kind = LENS_FLOW_UNDECIDED;
 	f->syn_seen = f->syn_answered = f->open_told = f->over = false;
 	f->syn = f->answer = (struct lens_stamp){0};
+	f->context = LENS_CONTEXT_NONE;
 	f->tries = 0;
 	f->stream = (struct lens_stream){.user = f};
 }
@@ -293,6 +294,8 @@ static void judge_beginning(struct lens_flow *f, unsigned side, const uint8_t *d
 	if (!h && len >= ENOUGH_TO_JUDGE) {
 		decide(f, kind_of(data, len));
 		give(f, side, data, len, stamp);
+		if (f->kind == LENS_FLOW_OTHER)
+			lens_context_begin(f, side, data, len, stamp);
 		return;
 	}
 	if (!h && !(h = f->head[side] = calloc(1, sizeof *h)))
@@ -319,6 +322,10 @@ static void judge_midstream(struct lens_flow *f, unsigned side, const uint8_t *d
 		return;
 	enum lens_flow_kind kind = kind_of(data, len);
 	if (kind == LENS_FLOW_OTHER) {
+		if (!f->tries && lens_context_begin(f, side, data, len, stamp)) {
+			decide(f, LENS_FLOW_OTHER);
+			return;
+		}
 		bool known = lens_ports_find(&f->lens->ports, &f->conn->server) != NULL;
 		if (++f->tries >= MAX_TRIES && !known)
 			decide(f, LENS_FLOW_OTHER);
@@ -436,8 +443,11 @@ static struct lens_flow *flow_of(struct lens *lens, const struct lens_segment *s
 	return !fresh || begin(f, *side, seg, stamp) ? f : NULL;
 }
 
-static void other_segment(struct lens_flow *f, unsigned side, const struct lens_segment *seg)
+static void other_segment(struct lens_flow *f, unsigned side, const struct lens_segment *seg,
+                          const struct lens_stamp *stamp)
 {
+	if (f->context && side != f->client && seg->captured)
+		lens_context_answer(f, seg, stamp);
 	/* Only its end matters: both sides' FIN. */
 	f->stream.half[side].ended |= (seg->flags & TCP_FIN) != 0;
 }
@@ -454,7 +464,7 @@ void lens_flows_segment(struct lens *lens, const struct lens_segment *seg, const
 	if (seg->flags & TCP_SYN)
 		take_syn(f, side, seg, stamp);
 	if (f->kind == LENS_FLOW_OTHER)
-		other_segment(f, side, seg);
+		other_segment(f, side, seg, stamp);
 	else
 		lens_stream_segment(&lens->streams, &f->stream, side, seg, stamp);
 	/* Not where it is decided: that is inside the stream. */

@@ -121,6 +121,8 @@ struct lens_head {
 
 enum lens_flow_kind { LENS_FLOW_UNDECIDED, LENS_FLOW_RPC, LENS_FLOW_SMB, LENS_FLOW_OTHER };
 
+enum lens_context { LENS_CONTEXT_NONE, LENS_CONTEXT_TLS, LENS_CONTEXT_HTTP, LENS_CONTEXT_KERBEROS };
+
 struct lens_smb;
 struct smb_file;
 
@@ -140,6 +142,8 @@ struct lens_flow {
 	bool syn_seen, syn_answered, open_told, over;
 	uint32_t syn_seq;
 	struct lens_stamp syn, answer;
+	enum lens_context context; /* of which an answer is awaited */
+	struct lens_stamp asked;
 	unsigned tries; /* chunks of a midstream connection that did not begin a PDU */
 };
 
@@ -237,6 +241,14 @@ void lens_pending_take(struct lens_conversation *t, struct lens_pending *taken);
 void lens_pending_free(struct lens *lens, struct lens_pending *p);
 /* Nobody will answer these any more. */
 void lens_pending_drop(struct lens_conversation *t);
+
+/* ---- Other protocols (context.c) ---- */
+
+/* The first bytes of a connection that is not RPC: false when they say nothing. */
+bool lens_context_begin(struct lens_flow *f, unsigned side, const uint8_t *data, size_t len,
+                        const struct lens_stamp *stamp);
+/* The first segment of the server while f->context says that one is awaited. */
+void lens_context_answer(struct lens_flow *f, const struct lens_segment *seg, const struct lens_stamp *stamp);
 
 /* ---- Events ---- */
 

@@ -191,7 +191,7 @@ const char *lens_kind_name(enum lens_kind kind)
 	        [LENS_RESPONSE] = "response", [LENS_FAULT] = "fault",
 	        [LENS_CANCEL] = "cancel",     [LENS_ORPHANED] = "orphaned",
 	        [LENS_SHUTDOWN] = "shutdown", [LENS_DAMAGED] = "damaged",
-	        [LENS_GAP] = "gap",
+	        [LENS_GAP] = "gap",           [LENS_CONTEXT] = "context",
 	};
 	return kind < LENS_KIND_COUNT ? names[kind] : "unknown";
 }
