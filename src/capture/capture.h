@@ -26,6 +26,11 @@ struct capture_reader;
 
 /* "-" is standard input. MW_E_IO (errno), MW_E_MALFORMED (no capture); *why (static) says which in a phrase. */
 MW_NODISCARD int capture_open(const char *path, struct capture_reader **out, const char **why);
+/* Several as one, at most CAPTURE_MAX_FILES: frames by time, numbered through. *which: the one that cannot be opened.
+ */
+#define CAPTURE_MAX_FILES 64
+MW_NODISCARD int capture_open_files(const char *const *paths, size_t count, struct capture_reader **out, size_t *which,
+                                    const char **why);
 void capture_close(struct capture_reader **r);
 /* 1 and a frame, 0 at the end, MW_E_TRUNCATED for a file that ends inside a block (frames before it
  * were given), MW_E_MALFORMED or MW_E_LIMIT with capture_why; MW_E_IO. Live: MW_E_AGAIN when nothing

@@ -175,5 +175,7 @@ int capture_read_comments(struct capture_reader *r, const uint8_t *data, size_t 
 
 const struct capture_extra *capture_get_extra(const struct capture_reader *r, size_t index)
 {
+	if (r->parts)
+		return capture_parts_extra(r, index);
 	return index < r->extra_count ? &r->extras[index] : NULL;
 }

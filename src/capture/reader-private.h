@@ -80,8 +80,9 @@ struct capture_reader {
 	size_t interface_count, interface_cap;
 	struct capture_extra *extras;
 	size_t extra_count, extra_cap, extra_bytes;
-	struct arena *arena; /* what extras point to */
-	void *live;          /* pcap_t */
+	struct arena *arena;         /* what extras point to */
+	void *live;                  /* pcap_t */
+	struct capture_parts *parts; /* several files; NULL: one */
 };
 
 static inline uint32_t capture_u32(const struct capture_reader *r, const uint8_t *p)
@@ -97,6 +98,10 @@ static inline uint16_t capture_u16(const struct capture_reader *r, const uint8_t
 	__builtin_memcpy(&v, p, sizeof v);
 	return r->swapped ? __builtin_bswap16(v) : v;
 }
+
+/* merge.c: of all files together. */
+void capture_parts_progress(const struct capture_reader *r, uint64_t *done, uint64_t *size);
+const struct capture_extra *capture_parts_extra(const struct capture_reader *r, size_t index);
 
 /* Each reads its file's head, which is in the window, and sets next. */
 MW_NODISCARD int capture_pcap_start(struct capture_reader *r);

@@ -111,6 +111,10 @@ const char *capture_why(const struct capture_reader *r)
 
 void capture_progress(const struct capture_reader *r, uint64_t *done, uint64_t *size)
 {
+	if (r->parts) {
+		capture_parts_progress(r, done, size);
+		return;
+	}
 	*done = r->in.unpacker ? capture_unpack_consumed(&r->in) : r->in.consumed;
 	*size = r->in.size;
 }

@@ -10,9 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-const char look_help[] = "Usage: mapiwire look FILE | -r FILE | -i INTERFACE  [OPTIONS]\n"
+const char look_help[] = "Usage: mapiwire look FILE... | -r FILE | -i INTERFACE  [OPTIONS]\n"
                          "\n"
-                         "Shows the RPC in a capture (pcap, pcapng; - is standard input) or on an interface:\n"
+                         "Shows the RPC in a capture (pcap, pcapng, Network Monitor's .cap, as they are or packed\n"
+                         "with gzip or zstd; several files as one, by time; - is standard input) or on an interface:\n"
                          "one line a call, joined from request and answer, and what was found.\n"
                          "\n"
                          "  --ladder          who sent what to whom, joined across connections\n"
@@ -230,15 +231,17 @@ static int read_frames(struct look *l, struct capture_reader *r, frame_fn each, 
 static int open_file(const struct look *l, struct capture_reader **r)
 {
 	const char *why = NULL;
-	int n = capture_open(l->o.file, r, &why);
+	const char *const *files = l->o.file_count ? l->o.files : &l->o.file;
+	size_t which = 0;
+	int n = capture_open_files(files, l->o.file_count ? l->o.file_count : 1, r, &which, &why);
 
 	if (n == MW_E_IO)
-		return cli_usage("look", "cannot open %s: %s.", l->o.file, strerror(errno));
+		return cli_usage("look", "cannot open %s: %s.", files[which], strerror(errno));
 	if (n < 0)
 		return cli_usage("look",
 		                 "%s is no capture that can be read: %s. It takes pcap, pcapng and Network Monitor "
 		                 ".cap, also packed with gzip or zstd.",
-		                 l->o.file, why ? why : mw_strerror(n));
+		                 files[which], why ? why : mw_strerror(n));
 	return 0;
 }
 
@@ -311,14 +314,20 @@ static int run(struct look *l)
 	return code;
 }
 
-static int check_options(struct look_options *o, const char *positional)
+static int check_options(struct look_options *o, const char *const *files, size_t count)
 {
+	const char *positional = count ? files[0] : NULL;
 	unsigned shown = o->json + o->ladder + o->stats + (o->tree != 0);
 
 	if (positional && o->file)
 		return cli_usage("look", "name the capture once: %s or -r %s.", positional, o->file);
 	if (positional)
 		o->file = positional;
+	for (size_t i = 0; i < count && count > 1; i++)
+		if (strcmp(files[i], "-") == 0)
+			return cli_usage("look", "standard input (-) and files do not go together.");
+	o->files = files;
+	o->file_count = count;
 	if (!o->file == !o->interface)
 		return cli_usage("look", o->file ? "a file and -i do not go together."
 		                                 : "name a capture file, or an interface with -i.");
@@ -349,13 +358,14 @@ int cmd_look(int argc, char **argv)
 	        {"colors", CLI_TEXT, &l.o.colors},
 	        {"no-pager", CLI_FLAG, &l.o.no_pager},
 	};
-	const char *positional[1] = {NULL};
+	const char *positional[CAPTURE_MAX_FILES] = {NULL};
 	size_t count;
-	int code = cli_parse("look", argc, argv, options, sizeof options / sizeof options[0], positional, 1, &count);
+	int code = cli_parse("look", argc, argv, options, sizeof options / sizeof options[0], positional,
+	                     CAPTURE_MAX_FILES, &count);
 
 	if (code != 0)
 		return code - 1;
-	code = check_options(&l.o, count ? positional[0] : NULL);
+	code = check_options(&l.o, positional, count);
 	if (code != 0)
 		return code;
 	l.arena = arena_new(0);

@@ -16,6 +16,8 @@
 
 struct look_options {
 	const char *file, *interface;
+	const char *const *files; /* as named, the first is file; none with -r */
+	size_t file_count;
 	const char *secrets, *idl, *filter, *color, *colors, *svg, *html;
 	bool json, ladder, stats, all, no_pager;
 	unsigned tree;

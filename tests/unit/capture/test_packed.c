@@ -297,6 +297,49 @@ static void keeps_comments(void **state)
 	buf_free(&body);
 }
 
+/* Frames by time, whatever the order of the files; one that is cut is told at the end. */
+static void joins_files(void **state)
+{
+	(void)state;
+	static const char *const orders[][3] = {{"124", "35", "6"}, {"6", "35", "124"}, {"", "", "123456"}};
+	for (size_t o = 0; o < ARRAY_SIZE(orders); o++)
+		for (int cut = 0; cut < 2; cut++) {
+			char names[3][64];
+			const char *paths[3];
+			size_t which;
+			const char *why = NULL;
+			struct capture_reader *r = NULL;
+			struct capture_frame f;
+			int64_t n = 0, end;
+			for (size_t i = 0; i < 3; i++) {
+				struct buf b = {0};
+				buf_put(&b, "\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\0\0", 24);
+				for (const char *c = orders[o][i]; *c; c++) {
+					buf_put_u32(&b, (uint32_t)(*c - '0'));
+					buf_put_zero(&b, 12);
+				}
+				if (cut && i == 1)
+					buf_put_zero(&b, 5);
+				strcpy(names[i], store("", b.data, b.len));
+				paths[i] = names[i];
+				buf_free(&b);
+			}
+			assert_int_equal(capture_open_files(paths, 3, &r, &which, &why), 0);
+			while ((end = capture_next(r, &f)) > 0) {
+				assert_int_equal(f.number, ++n);
+				assert_int_equal(f.time_ns, n * INT64_C(1000000000));
+			}
+			assert_int_equal(n, 6);
+			assert_int_equal(end, cut ? MW_E_TRUNCATED : 0);
+			capture_close(&r);
+			paths[2] = "/nonexistent";
+			assert_int_equal(capture_open_files(paths, 3, &r, &which, &why), MW_E_IO);
+			assert_int_equal(which, 2);
+			for (size_t i = 0; i < 3; i++)
+				unlink(names[i]);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +349,7 @@ int main(void)
 	        cmocka_unit_test(reads_network_monitor),
 	        cmocka_unit_test(names_the_converter),
 	        cmocka_unit_test(keeps_comments),
+	        cmocka_unit_test(joins_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
