@@ -399,6 +399,13 @@ static bool conclude_probe(const struct lens_findings *f, struct entry *e)
 	return true;
 }
 
+/* As they happened. */
+static int by_first_frame(const void *a, const void *b)
+{
+	uint64_t x = ((const struct entry *)a)->told.frames[0], y = ((const struct entry *)b)->told.frames[0];
+	return x < y ? -1 : x > y;
+}
+
 static void conclude(struct lens_findings *f)
 {
 	for (unsigned i = 0; i < f->count; i++) {
@@ -419,6 +426,7 @@ static void conclude(struct lens_findings *f)
 		conclude_anonymous(f, &f->anonymous[i]);
 	for (unsigned i = 0; i < f->count; i++)
 		f->entries[i].told.id = cause_get(f->entries[i].cause)->id;
+	qsort(f->entries, f->count, sizeof f->entries[0], by_first_frame);
 	f->concluded = true;
 }
 

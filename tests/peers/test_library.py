@@ -1,5 +1,6 @@
 """libmapiwire from outside: its symbols, and a program built on its header alone."""
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -58,6 +59,12 @@ def sanitizers(library):
     return ["-fsanitize=address,undefined"] if "__asan_init" in imported else []
 
 
+def private_libraries(library):
+    """What the pkg-config file tells programs that link the static library."""
+    described = (library.parent / "meson-private" / "mapiwire.pc").read_text(encoding="utf-8")
+    return re.search(r"^Libs.private: (.*)$", described, re.M).group(1).split()
+
+
 @pytest.mark.parametrize("kind", ["shared", "static"])
 def test_program(library, server, tmp_path, kind):
     compiler = shutil.which("cc")
@@ -65,7 +72,7 @@ def test_program(library, server, tmp_path, kind):
         pytest.skip("no C compiler is installed")
     (tmp_path / "p.c").write_text(PROGRAM)
     libs = ([f"-L{library}", "-lmapiwire", f"-Wl,-rpath,{library}"] if kind == "shared" else
-            [str(library / "libmapiwire.a"), "-lnettle", "-licuuc", "-lpcap", "-lpthread"])
+            [str(library / "libmapiwire.a"), *private_libraries(library)])
     subprocess.run([compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", *sanitizers(library),
                     f"-I{SOURCE_ROOT / 'include'}", "-o", tmp_path / "p", tmp_path / "p.c", *libs], check=True)
     password = (server.state / "alice.password").read_text().strip()
