@@ -12,8 +12,7 @@
 #define PAUSE_BYTES ((size_t)4 << 20)
 #define RESUME_BYTES ((size_t)1 << 20)
 #define GIVE_UP_BYTES ((size_t)64 << 20)
-/* Whoever connects and does not bind in this time goes. */
-#define UNBOUND_NS (INT64_C(60) * NS_PER_S)
+#define DEFAULT_PATIENCE_NS (INT64_C(60) * NS_PER_S)
 /* Answers wait for the rest of their round this long, and in this number of connections, at most. */
 #define UNSENT_NS (NS_PER_MS / 10)
 #define UNSENT_MOST 32
@@ -287,8 +286,10 @@ static int queue_write(struct server_conn *c, const void *data, size_t size)
 		free(w);
 		return MW_E_IO;
 	}
-	c->writes++;
+	if (c->writes++ == 0)
+		c->moving_ns = time_monotonic_ns();
 	c->write_bytes += size;
+	c->queued += size;
 	return 0;
 }
 
@@ -409,11 +410,31 @@ static void on_moved(struct server_loop *loop, struct loop_message *message)
 	free(m);
 }
 
+/* What waits does not become less: the peer does not read. */
+static bool is_stuck(struct server_conn *c, int64_t now_ns, int64_t patience_ns)
+{
+	uint64_t written = c->queued - uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+	if (c->writes == 0 || written != c->written) {
+		c->written = written;
+		c->moving_ns = now_ns;
+	}
+	return now_ns - c->moving_ns > patience_ns;
+}
+
+/* Who does not bind, or does not read, goes. */
+static bool is_idle(struct server_conn *c, int64_t now_ns)
+{
+	unsigned ms = c->loop->server->config.patience_ms;
+	int64_t patience_ns = ms ? (int64_t)ms * NS_PER_MS : DEFAULT_PATIENCE_NS;
+	bool bound = c->rpc && rpc_server_association(c->rpc);
+	return (!bound && now_ns - c->began_ns > patience_ns) || is_stuck(c, now_ns, patience_ns);
+}
+
 void conn_tick_all(struct server_loop *loop, int64_t now_ns)
 {
 	for (struct server_conn *c = loop->conns, *next; c; c = next) {
 		next = c->next;
-		if (now_ns - c->began_ns > UNBOUND_NS && (!c->rpc || !rpc_server_association(c->rpc))) {
+		if (is_idle(c, now_ns)) {
 			conn_close(c);
 			continue;
 		}

@@ -25,6 +25,7 @@ struct server_config {
 	bool confine;             /* server_run takes the filter of server/process.h */
 	unsigned loops;           /* 0 = one per core */
 	unsigned max_connections; /* in all; 0 = 16,384; the oldest idle one makes room */
+	unsigned patience_ms;     /* for whoever does not bind, or does not read what waits; 0 = 60,000 */
 	const struct log *log;
 };
 
