@@ -3,9 +3,11 @@
 #include "base/time.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* A peer that does not read: stop taking its requests, then give it up. */
@@ -410,10 +412,20 @@ static void on_moved(struct server_loop *loop, struct loop_message *message)
 	free(m);
 }
 
+/* What waits, with us and in the kernel, whose buffer is large, for the peer to acknowledge it. */
+static uint64_t waiting_bytes(struct server_conn *c)
+{
+	uv_os_fd_t fd;
+	int unsent = 0;
+	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) < 0 || ioctl(fd, SIOCOUTQ, &unsent) < 0)
+		unsent = 0;
+	return uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp) + (unsigned)unsent;
+}
+
 /* What waits does not become less: the peer does not read. */
 static bool is_stuck(struct server_conn *c, int64_t now_ns, int64_t patience_ns)
 {
-	uint64_t written = c->queued - uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+	uint64_t written = c->writes > 0 ? c->queued - waiting_bytes(c) : 0;
 	if (c->writes == 0 || written != c->written) {
 		c->written = written;
 		c->moving_ns = now_ns;

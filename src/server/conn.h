@@ -31,7 +31,7 @@ struct server_conn {
 	bool finishing;  /* close when everything is written */
 	unsigned writes; /* outstanding */
 	size_t write_bytes;
-	uint64_t queued, written; /* bytes in all that had to wait; that left, when the last tick looked */
+	uint64_t queued, written; /* bytes in all that had to wait; that the peer had, when the last tick looked */
 	int64_t last_ns, began_ns;
 	int64_t moving_ns;          /* when output last moved, or began to wait */
 	struct conn_watch *watches; /* newest first */
