@@ -57,6 +57,13 @@ static int instance_key(const struct store_object *o, struct arena *arena, uint3
 	return bytes(tag, key, 12, out);
 }
 
+static int attach_key(const struct store_object *o, struct arena *arena, uint32_t tag, struct mapi_value *out)
+{
+	uint32_t number = (uint32_t)o->id;
+
+	return bytes(tag, arena_copy(arena, &number, sizeof number), sizeof number, out);
+}
+
 static int source_key(const struct store_object *o, struct arena *arena, uint32_t tag, struct mapi_value *out)
 {
 	if (o->id == 0)
@@ -139,6 +146,8 @@ NUMBER(zero, mapi_i32(tag, 0))
 NUMBER(one, mapi_i32(tag, 1))
 NUMBER(no, mapi_boolean(tag, false))
 NUMBER(message_object, mapi_i32(tag, 5))
+NUMBER(attachment_object, mapi_i32(tag, 7))
+NUMBER(attach_number, mapi_i32(tag, (int32_t)o->id))
 NUMBER(folder_object, mapi_i32(tag, 3))
 /* [MS-OXCPRPT] 2.2.1.1: modify, read, and delete once it is there; for folders the hierarchy and contents too. */
 NUMBER(message_access, mapi_i32(tag, o->id ? 7 : 3))
@@ -254,25 +263,32 @@ static int whole_subject(const struct store_object *o, struct arena *arena, uint
 
 #define M STORE_A_MESSAGE
 #define F STORE_A_FOLDER
+#define A STORE_AN_ATTACHMENT
 
 const struct store_computed store_computed[] = {
         {PidTagEntryId, M | F, STORE_ALWAYS, false, entry_id},
         {PidTagRecordKey, M | F, STORE_ALWAYS, false, entry_id},
         {PidTagParentEntryId, M | F, STORE_ALWAYS, false, parent_entry_id},
-        {PidTagInstanceKey, M | F, STORE_ALWAYS, true, instance_key},
+        {PidTagInstanceKey, M | F | A, STORE_ALWAYS, true, instance_key},
         {PidTagSourceKey, M | F, STORE_ALWAYS, false, source_key},
         {PidTagParentSourceKey, M | F, STORE_ALWAYS, false, parent_source_key},
         {PidTagChangeKey, M | F, STORE_ALWAYS, false, change_key},
         {PidTagPredecessorChangeList, M | F, STORE_ALWAYS, false, predecessors},
         {PidTagChangeNumber, M | F, STORE_ALWAYS, false, change_number},
-        {PidTagStoreRecordKey, M | F, STORE_ALWAYS, false, mailbox_guid},
-        {PidTagMappingSignature, M | F, STORE_ALWAYS, false, mailbox_guid},
-        {PidTagAccessLevel, M | F, STORE_ALWAYS, false, one},
+        {PidTagStoreRecordKey, M | F | A, STORE_ALWAYS, false, mailbox_guid},
+        {PidTagMappingSignature, M | F | A, STORE_ALWAYS, false, mailbox_guid},
+        {PidTagAccessLevel, M | F | A, STORE_ALWAYS, false, one},
         {PidTagLastModificationTime, M | F, STORE_ALWAYS, false, modified},
         {PidTagMessageSize, M | F, STORE_ALWAYS, false, size32},
         {PidTagMessageSizeExtended, M | F, STORE_ALWAYS, false, size64},
-        {PidTagRowType, M | F, STORE_ALWAYS, true, one},
+        {PidTagRowType, M | F | A, STORE_ALWAYS, true, one},
         {PidTagDepth, M | F, STORE_ALWAYS, true, depth},
+        /* attachments */
+        {PidTagAttachNumber, A, STORE_ALWAYS, false, attach_number},
+        {PidTagAttachSize, A, STORE_ALWAYS, false, size32},
+        {PidTagObjectType, A, STORE_ALWAYS, false, attachment_object},
+        {PidTagRecordKey, A, STORE_ALWAYS, false, attach_key},
+        {PidTagLastModificationTime, A, STORE_KEPT, false, NULL},
         /* messages */
         {PidTagAccess, M, STORE_ALWAYS, false, message_access},
         {PidTagObjectType, M, STORE_ALWAYS, false, message_object},

@@ -1,6 +1,7 @@
 #include "store/message_private.h"
 
 #include "mapi/tags.h"
+#include "store/part.h"
 
 /* Copies of what messages hold. */
 
@@ -14,31 +15,16 @@ static int copy_value(struct store_mailbox *m, struct store_bag *bag, const stru
 	return r < 0 ? r : store_bag_put_external(bag, slot->tag, value, slot->value_size);
 }
 
-static int copy_slot(struct store_mailbox *m, struct store_bag *bag, const struct store_slot *slot)
+int store_slot_copy(struct store_mailbox *m, struct store_bag *bag, const struct store_slot *slot)
 {
 	if (slot->external)
 		return copy_value(m, bag, slot);
 	return store_bag_put(bag, slot->tag, slot->data, slot->size);
 }
 
-static void empty(struct store_message *msg)
+int store_message_take(struct store_message *msg, struct store_message *from)
 {
-	for (size_t i = 0; i < msg->bag.count; i++)
-		store_message_forget(msg, msg->bag.slots[i].tag);
-	store_bag_free(&msg->bag);
-}
-
-int store_message_take(struct store_message *msg, const struct store_message *from)
-{
-	int r = 0;
-
-	empty(msg);
-	for (size_t i = 0; r >= 0 && i < from->bag.count; i++)
-		r = copy_slot(msg->m, &msg->bag, &from->bag.slots[i]);
-	store_recipient_clear(msg);
-	for (size_t i = 0; r >= 0 && i < from->recipient_count; i++)
-		r = store_recipient_put(msg, &from->recipients[i]);
-	return r;
+	return store_content_copy(msg, from, STORE_DUPLICATE);
 }
 
 int store_message_tags(struct store_message *msg, struct arena *arena, uint32_t **tags, size_t *count)
@@ -74,13 +60,22 @@ static int copy_recipients(struct store_message *from, struct store_message *to,
 	return r;
 }
 
+static int copy_attachments(struct store_message *from, struct store_message *to)
+{
+	int r = store_parts_copy(to, from);
+
+	if (to->part_count > 0)
+		to->flags |= MF_HAS_ATTACH;
+	return r;
+}
+
 static int copy_property(struct store_message *from, struct store_message *to, uint32_t tag, unsigned flags,
                          uint32_t *problem, struct arena *arena)
 {
 	const struct store_slot *slot = store_bag_slot(&from->bag, mapi_tag_id(tag));
 	int r;
 
-	*problem = store_object_refuses(STORE_A_MESSAGE, tag);
+	*problem = store_object_refuses(to->kind, tag);
 	if (*problem)
 		return 0;
 	if (!slot) { /* what follows from other properties: the halves of a subject */
@@ -93,7 +88,7 @@ static int copy_property(struct store_message *from, struct store_message *to, u
 	if (flags & STORE_COPY_KEEP && store_bag_slot(&to->bag, mapi_tag_id(tag)))
 		return 0;
 	store_message_forget(to, tag);
-	return copy_slot(to->m, &to->bag, slot);
+	return store_slot_copy(to->m, &to->bag, slot);
 }
 
 int store_message_copy_property(struct store_message *from, struct store_message *to, uint32_t tag, unsigned flags,
@@ -111,6 +106,10 @@ int store_message_copy_property(struct store_message *from, struct store_message
 		return MW_E_NOMEM;
 	if (mapi_tag_id(tag) == mapi_tag_id(PidTagMessageRecipients))
 		return copy_recipients(from, to, flags);
+	if (mapi_tag_id(tag) == mapi_tag_id(PidTagMessageAttachments))
+		return flags & STORE_COPY_KEEP && to->part_count > 0 ? 0 : copy_attachments(from, to);
+	if (mapi_tag_id(tag) == mapi_tag_id(PidTagAttachDataObject) && from->inner && to->kind == from->kind)
+		return store_parts_copy(to, from);
 	r = copy_property(from, to, tag, flags, problem, arena);
 	if (r == MW_E_LIMIT) {
 		*problem = ecTooBig;

@@ -107,7 +107,15 @@ int store_table_find(struct store_table *t, const struct mapi_restriction *restr
 
 static uint32_t id_tag(const struct store_table *t)
 {
-	return t->hierarchy ? PidTagFolderId : PidTagMid;
+	return t->of ? PidTagAttachNumber : t->hierarchy ? PidTagFolderId : PidTagMid;
+}
+
+/* 0: none. */
+static uint64_t id_of(const struct mapi_value *v)
+{
+	if (v->flag != MAPI_FLAG_VALUE)
+		return 0;
+	return mapi_tag_type(v->tag) == PTYP_INTEGER32 ? (uint64_t)(uint32_t)v->u.i32 + 1 : v->u.u64;
 }
 
 struct wanted {
@@ -119,7 +127,7 @@ static bool is_wanted(void *user, const struct mapi_value *values)
 {
 	const struct wanted *w = user;
 
-	return values[0].flag == MAPI_FLAG_VALUE && values[0].u.u64 == w->id;
+	return id_of(&values[0]) == w->id;
 }
 
 static int id_here(struct store_table *t, uint64_t *id)
@@ -136,7 +144,7 @@ static int id_here(struct store_table *t, uint64_t *id)
 		look_no_more(&l);
 	}
 	if (r >= 0)
-		*id = count > 0 && rows[0].values[0].flag == MAPI_FLAG_VALUE ? rows[0].values[0].u.u64 : 0;
+		*id = count > 0 ? id_of(&rows[0].values[0]) : 0;
 	return r;
 }
 

@@ -1,3 +1,4 @@
+#include "store/message_private.h"
 #include "store/table_private.h"
 
 #include "base/utf16.h"
@@ -195,6 +196,29 @@ static int compare(const void *a, const void *b)
 	return c ? c : (x->id > y->id) - (x->id < y->id);
 }
 
+static int add_attachments(struct listing *l)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < l->t->of->part_count; i++) {
+		struct store_object o = store_message_object(l->t->of->parts[i]);
+		o.in_table = true;
+		r = add(l, &o);
+	}
+	return r;
+}
+
+static int load_attachment(const struct store_table *t, uint64_t number, struct store_object *out)
+{
+	for (size_t i = 0; i < t->of->part_count; i++) {
+		if (t->of->parts[i]->number == number) {
+			*out = store_message_object(t->of->parts[i]);
+			return 0;
+		}
+	}
+	return MW_E_NOTFOUND;
+}
+
 static int collect(struct listing *l)
 {
 	STORE_ARENA arena = arena_new(LISTING_MAX);
@@ -202,6 +226,8 @@ static int collect(struct listing *l)
 
 	if (!arena)
 		return MW_E_NOMEM;
+	if (l->t->of)
+		return add_attachments(l);
 	if (l->t->hierarchy)
 		return add_folders(l, arena, l->t->folder, 1);
 	all.index = STORE_BY_NATURE;
@@ -250,7 +276,7 @@ int store_list(struct store_table *t)
 	struct listing l = {.t = t};
 	int r;
 
-	if (t->listed && !t->stale)
+	if (t->listed && !t->stale && !t->of)
 		return 0;
 	l.arena = arena_new(LISTING_MAX);
 	l.scratch = arena_new(LISTING_MAX);
@@ -287,7 +313,9 @@ static int load_message(struct store_table *t, struct arena *arena, uint64_t id,
 int store_list_object(struct store_table *t, struct arena *arena, const struct store_listed *row,
                       struct store_object *out)
 {
-	int r = t->hierarchy ? store_folder_load(t->m, arena, row->id, out) : load_message(t, arena, row->id, out);
+	int r = t->of          ? load_attachment(t, row->id, out)
+	        : t->hierarchy ? store_folder_load(t->m, arena, row->id, out)
+	                       : load_message(t, arena, row->id, out);
 
 	out->depth = row->depth;
 	out->in_table = true;

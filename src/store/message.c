@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "mapi/tags.h"
+#include "store/part.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +21,12 @@ uint64_t store_message_folder(const struct store_message *msg)
 struct store_object store_message_object(const struct store_message *msg)
 {
 	return (struct store_object){.m = msg->m,
-	                             .kind = STORE_A_MESSAGE,
-	                             .id = msg->id,
+	                             .kind = msg->kind,
+	                             .id = msg->kind == STORE_AN_ATTACHMENT ? msg->number : msg->id,
 	                             .parent = msg->folder,
 	                             .change = msg->change,
 	                             .modified = msg->modified,
-	                             .size = msg->size,
+	                             .size = msg->kind == STORE_AN_ATTACHMENT ? store_message_size(msg) : msg->size,
 	                             .associated = msg->associated,
 	                             .flags = msg->flags,
 	                             .status = msg->status,
@@ -51,7 +52,7 @@ int store_message_row(struct store_mailbox *m, sqlite3_stmt *s, struct store_obj
 
 /* ---- Opening ---- */
 
-static int put_defaults(struct store_message *msg, int64_t now)
+int store_message_defaults(struct store_message *msg, int64_t now)
 {
 	static uint16_t note[] = {'I', 'P', 'M', '.', 'N', 'o', 't', 'e', 0};
 	uint8_t key[16];
@@ -90,26 +91,19 @@ int store_message_create(struct store_mailbox *m, uint64_t folder, bool associat
 	if (!msg)
 		return MW_E_NOMEM;
 	*msg = (struct store_message){.m = m,
+	                              .kind = STORE_A_MESSAGE,
 	                              .folder = counter,
 	                              .associated = associated,
 	                              .writable = true,
 	                              .flags = MF_READ | MF_UNSENT,
 	                              .modified = filetime_from_ns(now),
 	                              .display_due = true};
-	r = put_defaults(msg, now);
+	r = store_message_defaults(msg, now);
 	if (r < 0)
 		store_message_close(&msg);
 	else
 		*out = msg;
 	return r;
-}
-
-static bool has_values(const struct store_bag *bag)
-{
-	for (size_t i = 0; i < bag->count; i++)
-		if (bag->slots[i].external)
-			return true;
-	return false;
 }
 
 static int fill(struct store_message *msg, const struct store_object *o, sqlite3_stmt *s)
@@ -125,9 +119,11 @@ static int fill(struct store_message *msg, const struct store_object *o, sqlite3
 	msg->status = o->status;
 	msg->flags_given = true;
 	msg->associated = o->associated;
-	msg->had_values = has_values(&msg->bag);
 	if (r >= 0)
 		r = store_recipients_load(msg, sqlite3_column_blob(s, 8), (size_t)sqlite3_column_bytes(s, 8));
+	if (r >= 0)
+		r = store_parts_load(msg, sqlite3_column_blob(s, 9), (size_t)sqlite3_column_bytes(s, 9));
+	msg->had_values = store_bags_external(msg);
 	if (r == MW_E_MALFORMED || r == MW_E_LIMIT)
 		return store_say(msg->m, MW_E_IO, "A message's record is damaged; restore the mailbox from a backup.");
 	return r;
@@ -164,6 +160,7 @@ int store_message_open(struct store_mailbox *m, uint64_t folder, uint64_t messag
 	if (!msg)
 		return MW_E_NOMEM;
 	msg->m = m;
+	msg->kind = STORE_A_MESSAGE;
 	msg->writable = writable;
 	r = load(msg, in, id);
 	if (r < 0)
@@ -193,7 +190,25 @@ void store_message_close(struct store_message **message)
 		store_message_forget(msg, msg->bag.slots[i].tag);
 	store_bag_free(&msg->bag);
 	store_recipients_free(msg);
+	store_parts_free(msg);
 	free(msg);
+}
+
+static int add_size(void *user, struct store_bag *bag)
+{
+	uint64_t *size = user;
+
+	for (size_t i = 0; i < bag->count; i++)
+		*size += bag->slots[i].external ? bag->slots[i].value_size : bag->slots[i].size;
+	return 0;
+}
+
+uint64_t store_message_size(const struct store_message *msg)
+{
+	uint64_t size = 0;
+
+	(void)!store_bags_visit((struct store_message *)msg, add_size, &size);
+	return size;
 }
 
 /* ---- Properties ---- */
@@ -202,7 +217,7 @@ int store_message_get(struct store_message *msg, struct arena *arena, const uint
                       struct mapi_value *values)
 {
 	struct store_object o = {0};
-	int r = store_recipients_display(msg);
+	int r = msg->kind == STORE_A_MESSAGE ? store_recipients_display(msg) : 0;
 
 	if (r < 0)
 		return r;
@@ -213,7 +228,7 @@ int store_message_get(struct store_message *msg, struct arena *arena, const uint
 int store_message_all(struct store_message *msg, struct arena *arena, struct mapi_value **values, size_t *count)
 {
 	struct store_object o = {0};
-	int r = store_recipients_display(msg);
+	int r = msg->kind == STORE_A_MESSAGE ? store_recipients_display(msg) : 0;
 
 	if (r < 0)
 		return r;
@@ -263,14 +278,14 @@ static uint32_t set_one(struct store_message *msg, const struct mapi_value *v, i
 	uint32_t problem;
 	int e;
 
-	if (v->tag == PidTagMessageFlags && v->flag == MAPI_FLAG_VALUE) {
+	if (msg->kind == STORE_A_MESSAGE && v->tag == PidTagMessageFlags && v->flag == MAPI_FLAG_VALUE) {
 		if (msg->id != 0)
 			return ecComputed;
 		msg->flags = (msg->flags & ~MF_CLIENT) | ((uint32_t)v->u.i32 & MF_CLIENT);
 		msg->flags_given = true;
 		return 0;
 	}
-	problem = store_object_refuses(STORE_A_MESSAGE, v->tag);
+	problem = store_object_refuses(msg->kind, v->tag);
 	if (problem)
 		return problem;
 	e = put_value(msg, v);
@@ -302,7 +317,7 @@ int store_message_remove(struct store_message *msg, const uint32_t *tags, size_t
 	if (!msg->writable)
 		return MW_E_STATE;
 	for (size_t i = 0; i < count; i++) {
-		uint32_t problem = store_object_refuses(STORE_A_MESSAGE, tags[i]);
+		uint32_t problem = store_object_refuses(msg->kind, tags[i]);
 		if (!problem) {
 			store_message_forget(msg, tags[i]);
 			store_bag_remove(&msg->bag, mapi_tag_id(tags[i]));

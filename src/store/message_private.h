@@ -10,15 +10,24 @@
 #define MF_UNMODIFIED 0x00000002u
 #define MF_SUBMITTED 0x00000004u
 #define MF_UNSENT 0x00000008u
+#define MF_HAS_ATTACH 0x00000010u
 #define MF_EVER_READ 0x00000400u
 /* What a client may say before the first save. */
 #define MF_CLIENT (MF_READ | MF_UNSENT | 0x20u | 0x100u | 0x200u | MF_EVER_READ | 0x2000u)
 
 struct store_message {
 	struct store_mailbox *m;
-	uint64_t folder, id; /* counters; id 0: not saved yet */
-	uint64_t change;     /* the one we read or wrote last */
-	uint64_t modified;   /* FILETIME */
+	enum store_kind kind;         /* a message, or an attachment, which is one in most ways (store/attachment.h) */
+	struct store_message *owner;  /* opened: an attachment's message, or the attachment that a message is in */
+	uint32_t number;              /* of an attachment */
+	unsigned depth;               /* messages that it is in */
+	struct store_message **parts; /* attachments as they were saved into it */
+	size_t part_count, part_cap;
+	uint32_t next_part;
+	struct store_message *inner; /* of an attachment: the message in it, as it was saved into it */
+	uint64_t folder, id;         /* counters; id 0: not saved yet */
+	uint64_t change;             /* the one we read or wrote last */
+	uint64_t modified;           /* FILETIME */
 	uint64_t size;
 	uint32_t flags, status;
 	bool associated, writable;
@@ -46,9 +55,20 @@ static inline int64_t store_join_flags(uint32_t flags, uint32_t status)
 void store_message_forget(struct store_message *msg, uint32_t tag);
 struct store_object store_message_object(const struct store_message *msg);
 
+/* ---- message.c ---- */
+/* The properties of a new message. */
+int store_message_defaults(struct store_message *msg, int64_t now);
+uint64_t store_message_size(const struct store_message *msg);
+
+/* ---- attachment.c ---- */
+/* The save of a message in an attachment. */
+int store_embedded_save(struct store_message *msg);
+
 /* ---- copy.c ---- */
+/* The slot with a copy of its large value. */
+int store_slot_copy(struct store_mailbox *m, struct store_bag *bag, const struct store_slot *slot);
 /* All that the other has in place of its own: properties, large values (as copies), recipients. One mailbox. */
-int store_message_take(struct store_message *msg, const struct store_message *from);
+int store_message_take(struct store_message *msg, struct store_message *from);
 
 /* ---- save.c ---- */
 /* What a save is to observers; of a copy, what of. */

@@ -5,7 +5,7 @@
 #include "store/record.h"
 
 /* What a getter looks at: one message or folder, opened or as a row. Ids are counters. */
-enum store_kind { STORE_A_MESSAGE = 1, STORE_A_FOLDER = 2 };
+enum store_kind { STORE_A_MESSAGE = 1, STORE_A_FOLDER = 2, STORE_AN_ATTACHMENT = 4 };
 
 struct store_object {
 	struct store_mailbox *m;

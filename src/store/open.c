@@ -107,6 +107,20 @@ static int read_identity(struct store_mailbox *m, sqlite3_stmt *s, const struct 
 	return m->owner_name && m->owner_address && m->owner_dn ? 0 : MW_E_NOMEM;
 }
 
+/* In place, whole or not at all. */
+static int upgrade(struct store_mailbox *m)
+{
+	int r = exec(m, "BEGIN IMMEDIATE");
+
+	if (r >= 0)
+		r = exec(m, store_upgrade_1);
+	if (r >= 0)
+		r = exec(m, "PRAGMA user_version = 2; COMMIT");
+	if (!sqlite3_get_autocommit(m->db))
+		sqlite3_exec(m->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
 static int identify(struct store_mailbox *m, const struct guid *expected)
 {
 	sqlite3_stmt *s = NULL;
@@ -114,6 +128,8 @@ static int identify(struct store_mailbox *m, const struct guid *expected)
 
 	if (pragma(m, "PRAGMA application_id") != STORE_APPLICATION_ID)
 		return store_say(m, MW_E_MALFORMED, "The file is no mailbox; restore it from a backup.");
+	if (pragma(m, "PRAGMA user_version") == 1 && upgrade(m) < 0)
+		return store_say(m, MW_E_IO, "The mailbox is of an older version and cannot be written.");
 	if (pragma(m, "PRAGMA user_version") != STORE_SCHEMA_VERSION)
 		return store_say(m, MW_E_MALFORMED, "The mailbox is of another version; use the program that made it.");
 	rc = sqlite3_prepare_v2(

@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "mapi/tags.h"
+#include "store/part.h"
 
 #include <string.h>
 
@@ -39,7 +40,7 @@ static int64_t number_of(const struct store_object *o, struct arena *arena, uint
 }
 
 struct saved {
-	struct buf record, recipients;
+	struct buf record, recipients, parts;
 	uint64_t id, change, size, modified;
 	uint32_t flags, status;
 	bool is_new;
@@ -66,6 +67,10 @@ static void bind_all(sqlite3_stmt *s, struct arena *arena, const struct store_me
 		sqlite3_bind_blob(s, 14, w->recipients.data, (int)w->recipients.len, SQLITE_STATIC);
 	else
 		sqlite3_bind_zeroblob(s, 14, 0);
+	if (w->parts.len > 0)
+		sqlite3_bind_blob(s, 15, w->parts.data, (int)w->parts.len, SQLITE_STATIC);
+	else
+		sqlite3_bind_zeroblob(s, 15, 0);
 }
 
 static int write_row(struct store_message *msg, const struct saved *w)
@@ -83,13 +88,19 @@ static int write_row(struct store_message *msg, const struct saved *w)
 	return r;
 }
 
-static uint64_t size_of(const struct store_message *msg, const struct saved *w)
+static int add_large(void *user, struct store_bag *bag)
 {
-	uint64_t size = w->record.len + w->recipients.len;
+	for (size_t i = 0; i < bag->count; i++)
+		if (bag->slots[i].external)
+			*(uint64_t *)user += bag->slots[i].value_size;
+	return 0;
+}
 
-	for (size_t i = 0; i < msg->bag.count; i++)
-		if (msg->bag.slots[i].external)
-			size += msg->bag.slots[i].value_size;
+static uint64_t size_of(struct store_message *msg, const struct saved *w)
+{
+	uint64_t size = w->record.len + w->recipients.len + w->parts.len;
+
+	(void)!store_bags_visit(msg, add_large, &size);
 	return size;
 }
 
@@ -127,13 +138,15 @@ static int prepare(struct store_message *msg, int64_t now, struct saved *w)
 	if (r >= 0)
 		r = store_recipients_encode(msg, &w->recipients);
 	if (r >= 0)
+		r = store_parts_encode(msg, &w->parts);
+	if (r >= 0)
 		r = store_reserve_ids(msg->m, 2);
 	if (r < 0)
 		return r;
 	w->is_new = msg->id == 0;
 	w->size = size_of(msg, w);
 	w->modified = filetime_from_ns(now);
-	w->flags = msg->flags;
+	w->flags = msg->part_count > 0 ? msg->flags | MF_HAS_ATTACH : msg->flags & ~MF_HAS_ATTACH;
 	if (w->is_new)
 		w->flags |= MF_UNMODIFIED | (msg->flags_given ? 0 : MF_EVER_READ);
 	else
@@ -173,10 +186,18 @@ static int in_transaction(struct store_message *msg, bool force, struct saved *w
 	}
 	r = write_row(msg, w);
 	if (r >= 0)
-		r = store_values_adopt(msg->m, w->id, &msg->bag, msg->had_values);
+		r = store_parts_adopt(msg, w->id, msg->had_values);
 	if (r >= 0)
 		r = store_folder_count(msg->m, msg->folder, &by, &change->content_count, &change->unread_count);
 	return r;
+}
+
+static int settle(void *user, struct store_bag *bag)
+{
+	(void)user;
+	for (size_t i = 0; i < bag->count; i++)
+		bag->slots[i].fresh = false;
+	return 0;
 }
 
 static void become(struct store_message *msg, const struct saved *w)
@@ -188,11 +209,8 @@ static void become(struct store_message *msg, const struct saved *w)
 	msg->status = w->status;
 	msg->modified = w->modified;
 	msg->flags_given = true;
-	msg->had_values = false;
-	for (size_t i = 0; i < msg->bag.count; i++) {
-		msg->bag.slots[i].fresh = false;
-		msg->had_values |= msg->bag.slots[i].external;
-	}
+	(void)!store_bags_visit(msg, settle, NULL);
+	msg->had_values = store_bags_external(msg);
 }
 
 void store_tell_counts(struct store_mailbox *m, const struct store_change *message)
@@ -250,8 +268,15 @@ int store_message_write(struct store_message *msg, bool force, const struct stor
                         uint64_t *ticket)
 {
 	struct store_change change = {.content_count = -1, .unread_count = -1};
-	struct saved w = {.record = {.max = STORE_MAX_RECORD * 2}};
-	int r = msg->writable ? prepare(msg, now, &w) : MW_E_STATE;
+	struct saved w = {.record = {.max = STORE_MAX_RECORD * 2}, .parts = {.max = STORE_MAX_RECORD * 4}};
+	int r;
+
+	if (msg->owner) {
+		if (ticket)
+			*ticket = 0;
+		return store_embedded_save(msg);
+	}
+	r = msg->writable ? prepare(msg, now, &w) : MW_E_STATE;
 
 	if (r >= 0)
 		r = save_prepared(msg, force, &w, &change);
@@ -263,6 +288,7 @@ int store_message_write(struct store_message *msg, bool force, const struct stor
 	}
 	buf_free(&w.record);
 	buf_free(&w.recipients);
+	buf_free(&w.parts);
 	return r;
 }
 
@@ -323,7 +349,7 @@ int store_message_delete_row(struct store_mailbox *m, uint64_t id)
 		return MW_E_IO;
 	sqlite3_bind_int64(s, 1, (int64_t)id);
 	r = store_run(m, s, "Deleting a message");
-	return r < 0 ? r : store_values_drop(m, id);
+	return r < 0 ? r : store_values_drop(m, id, NULL, NULL);
 }
 
 /* The row's change and the folder's counters as one; flags: the new ones, or with gone the row's end. */

@@ -28,7 +28,7 @@ const char store_schema[] =
         " read_change INTEGER NOT NULL DEFAULT 0,"
         " delivered INTEGER NOT NULL, importance INTEGER NOT NULL,"
         " subject BLOB NOT NULL, sender BLOB NOT NULL, class BLOB NOT NULL,"
-        " record BLOB NOT NULL, recipients BLOB NOT NULL);"
+        " record BLOB NOT NULL, recipients BLOB NOT NULL, attachments BLOB NOT NULL DEFAULT x'');"
         "CREATE INDEX message_natural ON message(folder, associated);"
         "CREATE INDEX message_delivered ON message(folder, associated, delivered);"
         "CREATE INDEX message_modified ON message(folder, associated, modified);"
@@ -41,6 +41,8 @@ const char store_schema[] =
         "CREATE TABLE value(id INTEGER PRIMARY KEY AUTOINCREMENT, message INTEGER NOT NULL, size INTEGER NOT NULL);"
         "CREATE INDEX value_message ON value(message);"
         "CREATE TABLE chunk(id INTEGER PRIMARY KEY, data BLOB NOT NULL);";
+
+const char store_upgrade_1[] = "ALTER TABLE message ADD COLUMN attachments BLOB NOT NULL DEFAULT x''";
 
 #define FOLDER_COLUMNS                                                                                                 \
 	"id, parent, type, change, modified, contents, unread, associated, deleted, size, name, record,"               \
@@ -77,13 +79,13 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
         [STMT_FOLDER_DELETE] = "DELETE FROM folder WHERE id = ?1",
         [STMT_FOLDER_MESSAGES] = "SELECT id, flags, size FROM message WHERE folder = ?1 AND associated = ?2"
                                  " ORDER BY id",
-        [STMT_MESSAGE_GET] = "SELECT " STORE_MESSAGE_COLUMNS ", recipients FROM message WHERE id = ?1",
+        [STMT_MESSAGE_GET] = "SELECT " STORE_MESSAGE_COLUMNS ", recipients, attachments FROM message WHERE id = ?1",
         [STMT_MESSAGE_ADD] = "INSERT INTO message(id, folder, associated, change, flags, size, modified, delivered,"
-                             " importance, subject, sender, class, record, recipients)"
-                             " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                             " importance, subject, sender, class, record, recipients, attachments)"
+                             " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         [STMT_MESSAGE_SET] = "UPDATE message SET change = ?4, flags = ?5, size = ?6, modified = ?7, delivered = ?8,"
                              " importance = ?9, subject = ?10, sender = ?11, class = ?12, record = ?13,"
-                             " recipients = ?14 WHERE id = ?1 AND folder = ?2 AND associated = ?3",
+                             " recipients = ?14, attachments = ?15 WHERE id = ?1 AND folder = ?2 AND associated = ?3",
         [STMT_MESSAGE_READ] = "UPDATE message SET flags = ?2, read_change = ?3 WHERE id = ?1",
         [STMT_MESSAGE_DELETE] = "DELETE FROM message WHERE id = ?1",
         [STMT_MESSAGE_MOVE] = "UPDATE message SET id = ?2, folder = ?3, change = ?4 WHERE id = ?1",

@@ -2,7 +2,7 @@
 #define MW_STORE_SCHEMA_H
 
 #define STORE_APPLICATION_ID 0x4D57424F /* "MWBO" */
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 
 /* Every statement the store prepares, but the tables' own. Texts in schema.c. */
 enum store_statement {
@@ -54,6 +54,8 @@ enum store_statement {
 #define STORE_MESSAGE_COLUMNS "id, folder, associated, change, flags, size, modified, record"
 
 extern const char store_schema[];
+/* From version 1 to 2: attachments. */
+extern const char store_upgrade_1[];
 const char *store_sql(enum store_statement which);
 
 /* A value's chunks: value << STORE_CHUNK_BITS | number. */

@@ -86,7 +86,7 @@ int store_stream_open(struct store_message *msg, uint32_t tag, enum store_stream
 
 	if (!streams(tag))
 		return MW_E_INVALID;
-	if (mode != STORE_STREAM_READ && (!msg->writable || store_object_refuses(STORE_A_MESSAGE, tag)))
+	if (mode != STORE_STREAM_READ && (!msg->writable || store_object_refuses(msg->kind, tag)))
 		return MW_E_STATE;
 	if (mode != STORE_STREAM_CREATE && (!slot || slot->tag != tag))
 		return MW_E_NOTFOUND;

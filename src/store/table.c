@@ -1,5 +1,7 @@
 #include "mapi/tags.h"
+#include "store/attachment.h"
 #include "store/condition.h"
+#include "store/message_private.h"
 #include "store/table_private.h"
 
 #include <stdlib.h>
@@ -53,6 +55,20 @@ static void forget_list(struct store_table *t)
 	t->rows = NULL;
 	t->row_count = t->at = 0;
 	t->listed = false;
+}
+
+int store_attachment_table(struct store_message *msg, struct store_table **out)
+{
+	struct store_table *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return MW_E_NOMEM;
+	t->m = msg->m;
+	t->of = msg;
+	t->next = t->m->tables;
+	t->m->tables = t;
+	*out = t;
+	return 0;
 }
 
 void store_table_close(struct store_table **table)
@@ -159,6 +175,13 @@ const uint32_t *store_table_all_columns(const struct store_table *t, size_t *cou
 	        PidTagObjectType,
 	        PidTagRowType,
 	};
+	static const uint32_t attachments[] = {
+	        PidTagAttachNumber,    PidTagAttachSize,           PidTagAttachMethod,      PidTagAttachFilename,
+	        PidTagDisplayName,     PidTagAttachLongFilename,   PidTagAttachExtension,   PidTagAttachMimeTag,
+	        PidTagAttachContentId, PidTagAttachFlags,          PidTagRenderingPosition, PidTagAttachmentHidden,
+	        PidTagCreationTime,    PidTagLastModificationTime, PidTagInstanceKey,       PidTagRecordKey,
+	        PidTagObjectType,
+	};
 	static const uint32_t folders[] = {
 	        PidTagFolderId,
 	        PidTagParentFolderId,
@@ -187,6 +210,10 @@ const uint32_t *store_table_all_columns(const struct store_table *t, size_t *cou
 	        PidTagRowType,
 	};
 
+	if (t->of) {
+		*count = ARRAY_SIZE(attachments);
+		return attachments;
+	}
 	*count = t->hierarchy ? ARRAY_SIZE(folders) : ARRAY_SIZE(contents);
 	return t->hierarchy ? folders : contents;
 }
@@ -224,7 +251,7 @@ static void settle(struct store_table *t)
 
 	store_walk_begin(t);
 	forget_list(t);
-	t->walked = !t->hierarchy && !t->filter.keep && indexed;
+	t->walked = !t->hierarchy && !t->of && !t->filter.keep && indexed;
 	t->index = index;
 	t->descending = t->sort_count == 1 && t->sort[0].descending;
 	t->stale = false;

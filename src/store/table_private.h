@@ -33,6 +33,7 @@ struct store_table {
 	struct store_table *next;
 	uint64_t folder; /* counter */
 	bool hierarchy, deep, associated;
+	struct store_message *of; /* a table of its attachments */
 	uint32_t *columns;
 	size_t column_count;
 	struct store_sort sort[STORE_MAX_SORT_KEYS];

@@ -111,16 +111,8 @@ int store_value_of(struct store_mailbox *m, const uint8_t *data, size_t size, ui
 	return r;
 }
 
-static bool in_bag(const struct store_bag *bag, uint64_t value)
-{
-	for (size_t i = 0; bag && i < bag->count; i++)
-		if (bag->slots[i].external && bag->slots[i].value == value)
-			return true;
-	return false;
-}
-
-/* The message's values that the bag does not name, in memory of the caller's. */
-static int list_lost(struct store_mailbox *m, uint64_t message, const struct store_bag *bag, uint64_t **lost,
+/* The message's values that are not kept, in memory of the caller's. */
+static int list_lost(struct store_mailbox *m, uint64_t message, store_value_kept *kept, void *user, uint64_t **lost,
                      size_t *count)
 {
 	STORE_STMT s = store_statement(m, STMT_VALUES_OF);
@@ -130,7 +122,7 @@ static int list_lost(struct store_mailbox *m, uint64_t message, const struct sto
 		sqlite3_bind_int64(s, 1, (int64_t)message);
 	while (r >= 0 && (r = store_step(m, s, DOING)) > 0) {
 		uint64_t value = (uint64_t)sqlite3_column_int64(s, 0), *more;
-		if (in_bag(bag, value))
+		if (kept && kept(user, value))
 			continue;
 		more = realloc(*lost, (*count + 1) * sizeof **lost);
 		if (!more)
@@ -141,11 +133,11 @@ static int list_lost(struct store_mailbox *m, uint64_t message, const struct sto
 	return r;
 }
 
-static int drop_others(struct store_mailbox *m, uint64_t message, const struct store_bag *bag)
+int store_values_drop(struct store_mailbox *m, uint64_t message, store_value_kept *kept, void *user)
 {
 	uint64_t *lost = NULL;
 	size_t count = 0;
-	int r = list_lost(m, message, bag, &lost, &count);
+	int r = list_lost(m, message, kept, user, &lost, &count);
 
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		r = store_value_delete(m, lost[i]);
@@ -165,17 +157,12 @@ static int adopt(struct store_mailbox *m, uint64_t message, const struct store_s
 	return store_run(m, s, DOING);
 }
 
-int store_values_adopt(struct store_mailbox *m, uint64_t message, const struct store_bag *bag, bool had_values)
+int store_values_adopt(struct store_mailbox *m, uint64_t message, const struct store_bag *bag)
 {
-	int r = had_values ? drop_others(m, message, bag) : 0;
+	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < bag->count; i++)
 		if (bag->slots[i].external && bag->slots[i].fresh)
 			r = adopt(m, message, &bag->slots[i]);
 	return r;
-}
-
-int store_values_drop(struct store_mailbox *m, uint64_t message)
-{
-	return drop_others(m, message, NULL);
 }

@@ -18,10 +18,11 @@ int store_value_copy(struct store_mailbox *m, uint64_t from, uint64_t to);
 int store_value_delete(struct store_mailbox *m, uint64_t value);
 /* A new value with these bytes. */
 int store_value_of(struct store_mailbox *m, const uint8_t *data, size_t size, uint64_t *value);
-/* In a save's transaction: the message owns exactly these values, and loses its others. */
+/* In a save's transaction: what is fresh in the bag is now the message's. */
 struct store_bag;
-int store_values_adopt(struct store_mailbox *m, uint64_t message, const struct store_bag *bag, bool had_values);
-/* Deletes all that a message owns. */
-int store_values_drop(struct store_mailbox *m, uint64_t message);
+int store_values_adopt(struct store_mailbox *m, uint64_t message, const struct store_bag *bag);
+/* Deletes what a message owns but for what is kept; NULL: all. */
+typedef bool store_value_kept(void *user, uint64_t value);
+int store_values_drop(struct store_mailbox *m, uint64_t message, store_value_kept *kept, void *user);
 
 #endif

@@ -208,6 +208,44 @@ def read_changed(cursor, out, columns):
     assert cursor.get("B") == 0  # private mailboxes do not tell: [MS-OXCMSG] 2.2.3.11.2
 
 
+# ---- Attachments ----
+
+def attachment_table(at=0, out=1):
+    return head(0x21, at, out) + bytes(1)
+
+
+def open_attachment(number, at=0, out=1, mode=3):
+    return head(0x22, at, out) + struct.pack("<BI", mode, number)
+
+
+def create_attachment(at=0, out=1):
+    return head(0x23, at, out)
+
+
+def delete_attachment(number, at=0):
+    return head(0x24, at) + struct.pack("<I", number)
+
+
+def save_attachment(at=1, response=0):
+    return head(0x25, response, at) + bytes([0x0A])
+
+
+def open_embedded(at=0, out=1, mode=0):
+    return head(0x46, at, out) + struct.pack("<HB", 0xFFF, mode)
+
+
+def read_number(cursor, out, columns):
+    out["number"] = cursor.get("I")
+
+
+def read_embedded(cursor, out, columns):
+    assert cursor.get("BQ") == (0, 0)
+    read_message(cursor, out)
+
+
+MORE.update({0x21: nothing, 0x22: nothing, 0x23: read_number, 0x24: nothing, 0x25: nothing, 0x46: read_embedded})
+
+
 # ---- Properties ----
 
 def delete_properties(tags, at=0, rop=0x0B):

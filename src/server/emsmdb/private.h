@@ -64,6 +64,7 @@ enum emsmdb_kind {
 	EMSMDB_TABLE = 1 << 3,
 	EMSMDB_STREAM = 1 << 4,
 	EMSMDB_SUBSCRIPTION = 1 << 5,
+	EMSMDB_ATTACHMENT = 1 << 6,
 };
 
 struct emsmdb_text;
@@ -78,8 +79,8 @@ struct emsmdb_object {
 	unsigned children;
 	bool released; /* goes when its last child goes */
 	union {
-		uint64_t folder; /* id */
-		struct store_message *message;
+		uint64_t folder;               /* id */
+		struct store_message *message; /* an attachment too */
 		struct store_table *table;
 		struct store_stream *stream; /* NULL with text */
 		struct store_observer *observer;

@@ -2,7 +2,8 @@
 
 /* Which function answers which ROP, and what its input handle must be. */
 
-#define ANY_PROPERTIES (EMSMDB_LOGON | EMSMDB_FOLDER | EMSMDB_MESSAGE)
+#define WITH_STREAMS (EMSMDB_MESSAGE | EMSMDB_ATTACHMENT)
+#define ANY_PROPERTIES (EMSMDB_LOGON | EMSMDB_FOLDER | WITH_STREAMS)
 
 const struct rop_row rop_rows[] = {
         {0x02, EMSMDB_LOGON | EMSMDB_FOLDER, rop_open_folder},
@@ -36,9 +37,14 @@ const struct rop_row rop_rows[] = {
         {0x1E, EMSMDB_FOLDER, rop_delete_messages},
         {0x1F, EMSMDB_FOLDER, rop_get_message_status},
         {0x20, EMSMDB_FOLDER, rop_set_message_status},
+        {0x21, EMSMDB_MESSAGE, rop_get_attachment_table},
+        {0x22, EMSMDB_MESSAGE, rop_open_attachment},
+        {0x23, EMSMDB_MESSAGE, rop_create_attachment},
+        {0x24, EMSMDB_MESSAGE, rop_delete_attachment},
+        {0x25, EMSMDB_ATTACHMENT, rop_save_changes_attachment},
         {0x27, EMSMDB_LOGON, rop_get_receive_folder},
         {0x29, EMSMDB_LOGON | EMSMDB_FOLDER | EMSMDB_MESSAGE, rop_register_notification},
-        {0x2B, EMSMDB_MESSAGE, rop_open_stream},
+        {0x2B, WITH_STREAMS, rop_open_stream},
         {0x2C, EMSMDB_STREAM, rop_read_stream},
         {0x2D, EMSMDB_STREAM, rop_write_stream},
         {0x2E, EMSMDB_STREAM, rop_seek_stream},
@@ -48,11 +54,12 @@ const struct rop_row rop_rows[] = {
         {0x36, EMSMDB_FOLDER, rop_copy_folder},
         {0x37, EMSMDB_TABLE, rop_query_columns_all},
         {0x38, EMSMDB_TABLE, rop_abort},
-        {0x39, EMSMDB_FOLDER | EMSMDB_MESSAGE, rop_copy_to},
+        {0x39, EMSMDB_FOLDER | WITH_STREAMS, rop_copy_to},
         {0x3A, EMSMDB_STREAM, rop_copy_to_stream},
         {0x3B, EMSMDB_STREAM, rop_clone_stream},
         {0x43, EMSMDB_LOGON, rop_long_term_id_from_id},
         {0x44, EMSMDB_LOGON, rop_id_from_long_term_id},
+        {0x46, EMSMDB_ATTACHMENT, rop_open_embedded_message},
         {0x4F, EMSMDB_TABLE, rop_find_row},
         {0x55, ANY_PROPERTIES, rop_get_names_from_property_ids},
         {0x56, ANY_PROPERTIES, rop_get_property_ids_from_names},
@@ -63,7 +70,7 @@ const struct rop_row rop_rows[] = {
         {0x5E, EMSMDB_STREAM, rop_get_stream_size},
         {0x5F, ANY_PROPERTIES, rop_query_named_properties},
         {0x66, EMSMDB_FOLDER, rop_set_read_flags},
-        {0x67, EMSMDB_FOLDER | EMSMDB_MESSAGE, rop_copy_properties},
+        {0x67, EMSMDB_FOLDER | WITH_STREAMS, rop_copy_properties},
         {0x79, ANY_PROPERTIES, rop_set_properties_no_replicate},
         {0x7A, ANY_PROPERTIES, rop_delete_properties},
         {0x81, EMSMDB_TABLE, rop_reset_table},

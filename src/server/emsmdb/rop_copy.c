@@ -112,8 +112,11 @@ static bool is_excluded(const struct RopCopyToRequest *q, uint32_t tag)
 /* What the source has; the parts of a message when they are wanted. */
 static int list_source(struct rop_call *rop, const struct RopCopyToRequest *q, uint32_t **tags, size_t *count)
 {
-	static const uint32_t parts[] = {PidTagMessageRecipients};
-	bool message = rop->in->kind == EMSMDB_MESSAGE;
+	static const uint32_t of_message[] = {PidTagMessageRecipients, PidTagMessageAttachments};
+	static const uint32_t of_attachment[] = {PidTagAttachDataObject};
+	bool message = rop->in->kind != EMSMDB_FOLDER, attachment = rop->in->kind == EMSMDB_ATTACHMENT;
+	const uint32_t *parts = attachment ? of_attachment : of_message;
+	size_t part_count = attachment ? ARRAY_SIZE(of_attachment) : ARRAY_SIZE(of_message);
 	uint32_t *all, *out;
 	struct mapi_value *values;
 	size_t n, kept = 0;
@@ -121,7 +124,7 @@ static int list_source(struct rop_call *rop, const struct RopCopyToRequest *q, u
 	                : store_folder_all(rop_store(rop), rop->in->u.folder, rop->arena, &values, &n);
 	if (r < 0)
 		return r;
-	out = arena_new_array(rop->arena, uint32_t, n + ARRAY_SIZE(parts));
+	out = arena_new_array(rop->arena, uint32_t, n + part_count);
 	if (!out)
 		return MW_E_NOMEM;
 	for (size_t i = 0; i < n; i++) {
@@ -129,7 +132,7 @@ static int list_source(struct rop_call *rop, const struct RopCopyToRequest *q, u
 		if (!is_excluded(q, tag))
 			out[kept++] = tag;
 	}
-	for (size_t i = 0; message && q->WantSubObjects && i < ARRAY_SIZE(parts); i++)
+	for (size_t i = 0; message && q->WantSubObjects && i < part_count; i++)
 		if (!is_excluded(q, parts[i]))
 			out[kept++] = parts[i];
 	*tags = out;

@@ -46,6 +46,14 @@ uint32_t rop_set_properties_no_replicate(struct rop_call *rop);
 uint32_t rop_get_properties_list(struct rop_call *rop);
 uint32_t rop_query_named_properties(struct rop_call *rop);
 
+/* ---- rop_attachment.c ---- */
+uint32_t rop_open_attachment(struct rop_call *rop);
+uint32_t rop_create_attachment(struct rop_call *rop);
+uint32_t rop_delete_attachment(struct rop_call *rop);
+uint32_t rop_save_changes_attachment(struct rop_call *rop);
+uint32_t rop_get_attachment_table(struct rop_call *rop);
+uint32_t rop_open_embedded_message(struct rop_call *rop);
+
 /* ---- rop_copy.c ---- */
 uint32_t rop_copy_to(struct rop_call *rop);
 uint32_t rop_copy_properties(struct rop_call *rop);

@@ -40,6 +40,7 @@ uint32_t rop_delete_properties(struct rop_call *rop)
 		                        rop->now, problems, &ticket);
 		break;
 	case EMSMDB_MESSAGE:
+	case EMSMDB_ATTACHMENT:
 		r = store_message_remove(rop->in->u.message, q->PropertyTags, q->PropertyTagCount, problems);
 		break;
 	default:
@@ -70,6 +71,7 @@ static int list_tags(struct rop_call *rop, uint32_t **tags, size_t *count)
 	int r;
 	switch (rop->in->kind) {
 	case EMSMDB_MESSAGE:
+	case EMSMDB_ATTACHMENT:
 		return store_message_tags(rop->in->u.message, rop->arena, tags, count);
 	case EMSMDB_FOLDER:
 		r = store_folder_all(m, rop->in->u.folder, rop->arena, &values, count);

@@ -145,6 +145,7 @@ static void close_object(struct emsmdb_object *o)
 {
 	switch (o->kind) {
 	case EMSMDB_MESSAGE:
+	case EMSMDB_ATTACHMENT:
 		store_message_close(&o->u.message);
 		break;
 	case EMSMDB_TABLE:
