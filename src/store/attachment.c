@@ -141,7 +141,7 @@ static void replace(struct store_message **place, struct store_message *saved)
 static int save_copy(struct store_message *from, struct store_message **out)
 {
 	struct store_message *saved = store_part_bare(from, from->kind, from->number);
-	int r = saved ? 0 : MW_E_NOMEM;
+	int r = !saved ? MW_E_NOMEM : store_parts_too_heavy(from) ? MW_E_LIMIT : 0;
 
 	if (saved)
 		saved->depth = from->depth;

@@ -258,7 +258,7 @@ static bool sub_object(const struct subject *s, const struct mapi_restriction *r
 	return found;
 }
 
-/* Lets through only so many rows. limit's upper half is of our making: which counter. */
+/* Lets through only so many rows. Which counter counts them stands in mask. */
 static bool counted(const struct subject *s, const struct mapi_restriction *r)
 {
 	uint32_t *met = &s->c->met[r->mask];
@@ -377,7 +377,8 @@ int store_condition_new(struct store_mailbox *m, const struct mapi_restriction *
 		return MW_E_NOMEM;
 	c->m = m;
 	c->arena = arena_new(ARENA_MAX);
-	c->tags = c->arena ? arena_new_array(c->arena, uint32_t, TAGS_MAX) : NULL;
+	c->scratch = arena_new(SCRATCH_MAX);
+	c->tags = c->arena && c->scratch ? arena_new_array(c->arena, uint32_t, TAGS_MAX) : NULL;
 	e = c->tags ? mapi_value_copy(c->arena, &in, &copy) : MW_E_NOMEM;
 	if (e >= 0) {
 		c->root = copy.u.restriction;
@@ -398,6 +399,7 @@ void store_condition_free(struct store_condition **condition)
 	if (!c)
 		return;
 	arena_free(&c->arena);
+	arena_free(&c->scratch);
 	free(c);
 }
 
@@ -409,8 +411,9 @@ void store_condition_begin(void *condition)
 bool store_condition_keep(void *condition, const struct mapi_value *values)
 {
 	struct store_condition *c = condition;
-	STORE_ARENA scratch = arena_new(SCRATCH_MAX);
-	struct subject s = {.c = c, .scratch = scratch, .tags = c->tags, .values = values, .count = c->count};
+	struct subject s = {.c = c, .scratch = c->scratch, .tags = c->tags, .values = values, .count = c->count};
 
-	return scratch && meets(&s, c->root);
+	bool met = meets(&s, c->root);
+	arena_reset(c->scratch);
+	return met;
 }

@@ -7,7 +7,7 @@
 /* A restriction made ready for a mailbox's rows. */
 struct store_condition {
 	struct store_mailbox *m;
-	struct arena *arena;
+	struct arena *arena, *scratch; /* scratch: of one row */
 	struct mapi_restriction *root;
 	uint32_t *tags; /* what it asks a row for */
 	size_t count;

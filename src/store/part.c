@@ -134,7 +134,7 @@ int store_parts_room(struct store_message *msg)
 		return 0;
 	if (msg->part_count >= STORE_MAX_ATTACHMENTS)
 		return MW_E_LIMIT;
-	more = realloc(msg->parts, cap * sizeof *more);
+	more = realloc(msg->parts, cap * sizeof(void *));
 	if (!more)
 		return MW_E_NOMEM;
 	msg->parts = more;
@@ -155,6 +155,21 @@ static int add_part(struct store_message *msg, uint32_t number, struct store_mes
 		msg->next_part = number + 1;
 	*out = part;
 	return 0;
+}
+
+/* What it takes in memory, about. */
+static int add_weight(void *user, struct store_bag *bag)
+{
+	*(size_t *)user += sizeof(struct store_message) + bag->bytes + bag->count * 2 * sizeof(struct store_slot);
+	return 0;
+}
+
+bool store_parts_too_heavy(struct store_message *msg)
+{
+	size_t weight = 0;
+
+	(void)!store_bags_visit(msg, add_weight, &weight);
+	return weight > STORE_MAX_PARTS;
 }
 
 static int copy_all(struct store_message *to, struct store_message *from, enum store_copying how);
@@ -208,7 +223,7 @@ int store_content_copy(struct store_message *to, struct store_message *from, enu
 
 int store_parts_copy(struct store_message *to, struct store_message *from)
 {
-	return copy_parts(to, from, STORE_DUPLICATE);
+	return store_parts_too_heavy(from) ? MW_E_LIMIT : copy_parts(to, from, STORE_DUPLICATE);
 }
 
 void store_parts_free(struct store_message *msg)

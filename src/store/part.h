@@ -19,6 +19,9 @@ int store_parts_copy(struct store_message *to, struct store_message *from);
 struct store_message *store_part_bare(const struct store_message *in, enum store_kind kind, uint32_t number);
 /* Room for one more in parts. */
 int store_parts_room(struct store_message *msg);
+/* More than one message may hold: a message copied into itself again and again would have no end. */
+#define STORE_MAX_PARTS (2 * STORE_MAX_RECORD)
+bool store_parts_too_heavy(struct store_message *msg);
 void store_parts_free(struct store_message *msg);
 int store_parts_encode(const struct store_message *msg, struct buf *out);
 int store_parts_load(struct store_message *msg, const void *data, size_t size);

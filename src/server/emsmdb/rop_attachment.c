@@ -114,7 +114,7 @@ uint32_t rop_open_embedded_message(struct rop_call *rop)
 {
 	const struct RopOpenEmbeddedMessageRequest *q = (const struct RopOpenEmbeddedMessageRequest *)rop->request;
 	struct store_message *attachment = rop->in->u.message, *msg;
-	struct emsmdb_object *o;
+	struct emsmdb_object *o = NULL;
 	bool create = q->OpenModeFlags == OPEN_CREATE;
 	int r = store_attachment_message(attachment, create, q->OpenModeFlags == OPEN_READ_WRITE, rop->now, &msg);
 	if (r < 0)
@@ -122,7 +122,7 @@ uint32_t rop_open_embedded_message(struct rop_call *rop)
 	r = describe(rop, msg, (struct RopOpenEmbeddedMessageResponse *)rop->response);
 	if (r == 0)
 		r = add_object(rop, EMSMDB_MESSAGE, &o);
-	if (r < 0) {
+	if (r != 0) {
 		store_message_close(&msg);
 		return rop_status(rop, r);
 	}

@@ -165,6 +165,39 @@ static void test_messages_in_messages_have_a_depth(void **state)
 	store_message_close(&chain[0]);
 }
 
+/* A message copied into what is in it, again and again, comes to an end. */
+static void test_a_message_in_itself_does_not_grow_for_ever(void **state)
+{
+	struct store_message *msg, *a, *inner;
+	uint32_t problem;
+	int rounds = 0, r = 0;
+
+	(void)state;
+	assert_int_equal(store_message_create(fixture_m, inbox(), false, NOW, &msg), 0);
+	assert_int_equal(store_attachment_create(msg, NOW, &a), 0);
+	assert_int_equal(store_attachment_message(a, true, true, NOW, &inner), 0);
+	for (; r == 0 && rounds < 40; rounds++) {
+		r = store_message_copy_property(msg, inner, PidTagMessageAttachments, 0, &problem);
+		for (int i = 0; r == 0 && i < 2; i++) {
+			struct store_message *more;
+			assert_int_equal(store_attachment_create(inner, NOW, &more), 0);
+			fill(more, 1);
+			store_message_close(&more);
+		}
+		if (r == 0)
+			r = store_message_save(inner, false, NOW, NULL);
+		if (r == 0)
+			r = store_attachment_save(a, NOW);
+	}
+	assert_int_equal(r, MW_E_LIMIT);
+	assert_true(rounds < 40);
+	store_message_close(&inner);
+	store_message_close(&a);
+	assert_int_equal(store_message_save(msg, false, NOW, NULL), 0);
+	store_message_close(&msg);
+	assert_int_equal(ask("SELECT count(*) FROM value WHERE message = 0"), 0);
+}
+
 /* A file of version 1 is made into one of version 2 when it is opened. */
 static void test_files_without_attachments_are_upgraded(void **state)
 {
@@ -198,6 +231,7 @@ int main(void)
 	        FIXTURE_TEST(test_what_is_dropped_leaves_nothing),
 	        FIXTURE_TEST(test_another_save_of_the_message_keeps_them),
 	        FIXTURE_TEST(test_messages_in_messages_have_a_depth),
+	        FIXTURE_TEST(test_a_message_in_itself_does_not_grow_for_ever),
 	        FIXTURE_TEST(test_files_without_attachments_are_upgraded),
 	};
 
