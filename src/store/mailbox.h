@@ -59,6 +59,18 @@ MW_NODISCARD int store_replica_id(struct store_mailbox *m, const struct guid *gu
 MW_NODISCARD int store_receive_folder(struct store_mailbox *m, struct arena *arena, const char *message_class,
                                       uint64_t *folder, char **matched);
 
+/* Messages of that class arrive in that folder from now on; folder 0: as those of the class above it. MW_E_INVALID: no
+ * class; MW_E_STATE: one that stays where it is; MW_E_NOTFOUND: no such folder. */
+MW_NODISCARD int store_set_receive_folder(struct store_mailbox *m, const char *message_class, uint64_t folder,
+                                          uint64_t *ticket);
+struct store_receive {
+	char *message_class;
+	uint64_t folder;
+};
+/* All of them, by class; in the arena. */
+MW_NODISCARD int store_receive_folders(struct store_mailbox *m, struct arena *arena, struct store_receive **out,
+                                       size_t *count);
+
 /* ---- Named properties ([MS-OXCPRPT] 2.2.12, 2.2.13) ---- */
 
 /*

@@ -64,6 +64,9 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
         [STMT_NAME_ALL] = "SELECT guid, kind, lid, name, id FROM named ORDER BY id",
         [STMT_NAME_LAST] = "SELECT max(id) FROM named",
         [STMT_RECEIVE_FIND] = "SELECT folder, class FROM receive WHERE class = ?1",
+        [STMT_RECEIVE_SET] = "INSERT INTO receive VALUES(?1, ?2) ON CONFLICT(class) DO UPDATE SET folder = ?2",
+        [STMT_RECEIVE_DELETE] = "DELETE FROM receive WHERE class = ?1",
+        [STMT_RECEIVE_ALL] = "SELECT class, folder FROM receive ORDER BY class",
         [STMT_FOLDER_GET] = "SELECT " FOLDER_COLUMNS " FROM folder WHERE id = ?1",
         [STMT_FOLDER_FIND] = "SELECT id FROM folder WHERE parent = ?1 AND name_key = ?2",
         [STMT_FOLDER_ADD] = "INSERT INTO folder(id, parent, type, change, modified, name, name_key, record)"

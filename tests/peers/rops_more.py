@@ -16,6 +16,33 @@ def nothing(cursor, out, columns):
     del cursor, out, columns
 
 
+# ---- Logon ----
+
+RECEIVE_COLUMNS = [0x67480014, 0x001A001E, 0x30080040]
+
+
+def set_receive_folder(folder, message_class, at=0):
+    return head(0x26, at) + struct.pack("<Q", folder) + message_class + b"\0"
+
+
+def read_receive_table(cursor, out, columns):
+    out["rows"] = [read_row(cursor, RECEIVE_COLUMNS) for _ in range(cursor.get("I"))]
+
+
+def read_state(cursor, out, columns):
+    out["state"] = cursor.get("I")
+
+
+def read_address_types(cursor, out, columns):
+    count, size = cursor.get("HH")
+    inner = type(cursor)(cursor.take(size))
+    out["types"] = [inner.str8() for _ in range(count)]
+    inner.end()
+
+
+MORE.update({0x26: nothing, 0x68: read_receive_table, 0x7B: read_state, 0x49: read_address_types})
+
+
 # ---- Folders ----
 
 def create_folder(name, at=0, out=1, kind=1, existing=0, comment=""):

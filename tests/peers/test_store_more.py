@@ -220,6 +220,41 @@ def test_copy_folder(store, deep):
     assert status_of(store, more.copy_folder(folder, "Copy"), handles) == DUPLICATE
 
 
+# ---- Receive folders, [MS-OXCSTOR] 2.2.1.3, 2.2.1.4 ----
+
+def receivers(store):
+    rows = store.one(rops.head(0x68, 0), [store.root])[0]["rows"]
+    return {row[0x001A001E].upper(): row[0x67480014] for row in rows}
+
+
+def test_receive_folders(store):
+    inbox, sent = store.folders[INBOX], store.folders[SENT]
+    before = receivers(store)
+    assert before[b""] == before[b"IPM"] == before[b"REPORT.IPM"] == inbox
+    store.one(more.set_receive_folder(sent, b"IPM.Fax"), [store.root])
+    assert receivers(store) == {**before, b"IPM.FAX": sent}
+    response = store.one(rops.get_receive_folder("IPM.Fax.Colour"), [store.root])[0]
+    assert (response["folder"], response["class"]) == (sent, b"IPM.Fax")
+    store.one(more.set_receive_folder(inbox, b"ipm.fax"), [store.root])
+    assert receivers(store)[b"IPM.FAX"] == inbox
+    store.one(more.set_receive_folder(0, b"IPM.Fax"), [store.root])
+    assert receivers(store) == before
+
+
+def test_receive_folders_refuse(store):
+    inbox, error = store.folders[INBOX], 0x80004005
+    for folder, message_class, status in (
+            (0, b"", error), (inbox, b"IPM", DENIED), (0, b"report.ipm", DENIED), (inbox, b".x", INVALID),
+            (inbox, b"x.", INVALID), (inbox, b"a..b", INVALID), (inbox, b"a\x01b", INVALID), (inbox, b"a\xe4b", INVALID),
+            (inbox, b"x" * 256, INVALID), (inbox + (1 << 60), b"IPM.X", NOT_FOUND)):
+        assert status_of(store, more.set_receive_folder(folder, message_class), [store.root]) == status, message_class
+
+
+def test_store_state_and_address_types(store):
+    assert store.one(rops.head(0x7B, 0), [store.root])[0]["state"] == 0
+    assert store.one(rops.head(0x49, 0), [store.root])[0]["types"] == [b"EX", b"SMTP"]
+
+
 # ---- What observers hear ([MS-OXCNOTIF] 2.2.1.4.1.2) and tables show ----
 
 def test_moves_copies_and_deletions_are_told(store):

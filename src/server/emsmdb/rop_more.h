@@ -54,6 +54,12 @@ uint32_t rop_save_changes_attachment(struct rop_call *rop);
 uint32_t rop_get_attachment_table(struct rop_call *rop);
 uint32_t rop_open_embedded_message(struct rop_call *rop);
 
+/* ---- rop_logon_more.c ---- */
+uint32_t rop_set_receive_folder(struct rop_call *rop);
+uint32_t rop_get_receive_folder_table(struct rop_call *rop);
+uint32_t rop_get_store_state(struct rop_call *rop);
+uint32_t rop_get_address_types(struct rop_call *rop);
+
 /* ---- rop_copy.c ---- */
 uint32_t rop_copy_to(struct rop_call *rop);
 uint32_t rop_copy_properties(struct rop_call *rop);
