@@ -324,7 +324,7 @@ static int check_options(struct look_options *o, const char *const *files, size_
 	if (positional)
 		o->file = positional;
 	for (size_t i = 0; i < count && count > 1; i++)
-		if (strcmp(files[i], "-") == 0)
+		if (files[i] && strcmp(files[i], "-") == 0)
 			return cli_usage("look", "standard input (-) and files do not go together.");
 	o->files = files;
 	o->file_count = count;
