@@ -13,10 +13,12 @@ import pytest
 
 pytest.importorskip("impacket", reason="python3-impacket is not installed")
 import rops  # noqa: E402
+import rops_more  # noqa: E402,F401: the readers of further answers
 from conftest import CAPTURES, SOURCE_ROOT  # noqa: E402
 from peer import dn_of  # noqa: E402
 from rops import MID, NO_HANDLE, SUBJECT_W, Cursor, Store  # noqa: E402
 
+NOT_FOUND = 0x8004010F
 CAPTURE = CAPTURES / "outlook2000-start.pcap"
 INBOX = 4
 # The rows of the server's own table; Release has no answer.
@@ -182,8 +184,9 @@ def test_the_requests_of_a_real_client_are_answered_well_formed(server, truth):
     assert sent == Counter(truth["request_rops"])
     for rop, counts in statuses.items():
         if rop in SERVED:
-            assert counts[0] > 0 or set(counts) == {rops.NULL_OBJECT}, f"{names[rop]}: {counts}"
+            # What the captured mailbox had and this one has not, such as an attachment, is not found.
+            assert counts[0] > 0 or set(counts) <= {rops.NULL_OBJECT, NOT_FOUND}, f"{names[rop]}: {counts}"
         else:
             assert set(counts) <= {rops.NOT_SUPPORTED}, f"{names[rop]}: {counts}"
     served = sum((statuses[rop] for rop in SERVED), Counter())
-    assert served[0] > 0.9 * (sum(served.values()) - served[rops.NULL_OBJECT]), served
+    assert served[0] > 0.9 * (sum(served.values()) - served[rops.NULL_OBJECT] - served[NOT_FOUND]), served
