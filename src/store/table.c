@@ -138,84 +138,86 @@ const uint32_t *store_table_columns(const struct store_table *t, size_t *count)
 	return t->columns;
 }
 
+static const uint32_t contents_columns[] = {
+        PidTagFolderId,
+        PidTagMid,
+        PidTagInstID,
+        PidTagInstanceNum,
+        PidTagEntryId,
+        PidTagInstanceKey,
+        PidTagRecordKey,
+        PidTagParentEntryId,
+        PidTagSourceKey,
+        PidTagChangeKey,
+        PidTagSubject,
+        PidTagNormalizedSubject,
+        PidTagSubjectPrefix,
+        PidTagMessageClass,
+        PidTagMessageFlags,
+        PidTagMessageSize,
+        PidTagMessageDeliveryTime,
+        PidTagClientSubmitTime,
+        PidTagCreationTime,
+        PidTagLastModificationTime,
+        PidTagSenderName,
+        PidTagSentRepresentingName,
+        PidTagDisplayTo,
+        PidTagDisplayCc,
+        PidTagImportance,
+        PidTagSensitivity,
+        PidTagHasAttachments,
+        PidTagMessageStatus,
+        PidTagRead,
+        PidTagAccess,
+        PidTagAccessLevel,
+        PidTagObjectType,
+        PidTagRowType,
+};
+
+static const uint32_t attachments_columns[] = {
+        PidTagAttachNumber,    PidTagAttachSize,           PidTagAttachMethod,      PidTagAttachFilename,
+        PidTagDisplayName,     PidTagAttachLongFilename,   PidTagAttachExtension,   PidTagAttachMimeTag,
+        PidTagAttachContentId, PidTagAttachFlags,          PidTagRenderingPosition, PidTagAttachmentHidden,
+        PidTagCreationTime,    PidTagLastModificationTime, PidTagInstanceKey,       PidTagRecordKey,
+        PidTagObjectType,
+};
+
+static const uint32_t folders_columns[] = {
+        PidTagFolderId,
+        PidTagParentFolderId,
+        PidTagEntryId,
+        PidTagInstanceKey,
+        PidTagRecordKey,
+        PidTagParentEntryId,
+        PidTagSourceKey,
+        PidTagChangeKey,
+        PidTagDisplayName,
+        PidTagContainerClass,
+        PidTagFolderType,
+        PidTagContentCount,
+        PidTagContentUnreadCount,
+        PidTagAssociatedContentCount,
+        PidTagSubfolders,
+        PidTagDepth,
+        PidTagAccess,
+        PidTagAccessLevel,
+        PidTagRights,
+        PidTagComment,
+        PidTagCreationTime,
+        PidTagLastModificationTime,
+        PidTagMessageSize,
+        PidTagObjectType,
+        PidTagRowType,
+};
+
 const uint32_t *store_table_all_columns(const struct store_table *t, size_t *count)
 {
-	static const uint32_t contents[] = {
-	        PidTagFolderId,
-	        PidTagMid,
-	        PidTagInstID,
-	        PidTagInstanceNum,
-	        PidTagEntryId,
-	        PidTagInstanceKey,
-	        PidTagRecordKey,
-	        PidTagParentEntryId,
-	        PidTagSourceKey,
-	        PidTagChangeKey,
-	        PidTagSubject,
-	        PidTagNormalizedSubject,
-	        PidTagSubjectPrefix,
-	        PidTagMessageClass,
-	        PidTagMessageFlags,
-	        PidTagMessageSize,
-	        PidTagMessageDeliveryTime,
-	        PidTagClientSubmitTime,
-	        PidTagCreationTime,
-	        PidTagLastModificationTime,
-	        PidTagSenderName,
-	        PidTagSentRepresentingName,
-	        PidTagDisplayTo,
-	        PidTagDisplayCc,
-	        PidTagImportance,
-	        PidTagSensitivity,
-	        PidTagHasAttachments,
-	        PidTagMessageStatus,
-	        PidTagRead,
-	        PidTagAccess,
-	        PidTagAccessLevel,
-	        PidTagObjectType,
-	        PidTagRowType,
-	};
-	static const uint32_t attachments[] = {
-	        PidTagAttachNumber,    PidTagAttachSize,           PidTagAttachMethod,      PidTagAttachFilename,
-	        PidTagDisplayName,     PidTagAttachLongFilename,   PidTagAttachExtension,   PidTagAttachMimeTag,
-	        PidTagAttachContentId, PidTagAttachFlags,          PidTagRenderingPosition, PidTagAttachmentHidden,
-	        PidTagCreationTime,    PidTagLastModificationTime, PidTagInstanceKey,       PidTagRecordKey,
-	        PidTagObjectType,
-	};
-	static const uint32_t folders[] = {
-	        PidTagFolderId,
-	        PidTagParentFolderId,
-	        PidTagEntryId,
-	        PidTagInstanceKey,
-	        PidTagRecordKey,
-	        PidTagParentEntryId,
-	        PidTagSourceKey,
-	        PidTagChangeKey,
-	        PidTagDisplayName,
-	        PidTagContainerClass,
-	        PidTagFolderType,
-	        PidTagContentCount,
-	        PidTagContentUnreadCount,
-	        PidTagAssociatedContentCount,
-	        PidTagSubfolders,
-	        PidTagDepth,
-	        PidTagAccess,
-	        PidTagAccessLevel,
-	        PidTagRights,
-	        PidTagComment,
-	        PidTagCreationTime,
-	        PidTagLastModificationTime,
-	        PidTagMessageSize,
-	        PidTagObjectType,
-	        PidTagRowType,
-	};
-
 	if (t->of) {
-		*count = ARRAY_SIZE(attachments);
-		return attachments;
+		*count = ARRAY_SIZE(attachments_columns);
+		return attachments_columns;
 	}
-	*count = t->hierarchy ? ARRAY_SIZE(folders) : ARRAY_SIZE(contents);
-	return t->hierarchy ? folders : contents;
+	*count = t->hierarchy ? ARRAY_SIZE(folders_columns) : ARRAY_SIZE(contents_columns);
+	return t->hierarchy ? folders_columns : contents_columns;
 }
 
 /* ---- Order and filter ---- */
