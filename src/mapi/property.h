@@ -193,6 +193,8 @@ MW_NODISCARD int mapi_value_copy(struct arena *arena, const struct mapi_value *v
  * What people see sorted is collated by the store.
  */
 int mapi_value_compare(const struct mapi_value *a, const struct mapi_value *b);
+/* Bytes of one value of a type of fixed size, GUID included; 0 for the others and for PTYP_NULL. */
+size_t mapi_type_size(uint16_t type);
 /* Bytes of the value in the ROP form, without tag and flag. */
 size_t mapi_value_size(const struct mapi_value *v);
 

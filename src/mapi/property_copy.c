@@ -85,7 +85,7 @@ int mapi_value_copy(struct arena *arena, const struct mapi_value *v, struct mapi
 	return r;
 }
 
-static size_t datum_size(uint16_t type, const union mapi_datum *d)
+size_t mapi_type_size(uint16_t type)
 {
 	switch (type) {
 	case PTYP_BOOLEAN:
@@ -104,6 +104,14 @@ static size_t datum_size(uint16_t type, const union mapi_datum *d)
 		return 8;
 	case PTYP_GUID:
 		return 16;
+	default:
+		return 0;
+	}
+}
+
+static size_t datum_size(uint16_t type, const union mapi_datum *d)
+{
+	switch (type) {
 	case PTYP_STRING8:
 		return strlen(d->str8) + 1;
 	case PTYP_STRING:
@@ -114,7 +122,7 @@ static size_t datum_size(uint16_t type, const union mapi_datum *d)
 	case PTYP_SERVER_ID:
 		return d->server_id->ours == 1 ? 23 : 3 + (size_t)d->server_id->opaque.size;
 	default:
-		return 0;
+		return mapi_type_size(type);
 	}
 }
 

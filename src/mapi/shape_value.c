@@ -11,27 +11,10 @@ static unsigned binary_width(const struct ndr *n)
 	return shape_context(n)->extended_rules ? 4 : 2;
 }
 
-/* Wire size of types of fixed size; 0 for the others and for PtypNull. */
+/* Of the types whose bytes are told as one number; a GUID is shaped by its parts. */
 static size_t fixed_size(uint16_t type)
 {
-	switch (type) {
-	case PTYP_BOOLEAN:
-		return 1;
-	case PTYP_INTEGER16:
-		return 2;
-	case PTYP_INTEGER32:
-	case PTYP_FLOATING32:
-	case PTYP_ERROR_CODE:
-		return 4;
-	case PTYP_FLOATING64:
-	case PTYP_CURRENCY:
-	case PTYP_FLOATING_TIME:
-	case PTYP_INTEGER64:
-	case PTYP_TIME:
-		return 8;
-	default:
-		return 0;
-	}
+	return type == PTYP_GUID ? 0 : mapi_type_size(type);
 }
 
 /* Fewest bytes of one value. */

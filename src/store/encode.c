@@ -8,31 +8,6 @@
 
 enum { NARROW = 0, WIDE = 1 }; /* how a text's characters stand */
 
-/* Bytes of a fixed type; 0 for one that varies or is not kept. */
-static size_t fixed_size(uint16_t type)
-{
-	switch (type) {
-	case PTYP_INTEGER16:
-		return 2;
-	case PTYP_INTEGER32:
-	case PTYP_FLOATING32:
-	case PTYP_ERROR_CODE:
-		return 4;
-	case PTYP_FLOATING64:
-	case PTYP_CURRENCY:
-	case PTYP_FLOATING_TIME:
-	case PTYP_INTEGER64:
-	case PTYP_TIME:
-		return 8;
-	case PTYP_BOOLEAN:
-		return 1;
-	case PTYP_GUID:
-		return 16;
-	default:
-		return 0;
-	}
-}
-
 static int put_text(const uint16_t *text, struct buf *out)
 {
 	size_t n = utf16_len(text);
@@ -60,12 +35,12 @@ static int put_fixed(uint16_t type, const union mapi_datum *u, struct buf *out)
 	}
 	if (type == PTYP_BOOLEAN)
 		return buf_put_u8(out, u->boolean != 0);
-	return buf_put(out, u, fixed_size(type)); /* all of them begin where the union does */
+	return buf_put(out, u, mapi_type_size(type)); /* all of them begin where the union does */
 }
 
 static int put_one(uint16_t type, const union mapi_datum *u, struct buf *out)
 {
-	if (fixed_size(type))
+	if (mapi_type_size(type))
 		return put_fixed(type, u, out);
 	switch (type) {
 	case PTYP_STRING:
@@ -85,12 +60,12 @@ static int put_many(uint16_t type, const struct mapi_value *v, struct buf *out)
 		size_t at = out->len;
 		int r;
 
-		if (!fixed_size(type))
+		if (!mapi_type_size(type))
 			buf_put_u32(out, 0);
 		r = put_one(type, &v->u.multi[i], out);
 		if (r < 0 || buf_error(out) < 0)
 			return r < 0 ? r : buf_error(out);
-		if (!fixed_size(type))
+		if (!mapi_type_size(type))
 			buf_poke_u32(out, at, (uint32_t)(out->len - at - 4));
 	}
 	return buf_error(out);
@@ -135,12 +110,12 @@ static int get_fixed(uint16_t type, struct cursor *c, union mapi_datum *u)
 		guid_from_bytes(guid, &u->guid);
 		return 0;
 	}
-	return cursor_copy(c, u, fixed_size(type)) < 0 ? MW_E_MALFORMED : 0;
+	return cursor_copy(c, u, mapi_type_size(type)) < 0 ? MW_E_MALFORMED : 0;
 }
 
 static int get_one(struct arena *arena, uint16_t type, struct cursor *c, union mapi_datum *u)
 {
-	if (fixed_size(type))
+	if (mapi_type_size(type))
 		return get_fixed(type, c, u);
 	switch (type) {
 	case PTYP_STRING:
@@ -157,7 +132,7 @@ static int get_one(struct arena *arena, uint16_t type, struct cursor *c, union m
 
 static int get_many(struct arena *arena, uint16_t type, struct cursor *c, struct mapi_value *v)
 {
-	size_t least = fixed_size(type) ? fixed_size(type) : 4;
+	size_t least = mapi_type_size(type) ? mapi_type_size(type) : 4;
 
 	if (cursor_u32(c, &v->count) < 0 || v->count > cursor_left(c) / least)
 		return MW_E_MALFORMED;
@@ -169,7 +144,7 @@ static int get_many(struct arena *arena, uint16_t type, struct cursor *c, struct
 		uint32_t size;
 		int r;
 
-		if (fixed_size(type)) {
+		if (mapi_type_size(type)) {
 			r = get_one(arena, type, c, &v->u.multi[i]);
 		} else {
 			if (cursor_u32(c, &size) < 0 || cursor_child(c, size, &one) < 0)
