@@ -23,8 +23,7 @@
 struct pending_write {
 	uv_write_t request;
 	struct server_conn *conn;
-	size_t size;
-	uint8_t data[];
+	struct buf data; /* what is left of the output: taken over, not copied */
 };
 
 /* A connection on its way to the loop that its association group belongs to. */
@@ -262,7 +261,8 @@ static void on_written(uv_write_t *request, int status)
 	struct pending_write *w = (struct pending_write *)request->data;
 	struct server_conn *c = w->conn;
 	c->writes--;
-	c->write_bytes -= w->size;
+	c->write_bytes -= w->data.len;
+	buf_free(&w->data);
 	free(w);
 	if (c->closing)
 		return;
@@ -274,24 +274,25 @@ static void on_written(uv_write_t *request, int status)
 	}
 }
 
-static int queue_write(struct server_conn *c, const void *data, size_t size)
+/* Takes the output over, but for what is sent of it already, and leaves an empty one. */
+static int queue_write(struct server_conn *c, struct buf *out, size_t sent)
 {
-	struct pending_write *w = (struct pending_write *)malloc(sizeof *w + size);
+	struct pending_write *w = (struct pending_write *)calloc(1, sizeof *w);
 	if (!w)
 		return MW_E_NOMEM;
+	uv_buf_t buffer = uv_buf_init((char *)out->data + sent, (unsigned)(out->len - sent));
 	w->conn = c;
-	w->size = size;
 	w->request.data = w;
-	memcpy(w->data, data, size);
-	uv_buf_t buffer = uv_buf_init((char *)w->data, (unsigned)size);
 	if (uv_write(&w->request, (uv_stream_t *)&c->tcp, &buffer, 1, on_written) < 0) {
 		free(w);
 		return MW_E_IO;
 	}
 	if (c->writes++ == 0)
 		c->moving_ns = time_monotonic_ns();
-	c->write_bytes += size;
-	c->queued += size;
+	c->write_bytes += out->len;
+	c->queued += buffer.len;
+	w->data = *out;
+	*out = (struct buf){.max = out->max};
 	return 0;
 }
 
@@ -313,19 +314,18 @@ static void count_pdus(struct server_conn *c, const struct buf *out)
 void conn_flush(struct server_conn *c)
 {
 	struct buf *out = rpc_output(c->rpc);
+	size_t sent = 0;
 	count_pdus(c, out);
 	if (out->len > 0 && c->writes == 0) {
 		uv_buf_t buffer = uv_buf_init((char *)out->data, (unsigned)out->len);
 		int n = uv_try_write((uv_stream_t *)&c->tcp, &buffer, 1);
-		if (n > 0)
-			buf_consume(out, (size_t)n);
+		sent = n > 0 ? (size_t)n : 0;
 	}
-	if (out->len > 0) {
-		if (queue_write(c, out->data, out->len) < 0 || c->write_bytes > GIVE_UP_BYTES) {
-			conn_close(c);
-			return;
-		}
+	if (sent == out->len) {
 		buf_clear(out);
+	} else if (queue_write(c, out, sent) < 0 || c->write_bytes > GIVE_UP_BYTES) {
+		conn_close(c);
+		return;
 	}
 	if (c->finishing && c->writes == 0) {
 		conn_close(c);

@@ -148,7 +148,7 @@ def test_a_peer_that_does_not_read(plain_server):
         with pytest.raises(TimeoutError):
             for _ in range(1000):
                 peer.sendall(request * 1000)
-    assert memory_of(plain_server) - before < 8 * 7 * MIB
+    assert memory_of(plain_server) - before < 8 * 6 * MIB
     with connect(plain_server) as other:
         answered(bind())(other)
     for peer in peers:
