@@ -115,7 +115,7 @@ MAPIWIRE_API void mapiwire_registrations_free(struct mapiwire_registrations *r);
 /* Opens and closes a TCP connection; ns (may be NULL): how long the opening took. */
 MAPIWIRE_API int mapiwire_knock(struct mapiwire *m, uint16_t port, int64_t *ns);
 
-/* A bound connection that is asked whether its server listens. */
+/* A bound connection that is asked whether its server listens; authenticated where the options name a user. */
 struct mapiwire_service;
 MAPIWIRE_API int mapiwire_service_open(struct mapiwire *m, const struct mapiwire_interface *interface, uint16_t port,
                                        struct mapiwire_service **out);

@@ -15,15 +15,12 @@ const char ping_help[] =
         "Usage: mapiwire ping HOST[:PORT] [INTERFACE] [OPTIONS]\n\n"
         "Without INTERFACE: everything that the endpoint mapper has registered, whether each port answers, and\n"
         "how fast. With one (rfr, nspi, store, epm, ... or UUID or UUID/MAJOR.MINOR): asks the mapper for its\n"
-        "port, binds there, and asks whether the server is listening (mgmt). PORT is the endpoint mapper's.\n\n"
-        "  -n COUNT                so many times; then minimum, median and 99th percentile; default 1\n"
-        "  --epm-port PORT         the endpoint mapper's port, as in HOST:PORT; default 135\n"
-        "  --timeout SECONDS       of a connect and of an answer; default 10\n"
-        "  -w FILE.pcapng          keeps a capture of the conversation, handshakes and all\n"
-        "  --color auto|always|never\n"
+        "port, binds there, as the user where one is named, and asks whether the server is listening (mgmt).\n"
+        "PORT is the endpoint mapper's.\n\n"
+        "  -n COUNT                so many times; then minimum, median and 99th percentile; default 1\n" CLI_REMOTE_HELP
         "  --json                  JSON Lines: an object an endpoint, or one for the interface\n\n"
-        "Nobody logs on. Exit code: 0 when all answered; else that of the first that did not ('mapiwire walk\n"
-        "--help' lists them).\n";
+        "Exit code: 0 when all answered; else that of the first that did not ('mapiwire walk --help' lists\n"
+        "them).\n";
 
 struct ping {
 	struct cli_remote *r;
@@ -323,11 +320,7 @@ int cmd_ping(int argc, char **argv)
 	size_t count;
 	const struct cli_option options[] = {
 	        {"n", CLI_NUMBER, &p.count},
-	        {"epm-port", CLI_PORT, &remote.epm_port},
-	        {"timeout", CLI_SECONDS, &remote.timeout_ns},
-	        {"w", CLI_TEXT, &remote.capture},
-	        {"color", CLI_TEXT, &remote.color},
-	        {"json", CLI_FLAG, &remote.json},
+	        CLI_REMOTE_OPTIONS(&remote),
 	};
 	int r = cli_parse(command, argc, argv, options, ARRAY_SIZE(options), words, 2, &count);
 	if (r != 0)
@@ -340,7 +333,9 @@ int cmd_ping(int argc, char **argv)
 		return cli_usage(command,
 		                 "'%s' is no interface: take rfr, nspi, store, asyncemsmdb, epm, mgmt or a UUID.",
 		                 words[1]);
-	int code = cli_remote_open(command, &remote, words[0], false);
+	if (count == 1 && remote.user)
+		return cli_usage(command, "-U belongs to an INTERFACE: the endpoint mapper asks nobody who it is.");
+	int code = cli_remote_open(command, &remote, words[0], remote.user != NULL);
 	if (code == 0 && (p.times = arena_new_array(remote.arena, int64_t, p.count)) == NULL)
 		code = cli_fail(command, CLI_EXIT_FAILED, "out of memory.");
 	if (code == 0)

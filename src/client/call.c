@@ -68,6 +68,20 @@ static const char *name_of(const struct idl_interface *interface)
 	return interface->alias ? interface->alias : interface->name;
 }
 
+/* Waits for the end of a handshake that is under way. */
+static int finish_handshake(struct client_conn *c, const struct idl_interface *interface, const char *what)
+{
+	client_flush(c);
+	int r = wait_for(c, &c->bound, client_deadline(c->m), what);
+	if (c->refused)
+		return client_fail_status(c->m, CAUSE_OF_FAULT, c->status, name_of(interface));
+	if (c->cause == CAUSE_BIND_REFUSED && !c->bound)
+		return client_fail_status(c->m, CAUSE_OF_BIND_NAK, c->status, name_of(interface));
+	if (r == 0 && c->cause != CAUSE_NONE)
+		return client_fail_status(c->m, CAUSE_OF_PROVIDER, c->status, name_of(interface));
+	return r;
+}
+
 int client_bind(struct client_conn *c, const struct idl_interface *const *interfaces, unsigned count,
                 enum auth_level level, uint32_t group)
 {
@@ -89,13 +103,21 @@ int client_bind(struct client_conn *c, const struct idl_interface *const *interf
 	int r = rpc_client_bind(c->rpc, &bind, time_monotonic_ns());
 	if (r != 0)
 		return client_fail_inside(c->m, r, "bind");
-	client_flush(c);
-	r = wait_for(c, &c->bound, client_deadline(c->m), "the bind");
-	if (c->cause == CAUSE_BIND_REFUSED && !c->bound)
-		return client_fail_status(c->m, CAUSE_OF_BIND_NAK, c->status, name_of(interfaces[0]));
-	if (r == 0 && c->cause != CAUSE_NONE)
-		return client_fail_status(c->m, CAUSE_OF_PROVIDER, c->status, name_of(interfaces[0]));
-	return r;
+	return finish_handshake(c, interfaces[0], "the bind");
+}
+
+int client_alter(struct client_conn *c, const struct idl_interface *interface)
+{
+	const struct rpc_syntax syntax = client_syntax(interface);
+	uint16_t context_id = 0;
+	if (c->interface_count == ARRAY_SIZE(c->interfaces))
+		return client_fail_inside(c->m, MW_E_LIMIT, "alter_context");
+	c->interfaces[c->interface_count++] = interface;
+	c->bound = false;
+	int r = rpc_client_alter(c->rpc, &syntax, &context_id, time_monotonic_ns());
+	if (r != 0)
+		return client_fail_inside(c->m, r, "alter_context");
+	return finish_handshake(c, interface, "alter_context");
 }
 
 int client_open(struct mapiwire *m, uint16_t port, const char *setting, const struct idl_interface *interface,
@@ -170,11 +192,23 @@ int client_call_begin(struct client_conn *c, unsigned context, unsigned opnum, c
 	return 0;
 }
 
+/*
+ * auth3 has no answer: a server that refuses it says so to the first call. Windows by access_denied,
+ * Samba by a protocol error.
+ */
+static uint32_t fault_of(const struct client_call *call)
+{
+	const struct client_conn *c = call->conn;
+	bool refused_user = call->status == NCA_S_PROTO_ERROR && c->level > AUTH_LEVEL_NONE && !c->served;
+	return refused_user ? RPC_S_ACCESS_DENIED : call->status;
+}
+
 static int decode_answer(const struct client_call *call, struct arena *arena, void *args)
 {
 	struct mapiwire *m = call->conn->m;
 	if (call->fault)
-		return client_fail_status(m, CAUSE_OF_FAULT, call->status, call->method->name);
+		return client_fail_status(m, CAUSE_OF_FAULT, fault_of(call), call->method->name);
+	call->conn->served = true;
 	if (call->signature == RPC_SIG_BAD)
 		return client_fail_on(m, MAPIWIRE_E_PROTOCOL, CAUSE_BAD_SIGNATURE, "%s", call->method->name);
 	if (buf_error(&call->stub) < 0)

@@ -33,6 +33,10 @@ static struct client_call *find_call(struct client_conn *c, uint32_t id)
 static void on_answer(struct client_conn *c, const struct rpc_event *e)
 {
 	struct client_call *call = find_call(c, e->call_id);
+	if (!call && e->type == RPC_EV_FAULT && !c->bound) {
+		c->refused = c->closed = true; /* an answer to alter_context */
+		c->status = e->status;
+	}
 	if (!call)
 		return;
 	call->done = true;

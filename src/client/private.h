@@ -90,7 +90,8 @@ struct client_conn {
 	struct auth_client_config auth;
 	enum auth_level level;
 	unsigned capture;
-	bool dynamic, captured, closed, reset, answered, bound;
+	bool dynamic, captured, closed, reset, answered, bound, refused;
+	bool served; /* a call was answered: the server has taken the user */
 	/* Why it is over, from an event. */
 	enum cause cause;
 	uint32_t status;
@@ -117,6 +118,8 @@ int client_fail_connect(struct client_conn *c, int error);
 /* Binds one or two interfaces. level NONE: without authentication. */
 MW_NODISCARD int client_bind(struct client_conn *c, const struct idl_interface *const *interfaces, unsigned count,
                              enum auth_level level, uint32_t group);
+/* A further interface, by alter_context; calls name it by the number of those before it. */
+MW_NODISCARD int client_alter(struct client_conn *c, const struct idl_interface *interface);
 /* Connects, then binds. */
 MW_NODISCARD int client_open(struct mapiwire *m, uint16_t port, const char *setting,
                              const struct idl_interface *interface, enum auth_level level, struct client_conn **out);

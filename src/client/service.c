@@ -26,6 +26,7 @@ static int describe(struct mapiwire_service *s, const struct mapiwire_interface 
 int mapiwire_service_open(struct mapiwire *m, const struct mapiwire_interface *interface, uint16_t port,
                           struct mapiwire_service **out)
 {
+	const enum auth_level level = *m->user ? m->level : AUTH_LEVEL_NONE;
 	client_no_error(m);
 	struct mapiwire_service *s = (struct mapiwire_service *)calloc(1, sizeof *s);
 	if (!s)
@@ -33,11 +34,13 @@ int mapiwire_service_open(struct mapiwire *m, const struct mapiwire_interface *i
 	int r = describe(s, interface);
 	if (r == 0 && (s->arena = client_arena(m)) == NULL)
 		r = MAPIWIRE_E_MEMORY;
-	const struct idl_interface *const both[] = {&s->asked, &wire_mgmt_interface};
 	if (r == 0)
 		r = client_connect(m, port, port != m->mapper_port, NULL, &s->conn);
 	if (r == 0)
-		r = client_bind(s->conn, both, 2, AUTH_LEVEL_NONE, 0);
+		r = client_bind(s->conn, &(const struct idl_interface *){&s->asked}, 1, level, 0);
+	/* Not in one PDU: Samba's server takes one of its contexts only. */
+	if (r == 0)
+		r = client_alter(s->conn, &wire_mgmt_interface);
 	if (r != 0)
 		mapiwire_service_close(&s);
 	else

@@ -1,0 +1,99 @@
+"""Our client against a foreign server: a domain controller of Samba's, with everything that its endpoint mapper has."""
+import json
+import re
+
+import pytest
+
+from conftest import USERS, program, run
+from namespace import new_namespace
+from samba_dc import DOMAIN, EPM, DomainController, find
+
+SAMR = "12345778-1234-abcd-ef00-0123456789ac/1.0"
+LSARPC = "12345778-1234-abcd-ef00-0123456789ab/0.0"
+DRSUAPI = "e3514235-4b06-11d1-ab04-00c04fc2dcd2/4.0"
+# One line of rpcclient's epmlookup: object, then "protocol:host[endpoint,abstract_syntax=UUID/VERSION,...]: annotation".
+ENTRY = re.compile(r"^\S+ (\w+):[^\[]*\[(.*?),?abstract_syntax=([-0-9a-f]+)/0x([0-9a-f]{8})[^\]]*\]: (.*)$", re.M)
+
+
+@pytest.fixture(scope="module")
+def dc(tmp_path_factory):
+    with new_namespace() as namespace:
+        controller = DomainController(tmp_path_factory.mktemp("dc"), namespace)
+        yield controller
+        controller.stop()
+
+
+def ping(dc, *words):
+    return dc.run(program(), "ping", "127.0.0.1", *words)
+
+
+@pytest.fixture(scope="module")
+def registered(dc):
+    """All that `mapiwire ping` lists."""
+    done = ping(dc, "--json")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_same_list_as_samba_s_own_client(dc, registered):
+    done = dc.run(find("rpcclient"), "-N", "ncacn_ip_tcp:127.0.0.1", "-c", "epmlookup")
+    theirs = sorted((protocol, endpoint, uuid, f"{int(version[4:], 16)}.{int(version[:4], 16)}", annotation)
+                    for protocol, endpoint, uuid, version, annotation in ENTRY.findall(done.stdout))
+    ours = sorted((e["protocol"], e["endpoint"], e["uuid"], e["version"], e["annotation"]) for e in registered)
+    assert len(theirs) > 50 and ours == theirs
+
+
+def test_every_tcp_port_answers(registered):
+    ports = {entry["endpoint"]: entry["answers"] for entry in registered if entry["protocol"] == "ncacn_ip_tcp"}
+    assert len(ports) >= 3 and str(EPM) in ports and all(ports.values())
+
+
+@pytest.mark.parametrize("interface", ["epm", "mgmt", SAMR, LSARPC, DRSUAPI])
+def test_bind_and_mgmt(dc, registered, interface):
+    """The mapper's port, a bind, and mgmt by alter_context: Samba takes one context of a bind only."""
+    row = json.loads(ping(dc, interface, "-n", 3, "--json").stdout)
+    ports = {entry["endpoint"] for entry in registered if entry["uuid"] == row["uuid"]}
+    assert row["listening"] and row["count"] == 3 and str(row["port"]) in ports
+
+
+def test_interface_that_it_has_not(dc):
+    done = ping(dc, "nspi")
+    assert done.returncode == 16 and "has no address book (nspi) registered" in done.stderr
+
+
+@pytest.fixture
+def as_user(dc, tmp_path):
+    def ping_as(name, password, *words):
+        secret = tmp_path / "password"
+        secret.write_text(password + "\n", encoding="utf-8")
+        return ping(dc, SAMR, "-U", f"{DOMAIN}\\{name}", "--password-file", secret, *words)
+
+    return ping_as
+
+
+@pytest.mark.parametrize("level", ["connect", "call", "packet", "integrity", "privacy"])
+def test_ntlm(as_user, tmp_path, level):
+    """What was agreed stands in the capture; from packet on every answer was signed, and was checked by the client."""
+    capture, secrets = tmp_path / "a.pcapng", tmp_path / "secrets"
+    secrets.write_text(f"password {DOMAIN}\\alice {USERS['alice'][1]}\n", encoding="utf-8")
+    row = json.loads(as_user("alice", USERS["alice"][1], "--level", level, "-n", 20, "-w", capture, "--json").stdout)
+    assert row["listening"] and row["count"] == 20
+    events = [json.loads(line) for line in run("look", capture, "--secrets", secrets, "--json").stdout.splitlines()]
+    answers = [event for event in events if event.get("iface") == "mgmt" and event["event"] == "response"]
+    assert len(answers) == 20
+    for event in answers:
+        assert event["auth"] == "ntlm" and event["level"] == {"call": "packet"}.get(level, level)
+        assert event.get("signature") == (None if level == "connect" else "ok")
+        assert event.get("sealed", False) == event.get("decrypted", False) == (level == "privacy")
+
+
+@pytest.mark.parametrize("name, password", [
+    ("alice", "wrong"), ("nobody", "wrong"), ("zoe", USERS["zoe"][1].upper()),
+])
+def test_refused(as_user, name, password):
+    """Samba answers the first call with a protocol error; our words name the cause."""
+    done = as_user(name, password)
+    assert done.returncode == 20 and f"refused the user name or password of {DOMAIN}\\{name}" in done.stderr
+
+
+def test_name_and_password_beyond_ascii(as_user):
+    assert as_user("zoe", USERS["zoe"][1]).returncode == 0
