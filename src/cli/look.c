@@ -33,6 +33,7 @@ const char look_help[] = "Usage: mapiwire look FILE... | -r FILE | -i INTERFACE 
                          "                    FIELD: frame time conn host client server port event service iface op\n"
                          "                    opnum call rop rop_status status failed unanswered ms user auth level\n"
                          "                    sealed decrypted signature encoding endpoint damaged midstream summary\n"
+                         "  -f FILTER         with -i: only such packets are captured; a filter as tcpdump takes it\n"
                          "  --all             also connections without RPC, and those opened before the capture\n"
                          "  --color WHEN      auto, always, never\n"
                          "  --colors FILE     colour rules; without it ~/.config/mapiwire/colors, where there is one\n"
@@ -276,7 +277,12 @@ static int open_input(struct look *l, struct capture_reader **r)
 
 	if (!l->o.interface)
 		return open_file(l, r);
-	if (capture_open_live(l->o.interface, "tcp", r, why) < 0)
+	int n = capture_open_live(l->o.interface, l->o.live_filter ? l->o.live_filter : "tcp or udp", r, why);
+	if (n == MW_E_INVALID)
+		return cli_usage(
+		        "look",
+		        "the capture filter is wrong: %s. It is what tcpdump takes, such as -f 'host 10.0.0.2'.", why);
+	if (n < 0)
 		return cli_usage("look", "cannot listen on %s: %s.", l->o.interface, why);
 	return 0;
 }
@@ -331,6 +337,8 @@ static int check_options(struct look_options *o, const char *const *files, size_
 	if (!o->file == !o->interface)
 		return cli_usage("look", o->file ? "a file and -i do not go together."
 		                                 : "name a capture file, or an interface with -i.");
+	if (o->live_filter && !o->interface)
+		return cli_usage("look", "-f is for what is captured with -i; of a file -Y shows a part.");
 	if (shown > 1)
 		return cli_usage("look", "choose one of --json, --ladder, --stats and --tree.");
 	if (o->interface && (o->ladder || o->svg || o->html))
@@ -342,21 +350,14 @@ int cmd_look(int argc, char **argv)
 {
 	struct look l = {0};
 	const struct cli_option options[] = {
-	        {"r", CLI_TEXT, &l.o.file},
-	        {"i", CLI_TEXT, &l.o.interface},
-	        {"json", CLI_FLAG, &l.o.json},
-	        {"ladder", CLI_FLAG, &l.o.ladder},
-	        {"stats", CLI_FLAG, &l.o.stats},
-	        {"tree", CLI_NUMBER, &l.o.tree},
-	        {"svg", CLI_TEXT, &l.o.svg},
-	        {"html", CLI_TEXT, &l.o.html},
-	        {"secrets", CLI_TEXT, &l.o.secrets},
-	        {"idl", CLI_TEXT, &l.o.idl},
-	        {"Y", CLI_TEXT, &l.o.filter},
-	        {"all", CLI_FLAG, &l.o.all},
-	        {"color", CLI_TEXT, &l.o.color},
-	        {"colors", CLI_TEXT, &l.o.colors},
-	        {"no-pager", CLI_FLAG, &l.o.no_pager},
+	        {"r", CLI_TEXT, &l.o.file},        {"i", CLI_TEXT, &l.o.interface},
+	        {"f", CLI_TEXT, &l.o.live_filter}, {"json", CLI_FLAG, &l.o.json},
+	        {"ladder", CLI_FLAG, &l.o.ladder}, {"stats", CLI_FLAG, &l.o.stats},
+	        {"tree", CLI_NUMBER, &l.o.tree},   {"svg", CLI_TEXT, &l.o.svg},
+	        {"html", CLI_TEXT, &l.o.html},     {"secrets", CLI_TEXT, &l.o.secrets},
+	        {"idl", CLI_TEXT, &l.o.idl},       {"Y", CLI_TEXT, &l.o.filter},
+	        {"all", CLI_FLAG, &l.o.all},       {"color", CLI_TEXT, &l.o.color},
+	        {"colors", CLI_TEXT, &l.o.colors}, {"no-pager", CLI_FLAG, &l.o.no_pager},
 	};
 	const char *positional[CAPTURE_MAX_FILES] = {NULL};
 	size_t count;

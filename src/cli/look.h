@@ -15,7 +15,7 @@
 #define LOOK_MAX_IDL 32
 
 struct look_options {
-	const char *file, *interface;
+	const char *file, *interface, *live_filter;
 	const char *const *files; /* as named, the first is file; none with -r */
 	size_t file_count;
 	const char *secrets, *idl, *filter, *color, *colors, *svg, *html;

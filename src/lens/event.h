@@ -68,10 +68,11 @@ struct lens_rop {
 };
 
 struct lens_conn {
-	unsigned number; /* 1-based, in order of first frame */
+	unsigned number; /* 1-based, in order of first frame; datagrams have numbers of their own */
 	struct lens_address client, server;
 	bool midstream; /* was open before the capture began */
 	bool rpc;       /* carries RPC */
+	bool datagrams; /* no connection: a question and its answers in UDP */
 	unsigned frames;
 	uint64_t first_frame;
 	int64_t first_time_ns;
@@ -88,7 +89,7 @@ struct lens_event {
 	int64_t time_ns, last_time_ns;
 	const struct lens_conn *conn;
 	bool from_client;
-	const char *transport; /* "tcp", "pipe", "rpc-http", "mapi-http" */
+	const char *transport; /* "tcp", "udp", "pipe", "rpc-http", "mapi-http" */
 	const char *pipe; /* its name, without \\PIPE\\: "lsarpc"; NULL when not a pipe, or its opening was not seen */
 	uint32_t call_id;
 	bool has_call;

@@ -24,7 +24,8 @@ static void tell_time(const struct lens_event *e, struct filter_visit *v)
 
 static void tell_conn(const struct lens_event *e, struct filter_visit *v)
 {
-	filter_number(v, e->conn->number);
+	if (!e->conn->datagrams)
+		filter_number(v, e->conn->number);
 }
 
 static void tell_address(const struct lens_address *a, struct filter_visit *v)

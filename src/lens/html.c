@@ -77,13 +77,25 @@ static void separate(struct html *h)
 	h->any = true;
 }
 
+/* Connections and datagrams count apart: on the page datagrams have negative numbers. */
+static int page_number(const struct lens_conn *c)
+{
+	return c->datagrams ? -(int)c->number : (int)c->number;
+}
+
+static size_t conn_key(const struct lens_conn *c)
+{
+	return (size_t)c->number * 2 + c->datagrams;
+}
+
 /* Each connection once, before its first event. */
 static bool tell_conn(struct html *h, const struct lens_conn *c)
 {
 	char text[LENS_ADDRESS_TEXT];
 
-	if (c->number >= h->told_room) {
-		size_t room = ((size_t)c->number + 1024) * 2;
+	size_t key = conn_key(c);
+	if (key >= h->told_room) {
+		size_t room = (key + 1024) * 2;
 		uint8_t *bigger = (uint8_t *)realloc(h->told, room);
 		if (!bigger)
 			return false;
@@ -91,11 +103,11 @@ static bool tell_conn(struct html *h, const struct lens_conn *c)
 		h->told = bigger;
 		h->told_room = room;
 	}
-	if (h->told[c->number])
+	if (h->told[key])
 		return true;
-	h->told[c->number] = 1;
+	h->told[key] = 1;
 	separate(h);
-	buf_printf(h->v.out, "{\"C\":%u", c->number);
+	buf_printf(h->v.out, "{\"C\":%d", page_number(c));
 	put_text(h->v.out, "cl", lens_address_format(&c->client, text));
 	put_text(h->v.out, "sv", lens_address_format(&c->server, text));
 	if (c->midstream)
@@ -191,7 +203,7 @@ static void put_event(struct html *h, const struct lens_event *e)
 	if (e->last_frame != e->frame)
 		put_number(b, "l", e->last_frame);
 	buf_printf(b, ",\"t\":%" PRId64, (e->time_ns - h->v.start_ns) / 1000);
-	put_number(b, "c", e->conn->number);
+	buf_printf(b, ",\"c\":%d", page_number(e->conn));
 	buf_printf(b, ",\"d\":%d,\"b\":%u", e->from_client, find_style(h, e));
 	put_text(b, "s", e->summary);
 	put_text(b, "v", lens_service_label(service, e->iface ? e->iface_name : e->conn->iface_name));

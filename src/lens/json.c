@@ -70,7 +70,8 @@ static void put_where(struct buf *b, const struct lens_event *e)
 	char text[LENS_ADDRESS_TEXT];
 	const struct lens_conn *c = e->conn;
 
-	put_number(b, "conn", c->number);
+	if (!c->datagrams)
+		put_number(b, "conn", c->number);
 	put_name(b, "src", lens_address_format(e->from_client ? &c->client : &c->server, text));
 	put_name(b, "dst", lens_address_format(e->from_client ? &c->server : &c->client, text));
 	put_text(b, "transport", e->transport);
@@ -158,6 +159,8 @@ static void json_event(struct lens_view *v, const struct lens_event *e)
 		put_rop_names(b, e);
 	if (e->rop_count && lens_answers(e))
 		put_rop_statuses(b, e);
+	if (e->kind == LENS_CONTEXT)
+		put_text(b, "what", e->summary);
 	put_text(b, "damaged", e->damaged);
 	buf_put_str(b, "}\n");
 }

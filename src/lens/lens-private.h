@@ -250,6 +250,12 @@ bool lens_context_begin(struct lens_flow *f, unsigned side, const uint8_t *data,
 /* The first segment of the server while f->context says that one is awaited. */
 void lens_context_answer(struct lens_flow *f, const struct lens_segment *seg, const struct lens_stamp *stamp);
 
+/* ---- UDP (datagrams.c) ---- */
+
+struct lens_datagrams;
+void lens_datagram(struct lens *lens, const struct lens_segment *seg, const struct lens_stamp *stamp);
+void lens_datagrams_free(struct lens *lens);
+
 /* ---- Events ---- */
 
 struct lens_field_list {
@@ -343,6 +349,7 @@ struct lens {
 	unsigned smbs;
 	size_t smb_held;
 	struct lens_scout *scout;
+	struct lens_datagrams *datagrams;
 	struct lens_session sessions[LENS_SESSION_SETS][LENS_SESSION_WAYS];
 	struct lens_stamp now;
 };

@@ -57,6 +57,7 @@ void lens_free(struct lens **l)
 	if (!lens)
 		return;
 	lens_flows_free(lens);
+	lens_datagrams_free(lens);
 	free_conns(lens);
 	while (lens->spare_pending) {
 		struct lens_pending *p = lens->spare_pending;
@@ -82,8 +83,12 @@ void lens_frame(struct lens *lens, int linktype, const uint8_t *data, size_t cap
 		t->first_time_ns = time_ns;
 	t->last_time_ns = time_ns;
 	lens->now = (struct lens_stamp){t->frames, time_ns};
-	if (lens_packet_next(&lens->packets, linktype, data, captured, original, &seg) && seg.protocol == PROTOCOL_TCP)
+	if (!lens_packet_next(&lens->packets, linktype, data, captured, original, &seg))
+		return;
+	if (seg.protocol == PROTOCOL_TCP)
 		lens_flows_segment(lens, &seg, &lens->now);
+	else
+		lens_datagram(lens, &seg, &lens->now);
 }
 
 void lens_end(struct lens *lens)

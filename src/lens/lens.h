@@ -29,6 +29,8 @@ struct lens_totals {
 	int64_t first_time_ns, last_time_ns;
 	unsigned connections, rpc_connections;
 	uint64_t events, damaged;
+	unsigned smb_sealed;     /* SMB connections that encrypt */
+	uint64_t datagram_calls; /* connectionless RPC: requests seen */
 	uint64_t bytes_dropped;  /* by the memory limits */
 	uint64_t ipsec_sealed;   /* packets that only IPsec's keys would open */
 	uint64_t fragments_lost; /* parts of IP datagrams that were never whole or contradicted each other */

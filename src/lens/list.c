@@ -260,7 +260,7 @@ static void add_question(struct list *l, const struct lens_event *e)
 static void finish(struct list *l, struct line *line, const struct lens_event *e, const char *more)
 {
 	line->done = true;
-	line->took_ns = e->kind == LENS_OPEN || lens_answers(e) ? e->took_ns : -1;
+	line->took_ns = e->kind == LENS_OPEN || e->kind == LENS_CONTEXT || lens_answers(e) ? e->took_ns : -1;
 	line->wanted |= lens_view_wants(&l->v, e);
 	describe(l, line, e);
 	say(line, e->summary, more);
@@ -498,7 +498,7 @@ static void put_head(const struct list *l, const struct lens *lens)
 	put_folds(out, lens, t.connections, !all);
 	if (!l->lines && l->v.o.filter)
 		buf_put_str(out, "Nothing matches the filter.\n");
-	else if (!t.rpc_connections)
+	else if (!t.rpc_connections && !t.datagram_calls)
 		buf_put_str(out, "No RPC was found in it.\n");
 }
 

@@ -69,6 +69,7 @@ struct lens_smb {
 	unsigned next_request;
 	struct smb_share shares[SMB_MAX_SHARES];
 	unsigned share_count;
+	bool told_sealed;
 };
 
 /* One message, without its frame; where its bytes stand in the stream. */

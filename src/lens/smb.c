@@ -193,6 +193,20 @@ static void lose(struct lens_smb *s, unsigned side, size_t rest, const struct le
 	smb_files_lost(s, side, 0, stamp);
 }
 
+/* MS-SMB2 2.2.41: from here on all of it is, or may be, inside of such messages. */
+static void note_sealed(struct lens_smb *s, unsigned side, const uint8_t *frame, const struct lens_stamp *stamp)
+{
+	struct lens_flow *f = s->flow;
+	if (s->told_sealed || frame[0] != SESSION_MESSAGE || !is_protocol(frame + SMB_FRAME, 0xFD))
+		return;
+	s->told_sealed = true;
+	f->lens->totals.smb_sealed++;
+	if (!f->conn->iface)
+		f->conn->iface_name = "smb";
+	lens_tell_plain(f, LENS_CONTEXT, side == f->client, *stamp, *stamp, -1, NULL,
+	                "SMB 3 encrypts from here on: what is called in its pipes stays closed");
+}
+
 /* Yields the bytes of data that it took; all of them when it cannot go on. */
 static size_t take(struct lens_smb *s, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp)
 {
@@ -202,6 +216,7 @@ static size_t take(struct lens_smb *s, unsigned side, const uint8_t *data, size_
 	size_t wanted = 0, total = 0, n;
 	switch (judge(s, held ? h->data : data, held ? h->len : len, &wanted, &total)) {
 	case STEP_PASS:
+		note_sealed(s, side, held ? h->data : data, stamp);
 		pass_over(lens, h, total);
 		return 0;
 	case STEP_WHOLE:

@@ -51,7 +51,7 @@ static void put_facts(struct tree *t, const struct lens_event *e)
 	char src[LENS_ADDRESS_TEXT], dst[LENS_ADDRESS_TEXT];
 	const struct lens_conn *c = e->conn;
 
-	buf_printf(out, "%-10s %s → %s, connection %u\n", "from",
+	buf_printf(out, c->datagrams ? "%-10s %s → %s, datagrams %u\n" : "%-10s %s → %s, connection %u\n", "from",
 	           lens_address_format(e->from_client ? &c->client : &c->server, src),
 	           lens_address_format(e->from_client ? &c->server : &c->client, dst), c->number);
 	if (e->has_call)

@@ -221,6 +221,17 @@ void lens_put_totals(struct buf *out, const struct lens_totals *t)
 	buf_printf(out, " TCP connection%s: ", t->connections == 1 ? "" : "s");
 	lens_put_count(out, t->rpc_connections);
 	buf_put_str(out, t->rpc_connections == 1 ? " carries RPC" : " carry RPC");
+	if (t->datagram_calls) {
+		buf_put_str(out, ", ");
+		lens_put_count(out, t->datagram_calls);
+		buf_printf(out, " connectionless call%s in UDP", t->datagram_calls == 1 ? "" : "s");
+	}
+	if (t->smb_sealed) {
+		buf_put_str(out, ". ");
+		lens_put_count(out, t->smb_sealed);
+		buf_printf(out, " SMB connection%s: what is called in pipes there cannot be seen",
+		           t->smb_sealed == 1 ? " is encrypted" : "s are encrypted");
+	}
 	if (t->ipsec_sealed) {
 		buf_put_str(out, ". ");
 		lens_put_count(out, t->ipsec_sealed);

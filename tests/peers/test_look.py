@@ -26,9 +26,9 @@ KEYS = {
     "frame": int, "last_frame": int, "time": float, "conn": int, "src": str, "dst": str, "transport": str, "pipe": str,
     "event": str, "call": int, "iface": str, "known_by": str, "opnum": int, "op": str, "endpoint": str, "status": str,
     "auth": str, "level": str, "sealed": bool, "decrypted": bool, "encoding": str, "user": str, "ms": float,
-    "rops": list, "rop_status": list, "damaged": str, "signature": str, "why_sealed": str,
+    "rops": list, "rop_status": list, "damaged": str, "signature": str, "why_sealed": str, "what": str,
 }
-ALWAYS = {"frame", "last_frame", "time", "conn", "src", "dst", "transport", "event"}
+ALWAYS = {"frame", "last_frame", "time", "src", "dst", "transport", "event"}
 EVENTS = {"open", "close", "reset", "bind", "bind_ack", "bind_nak", "alter", "alter_ack", "auth3", "request", "response",
           "fault", "cancel", "orphaned", "shutdown", "damaged", "gap", "context", "http"}
 
@@ -93,6 +93,8 @@ def test_json_keys():
     seen = set()
     for e in events:
         assert ALWAYS <= e.keys() <= KEYS.keys()
+        assert ("conn" in e) == (e["transport"] != "udp")
+        assert ("what" in e) == (e["event"] == "context")
         for key, value in e.items():
             assert isinstance(value, KEYS[key]) or (KEYS[key] is float and isinstance(value, int)), (key, value)
         assert e["event"] in EVENTS
@@ -164,6 +166,8 @@ def test_mistakes(tmp_path):
             ([], "name a capture file"),
             ([text, "-i", "lo"], "do not go together"),
             (["--json", "--stats", text], "choose one of"),
+            (["-f", "tcp", text], "-f is for what is captured"),
+            (["-i", "lo", "-f", "tcp and and"], "the capture filter is wrong"),
             (["--color=blue", text], "auto, always or never"),
             (["--secrets", "/nonexistent", text], "cannot read /nonexistent"),
             (["--svg", "/nonexistent/x.svg", text], "cannot write /nonexistent/x.svg"),
@@ -248,32 +252,42 @@ def test_hostile_names(hostile, tmp_path):
 
 # ---- Live ----
 
-def test_live():
-    """What passes on the loopback interface is told at once, and an interrupt ends it well."""
-    seen = subprocess.Popen([MAPIWIRE, "look", "-i", "lo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
-    try:
-        time.sleep(1)
-        if seen.poll() is not None:
-            pytest.skip("no right to listen on lo: " + seen.stderr.read().strip())
-        bind, ack, _ = handshake_pdus("alice")
-        with socket.create_server(("127.0.0.1", 0)) as listener, \
-                socket.create_connection(listener.getsockname()) as client:
-            served, _ = listener.accept()
-            with served:
-                client.sendall(bind)
-                served.recv(4096)
-                served.sendall(ack)
-                client.recv(4096)
-            port = listener.getsockname()[1]
-        for line in seen.stdout:
-            if f"→{port} " in line and "bind" in line:
-                break
-        else:
-            pytest.fail("nothing was told")
-    finally:
-        seen.send_signal(signal.SIGINT)
-    rest, errors = seen.communicate(timeout=20)
+def shake_hands(listener):
+    bind, ack, _ = handshake_pdus("alice")
+    with socket.create_connection(listener.getsockname()) as client:
+        served, _ = listener.accept()
+        with served:
+            client.sendall(bind)
+            served.recv(4096)
+            served.sendall(ack)
+            client.recv(4096)
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_live(filtered):
+    """What passes on the loopback interface is told at once, what the filter leaves out is not; an interrupt ends it well."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as other:
+        port, hidden = listener.getsockname()[1], other.getsockname()[1]
+        seen = subprocess.Popen([MAPIWIRE, "look", "-i", "lo", *(["-f", f"tcp port {port}"] if filtered else [])],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+        try:
+            time.sleep(1)
+            if seen.poll() is not None:
+                pytest.skip("no right to listen on lo: " + seen.stderr.read().strip())
+            shake_hands(other)
+            shake_hands(listener)
+            told = ""
+            for line in seen.stdout:
+                told += line
+                if f"→{port} " in line and "bind" in line:
+                    break
+            else:
+                pytest.fail("nothing was told")
+        finally:
+            seen.send_signal(signal.SIGINT)
+        rest, errors = seen.communicate(timeout=20)
+    assert (f"→{hidden} " in told) == (not filtered)
     assert "TCP connection" in rest
     assert seen.returncode == 0, errors
 

@@ -302,7 +302,7 @@ function makePane(e) {
 function showDetails(row) {
 	byId("what").textContent = row.text;
 	byId("what").className = row.failed ? "bad" : "";
-	byId("facts").textContent = `${row.conn.cl} → ${row.conn.sv}, connection ${row.conn.C}` +
+	byId("facts").textContent = `${row.conn.cl} → ${row.conn.sv}, ${row.conn.C < 0 ? "datagrams" : "connection"} ${Math.abs(row.conn.C)}` +
 		(row.ms === undefined ? "" : `, ${row.ms.toFixed(3)} ms`);
 	byId("panes").replaceChildren(makePane(row.ask), ...(row.answer ? [makePane(row.answer)] : []));
 	byId("details").hidden = false;

@@ -253,7 +253,7 @@ static void transact1(bool from_client, const struct buf *data, struct buf *out)
 /* ---- What is told ---- */
 
 struct told {
-	unsigned answered, in_pipe, named, damaged, gaps;
+	unsigned answered, in_pipe, named, damaged, gaps, context;
 };
 
 static void on_event(void *user, const struct lens_event *e)
@@ -267,6 +267,7 @@ static void on_event(void *user, const struct lens_event *e)
 	               strcmp(e->iface, "emsmdb") == 0;
 	t->damaged += e->damaged != NULL;
 	t->gaps += e->kind == LENS_GAP;
+	t->context += e->kind == LENS_CONTEXT;
 	assert_true(e->frame >= 1 && e->last_frame >= e->frame);
 }
 
@@ -287,6 +288,7 @@ static struct told look(const char *path, uint64_t first, uint64_t drop)
 	lens_end(lens);
 	lens_get_totals(lens, &totals);
 	assert_int_equal(totals.connections, 1);
+	assert_int_equal(totals.smb_sealed, t.context);
 	lens_free(&lens);
 	return t;
 }
@@ -370,12 +372,40 @@ static void goes_on_after_losses(void **state)
 	}
 }
 
+/* MS-SMB2 2.2.41: signature, nonce, size, flags, session; the rest is ciphertext. */
+static void seal3(bool from_client, const struct buf *data, struct buf *out)
+{
+	(void)from_client;
+	size_t at = begin(out);
+	buf_put(out, "\xfdSMB", 4);
+	buf_put_zero(out, 48);
+	for (size_t i = 0; i < data->len; i++)
+		buf_put_u8(out, data->data[i] ^ 0x5A);
+	buf_put_zero(out, 16);
+	end(out, at);
+}
+
+static void tells_what_is_encrypted(void **state)
+{
+	(void)state;
+	static const size_t portions[] = {0, 1, 7, 60};
+	for (size_t p = 0; p < ARRAY_SIZE(portions); p++) {
+		char path[64];
+		play_mode(&(struct mode){open2, seal3}, AUTH_LEVEL_NONE, portions[p], path);
+		struct told t = look(path, 1, 0);
+		assert_int_equal(t.context, 1);
+		assert_int_equal(t.answered + t.in_pipe + t.damaged, 0);
+		unlink(path);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(opens_pipes),
 	        cmocka_unit_test(joins_midway),
 	        cmocka_unit_test(goes_on_after_losses),
+	        cmocka_unit_test(tells_what_is_encrypted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
