@@ -136,7 +136,9 @@ static int measure(struct kerberos_context *k)
 int kerberos_finish(struct kerberos_context *k, OM_uint32 flags, uint32_t *status)
 {
 	OM_uint32 needed = GSS_C_DCE_STYLE | GSS_C_MUTUAL_FLAG;
-	if (auth_level_signs(k->base.level))
+	/* From a client that did not ask for it Windows takes the handshake; every signature is checked all the same.
+	 */
+	if (auth_level_signs(k->base.level) && k->base.role == AUTH_CLIENT)
 		needed |= GSS_C_INTEG_FLAG;
 	if (k->base.level == AUTH_LEVEL_PRIVACY)
 		needed |= GSS_C_CONF_FLAG;
