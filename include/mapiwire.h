@@ -217,6 +217,9 @@ struct mapiwire_draft {
 /* Creates and saves a message; id may be NULL. It is kept, not sent. */
 MAPIWIRE_API int mapiwire_message_save(struct mapiwire_store *s, uint64_t folder, const struct mapiwire_draft *draft,
                                        uint64_t *id);
+/* Creates a message in the outbox and submits it: the server has it when this returns, and keeps a copy in the sent
+ * items. Who cannot be reached is told by a report in the inbox. */
+MAPIWIRE_API int mapiwire_message_send(struct mapiwire_store *s, const struct mapiwire_draft *draft);
 
 /* ---- Notifications ---- */
 

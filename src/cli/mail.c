@@ -18,14 +18,16 @@ static const char *const command = "mail";
 const char mail_help[] =
         "Usage: mapiwire mail list [FOLDER] --server HOST[:PORT] -U 'DOMAIN\\user' [OPTIONS]\n"
         "       mapiwire mail read N --server HOST[:PORT] -U 'DOMAIN\\user' [--folder FOLDER]\n"
-        "       mapiwire mail send --server HOST[:PORT] -U 'DOMAIN\\user' --subject TEXT [--to ADDRESS,...] < BODY\n\n"
+        "       mapiwire mail send --server HOST[:PORT] -U 'DOMAIN\\user' --subject TEXT --to ADDRESS,... < BODY\n"
+        "       mapiwire mail save --server HOST[:PORT] -U 'DOMAIN\\user' --subject TEXT [--folder FOLDER] < BODY\n\n"
         "list shows a folder's messages, newest first (default: inbox); read shows the one with number N in\n"
-        "that list. send saves a message with the body on standard input into a folder of one's own mailbox\n"
-        "(default: inbox); it does not deliver it to anybody yet. FOLDER is inbox, outbox, sent, deleted, or\n"
-        "a path of display names such as Projects/Old.\n\n"
+        "that list. send sends a message with the body on standard input; a copy stays among the sent items, and a\n"
+        "report in the inbox tells of recipients that are not there. save keeps such a message in a folder\n"
+        "(default: inbox) and sends it to nobody. FOLDER is inbox, outbox, sent, deleted, or a path of display\n"
+        "names such as Projects/Old.\n\n"
         "  --server HOST[:PORT]    the server; PORT is its endpoint mapper's\n" CLI_REMOTE_HELP
-        "  --folder FOLDER         of read and send\n"
-        "  --subject TEXT, --to ADDRESS,...   of send\n"
+        "  --folder FOLDER         of read and save\n"
+        "  --subject TEXT, --to ADDRESS,...   of send and save\n"
         "  --max COUNT             of list: so many rows at most; default 50\n"
         "  --json                  list and read: JSON Lines, an object a message\n\n"
         "Exit codes are those of 'mapiwire walk --help'.\n";
@@ -361,6 +363,17 @@ static int split_recipients(struct mail *mail, struct mapiwire_recipient *list, 
 	return 0;
 }
 
+static int send_draft(struct mail *mail, const struct mapiwire_recipient *to, size_t count, const char *body)
+{
+	const struct mapiwire_draft draft = {
+	        .subject = mail->subject, .body = body, .recipients = to, .recipient_count = count};
+	if (mapiwire_message_send(mail->store, &draft) < 0)
+		return cli_remote_fail(command, mail->r);
+	if (!mail->r->json)
+		printf("Sent; a copy is in Sent Items.\n");
+	return 0;
+}
+
 static int save(struct mail *mail, const struct mapiwire_recipient *to, size_t count, const char *body)
 {
 	int64_t now = time_now_ns();
@@ -388,14 +401,14 @@ static int save(struct mail *mail, const struct mapiwire_recipient *to, size_t c
 	if (mail->r->json)
 		printf("{\"id\":\"%016llx\"}\n", (unsigned long long)id);
 	else
-		printf("Saved in %s; not delivered to anybody.\n", mail->folder ? mail->folder : "inbox");
+		printf("Saved in %s; not sent to anybody.\n", mail->folder ? mail->folder : "inbox");
 	return 0;
 }
 
-/* ---- Which of the three ---- */
+/* ---- Which of them ---- */
 
 struct job {
-	enum { LIST, READ, SEND } what;
+	enum { LIST, READ, SEND, SAVE, COUNT } what;
 	unsigned number;
 };
 
@@ -408,6 +421,7 @@ static int with_folder(struct mail *mail, const struct job *job, const struct ma
 	else if (code == 0)
 		code = job->what == LIST   ? list(mail)
 		       : job->what == READ ? read_message(mail, job->number)
+		       : job->what == SEND ? send_draft(mail, to, count, body)
 		                           : save(mail, to, count, body);
 	mapiwire_store_close(&mail->store);
 	return code;
@@ -420,7 +434,7 @@ static int run(struct mail *mail, const struct job *job)
 	struct arena *arena = NULL;
 	size_t count = 0;
 	int code = 0;
-	if (job->what == SEND) {
+	if (job->what == SEND || job->what == SAVE) {
 		mail->r->arena = arena = arena_new(0);
 		code = arena ? split_recipients(mail, to, &count)
 		             : cli_fail(command, CLI_EXIT_FAILED, "out of memory.");
@@ -438,18 +452,22 @@ static int run(struct mail *mail, const struct job *job)
 
 static int which(struct mail *mail, const char **words, size_t count, struct job *job)
 {
-	static const char *const names[] = {"list", "read", "send"};
+	static const char *const names[COUNT] = {"list", "read", "send", "save"};
 	char rest;
 	int what = 0;
-	while (count > 0 && what < 3 && strcmp(words[0], names[what]) != 0)
+	while (count > 0 && what < COUNT && strcmp(words[0], names[what]) != 0)
 		what++;
-	if (count == 0 || what == 3)
-		return cli_usage(command, "say list, read or send: 'mapiwire mail --help' tells more.");
-	job->what = what == 0 ? LIST : what == 1 ? READ : SEND;
+	if (count == 0 || what == COUNT)
+		return cli_usage(command, "say list, read, send or save: 'mapiwire mail --help' tells more.");
+	job->what = what == 0 ? LIST : what == 1 ? READ : what == 2 ? SEND : SAVE;
 	if (job->what == READ && (count < 2 || sscanf(words[1], "%9u%c", &job->number, &rest) != 1 || !job->number))
 		return cli_usage(command, "say which message to read, by its number in 'mapiwire mail list'.");
-	if (job->what == SEND && (count > 1 || !mail->subject))
-		return cli_usage(command, "say what the message is about: mail send --subject TEXT.");
+	if (job->what >= SEND && (count > 1 || !mail->subject))
+		return cli_usage(command, "say what the message is about: mail %s --subject TEXT.", names[what]);
+	if (job->what == SEND && (!mail->to || mail->folder))
+		return cli_usage(command,
+		                 mail->to ? "send takes no --folder: 'mapiwire mail save' keeps a message in one."
+		                          : "say who gets it: mail send --to ADDRESS,...");
 	if (job->what == LIST && count > 1)
 		mail->folder = words[1];
 	if (!mail->server)

@@ -196,20 +196,54 @@ static int save(struct mapiwire_store *s, uint32_t handle, uint64_t *id)
 	return r;
 }
 
+/* [MS-OXOMSG] 2.2.4.1 */
+static int submit(struct mapiwire_store *s, uint32_t handle)
+{
+	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
+	const void *answer = NULL;
+	client_rops_begin(&b, s, arena);
+	const struct RopSubmitMessageRequest q = {.InputHandleIndex = client_rops_handle(&b, handle)};
+	client_rops_add(&b, ROP_SUBMIT_MESSAGE, &q);
+	int r = client_rops_run(&b);
+	return r != 0 ? r : client_rops_answer(&b, ROP_SUBMIT_MESSAGE, &answer);
+}
+
+static int compose(struct mapiwire_store *s, uint64_t folder, const struct mapiwire_draft *draft, uint32_t *handle)
+{
+	int r = create(s, folder, handle);
+	if (r != 0)
+		return r;
+	r = set_values(s, *handle, draft);
+	if (r == 0 && draft->body && strlen(draft->body) > LARGE_BODY)
+		r = write_body(s, *handle, draft->body);
+	if (r == 0 && draft->recipient_count > 0)
+		r = set_recipients(s, *handle, draft);
+	if (r != 0)
+		client_release(s, *handle);
+	return r;
+}
+
 int mapiwire_message_save(struct mapiwire_store *s, uint64_t folder, const struct mapiwire_draft *draft, uint64_t *id)
 {
 	uint32_t handle = MAPI_NO_HANDLE;
 	client_no_error(s->m);
-	int r = create(s, folder, &handle);
+	int r = compose(s, folder, draft, &handle);
 	if (r != 0)
 		return r;
-	r = set_values(s, handle, draft);
-	if (r == 0 && draft->body && strlen(draft->body) > LARGE_BODY)
-		r = write_body(s, handle, draft->body);
-	if (r == 0 && draft->recipient_count > 0)
-		r = set_recipients(s, handle, draft);
-	if (r == 0)
-		r = save(s, handle, id);
+	r = save(s, handle, id);
+	client_release(s, handle);
+	return r;
+}
+
+int mapiwire_message_send(struct mapiwire_store *s, const struct mapiwire_draft *draft)
+{
+	uint32_t handle = MAPI_NO_HANDLE;
+	client_no_error(s->m);
+	int r = compose(s, s->folders[LOGON_OUTBOX], draft, &handle);
+	if (r != 0)
+		return r;
+	r = submit(s, handle);
 	client_release(s, handle);
 	return r;
 }

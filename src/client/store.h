@@ -27,6 +27,7 @@ enum { /* RopIds, [MS-OXCROPS] 2.2.2 */
        ROP_OPEN_STREAM = 0x2B,
        ROP_READ_STREAM = 0x2C,
        ROP_WRITE_STREAM = 0x2D,
+       ROP_SUBMIT_MESSAGE = 0x32,
        ROP_COMMIT_STREAM = 0x5D,
        ROP_LOGON = 0xFE,
 };

@@ -208,15 +208,14 @@ void server_stop(struct server *s)
 		uv_async_send(&s->loops[i].wake);
 }
 
-/* Calls on their way between loops go home, where nobody waits for them any more. */
+/* Calls on their way between loops go home, where nobody waits for them any more. What a loop's last work sent to
+ * a loop before it is found by the next round. */
 static void drain_loops(struct server *s)
 {
-	bool any = true;
-	while (any) {
-		any = false;
+	for (int quiet = 0; quiet < 2; quiet++)
 		for (unsigned i = 0; i < s->loop_count; i++)
-			any = loop_drain(&s->loops[i]) || any;
-	}
+			if (loop_drain(&s->loops[i]))
+				quiet = -1;
 }
 
 void server_free(struct server **server)

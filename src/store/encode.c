@@ -38,6 +38,17 @@ static int put_fixed(uint16_t type, const union mapi_datum *u, struct buf *out)
 	return buf_put(out, u, mapi_type_size(type)); /* all of them begin where the union does */
 }
 
+/* [MS-OXCDATA] 2.11.1.4, without its size. */
+static int put_server_id(const struct mapi_server_id *id, struct buf *out)
+{
+	buf_put_u8(out, id->ours);
+	if (!id->ours)
+		return id->opaque.size > 0 ? buf_put(out, id->opaque.data, id->opaque.size) : buf_error(out);
+	buf_put_u64(out, id->folder_id);
+	buf_put_u64(out, id->message_id);
+	return buf_put_u32(out, id->instance);
+}
+
 static int put_one(uint16_t type, const union mapi_datum *u, struct buf *out)
 {
 	if (mapi_type_size(type))
@@ -48,6 +59,8 @@ static int put_one(uint16_t type, const union mapi_datum *u, struct buf *out)
 	case PTYP_BINARY:
 	case PTYP_OBJECT:
 		return u->bin.size > 0 ? buf_put(out, u->bin.data, u->bin.size) : 0;
+	case PTYP_SERVER_ID:
+		return put_server_id(u->server_id, out);
 	default:
 		return MW_E_UNSUPPORTED;
 	}
@@ -113,6 +126,25 @@ static int get_fixed(uint16_t type, struct cursor *c, union mapi_datum *u)
 	return cursor_copy(c, u, mapi_type_size(type)) < 0 ? MW_E_MALFORMED : 0;
 }
 
+static int get_server_id(struct arena *arena, struct cursor *c, union mapi_datum *u)
+{
+	struct mapi_server_id *id = arena_new_of(arena, struct mapi_server_id);
+
+	if (!id)
+		return MW_E_NOMEM;
+	u->server_id = id;
+	if (cursor_u8(c, &id->ours) < 0)
+		return MW_E_MALFORMED;
+	if (id->ours)
+		return cursor_u64(c, &id->folder_id) < 0 || cursor_u64(c, &id->message_id) < 0 ||
+		                       cursor_u32(c, &id->instance) < 0
+		               ? MW_E_MALFORMED
+		               : 0;
+	id->opaque.size = (uint32_t)cursor_left(c);
+	id->opaque.data = arena_copy(arena, cursor_here(c), cursor_left(c));
+	return id->opaque.data ? cursor_skip(c, id->opaque.size) : MW_E_NOMEM;
+}
+
 static int get_one(struct arena *arena, uint16_t type, struct cursor *c, union mapi_datum *u)
 {
 	if (mapi_type_size(type))
@@ -125,6 +157,8 @@ static int get_one(struct arena *arena, uint16_t type, struct cursor *c, union m
 		u->bin.size = (uint32_t)cursor_left(c);
 		u->bin.data = arena_copy(arena, cursor_here(c), cursor_left(c));
 		return u->bin.data ? cursor_skip(c, u->bin.size) : MW_E_NOMEM;
+	case PTYP_SERVER_ID:
+		return get_server_id(arena, c, u);
 	default:
 		return MW_E_MALFORMED;
 	}

@@ -81,12 +81,12 @@ MW_NODISCARD int store_message_tags(struct store_message *msg, struct arena *are
 MW_NODISCARD int store_message_copy_property(struct store_message *from, struct store_message *to, uint32_t tag,
                                              unsigned flags, uint32_t *problem);
 
-/* Into another folder under a new id ([MS-OXCFOLD] 2.2.1.6), as one step. */
+/* Into another folder under a new id ([MS-OXCFOLD] 2.2.1.6), as one step. MW_E_STATE: it waits to be sent. */
 MW_NODISCARD int store_message_move(struct store_mailbox *m, uint64_t folder, uint64_t message, uint64_t to,
                                     int64_t now, uint64_t *moved, uint64_t *ticket);
 MW_NODISCARD int store_message_copy(struct store_mailbox *m, uint64_t folder, uint64_t message, uint64_t to,
                                     int64_t now, uint64_t *copy, uint64_t *ticket);
-/* For good. */
+/* For good. MW_E_STATE: it waits to be sent. */
 MW_NODISCARD int store_message_delete(struct store_mailbox *m, uint64_t folder, uint64_t message, int64_t now,
                                       uint64_t *ticket);
 

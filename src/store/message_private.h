@@ -71,13 +71,17 @@ int store_slot_copy(struct store_mailbox *m, struct store_bag *bag, const struct
 int store_message_take(struct store_message *msg, struct store_message *from);
 
 /* ---- save.c ---- */
-/* What a save is to observers; of a copy, what of. */
+/* What a save is to observers; of a copy, what of. And what else belongs to its transaction. */
 struct store_arrival {
 	enum store_change_kind kind; /* of a new message: STORE_CREATED, STORE_NEW_MAIL or STORE_COPIED */
 	uint64_t old_folder, old_message;
+	int (*also)(void *user, struct store_message *msg, uint64_t id); /* may be NULL */
+	void *user;
 };
 int store_message_write(struct store_message *msg, bool force, const struct store_arrival *how, int64_t now,
                         uint64_t *ticket);
+/* Inside a transaction: the flags, under a new change number of the read state (one id reserved). */
+int store_message_write_flags(struct store_mailbox *m, uint64_t id, uint32_t flags, uint32_t status);
 /* Inside a transaction: the row and its large values. */
 int store_message_delete_row(struct store_mailbox *m, uint64_t id);
 /* The message's row; MW_E_NOTFOUND when it is not in that folder. Without its record. */

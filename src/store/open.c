@@ -108,14 +108,16 @@ static int read_identity(struct store_mailbox *m, sqlite3_stmt *s, const struct 
 }
 
 /* In place, whole or not at all. */
-static int upgrade(struct store_mailbox *m)
+static int upgrade(struct store_mailbox *m, int64_t version)
 {
+	char done[64];
 	int r = exec(m, "BEGIN IMMEDIATE");
 
+	for (; r >= 0 && version < STORE_SCHEMA_VERSION; version++)
+		r = exec(m, store_upgrades[version]);
+	snprintf(done, sizeof done, "PRAGMA user_version = %d; COMMIT", STORE_SCHEMA_VERSION);
 	if (r >= 0)
-		r = exec(m, store_upgrade_1);
-	if (r >= 0)
-		r = exec(m, "PRAGMA user_version = 2; COMMIT");
+		r = exec(m, done);
 	if (!sqlite3_get_autocommit(m->db))
 		sqlite3_exec(m->db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
@@ -124,11 +126,13 @@ static int upgrade(struct store_mailbox *m)
 static int identify(struct store_mailbox *m, const struct guid *expected)
 {
 	sqlite3_stmt *s = NULL;
+	int64_t version;
 	int rc, r;
 
 	if (pragma(m, "PRAGMA application_id") != STORE_APPLICATION_ID)
 		return store_say(m, MW_E_MALFORMED, "The file is no mailbox; restore it from a backup.");
-	if (pragma(m, "PRAGMA user_version") == 1 && upgrade(m) < 0)
+	version = pragma(m, "PRAGMA user_version");
+	if (version >= 1 && version < STORE_SCHEMA_VERSION && upgrade(m, version) < 0)
 		return store_say(m, MW_E_IO, "The mailbox is of an older version and cannot be written.");
 	if (pragma(m, "PRAGMA user_version") != STORE_SCHEMA_VERSION)
 		return store_say(m, MW_E_MALFORMED, "The mailbox is of another version; use the program that made it.");
@@ -143,9 +147,13 @@ static int identify(struct store_mailbox *m, const struct guid *expected)
 	return r;
 }
 
-/* Values that no message took before the last crash. What cannot be written stays. */
+/* Values that no message took before the last crash, and notes of deliveries that nobody can repeat any more. What
+ * cannot be written stays. */
 static void sweep(struct store_mailbox *m)
 {
+	sqlite3_exec(m->db,
+	             "DELETE FROM delivered WHERE time < (strftime('%s', 'now', '-30 days') + 11644473600) * 10000000",
+	             NULL, NULL, NULL);
 	if (pragma(m, "SELECT count(*) FROM value WHERE message = 0") <= 0)
 		return;
 	sqlite3_exec(m->db,

@@ -161,14 +161,15 @@ static int meet_present(struct store_message *msg, bool force, struct saved *w, 
 
 	if (r <= 0)
 		return r < 0 ? r : MW_E_NOTFOUND;
-	if (old->change != msg->change && !force)
+	if ((old->change != msg->change && !force) || old->flags & MF_SUBMITTED)
 		return MW_E_STATE;
 	w->status = old->status;
 	w->flags = (w->flags & ~(MF_READ | MF_EVER_READ)) | (old->flags & (MF_READ | MF_EVER_READ));
 	return 0;
 }
 
-static int in_transaction(struct store_message *msg, bool force, struct saved *w, struct store_change *change)
+static int in_transaction(struct store_message *msg, bool force, const struct store_arrival *how, struct saved *w,
+                          struct store_change *change)
 {
 	struct store_counts by = {0};
 	struct present old = {0};
@@ -189,6 +190,8 @@ static int in_transaction(struct store_message *msg, bool force, struct saved *w
 		r = store_parts_adopt(msg, w->id, msg->had_values);
 	if (r >= 0)
 		r = store_folder_count(msg->m, msg->folder, &by, &change->content_count, &change->unread_count);
+	if (r >= 0 && how->also)
+		r = how->also(how->user, msg, w->id);
 	return r;
 }
 
@@ -250,13 +253,14 @@ static void tell_saved(struct store_message *msg, const struct saved *w, const s
 		store_tell_counts(msg->m, change);
 }
 
-static int save_prepared(struct store_message *msg, bool force, struct saved *w, struct store_change *change)
+static int save_prepared(struct store_message *msg, bool force, const struct store_arrival *how, struct saved *w,
+                         struct store_change *change)
 {
 	int r = store_begin(msg->m);
 
 	if (r < 0)
 		return r;
-	r = in_transaction(msg, force, w, change);
+	r = in_transaction(msg, force, how, w, change);
 	if (r < 0) {
 		store_rollback(msg->m);
 		return r;
@@ -279,7 +283,7 @@ int store_message_write(struct store_message *msg, bool force, const struct stor
 	r = msg->writable ? prepare(msg, now, &w) : MW_E_STATE;
 
 	if (r >= 0)
-		r = save_prepared(msg, force, &w, &change);
+		r = save_prepared(msg, force, how, &w, &change);
 	if (r >= 0) {
 		become(msg, &w);
 		if (ticket)
@@ -296,6 +300,8 @@ int store_message_save(struct store_message *msg, bool force, int64_t now, uint6
 {
 	const struct store_arrival how = {.kind = STORE_CREATED};
 
+	if (msg->flags & MF_SUBMITTED) /* it is on its way as it is: [MS-OXOMSG] 2.2.4.1 */
+		return MW_E_STATE;
 	return store_message_write(msg, force, &how, now, ticket);
 }
 
@@ -328,7 +334,7 @@ int store_message_find(struct store_mailbox *m, uint64_t folder, uint64_t messag
 	return r >= 0 && out->parent != in ? MW_E_NOTFOUND : r;
 }
 
-static int write_flags(struct store_mailbox *m, uint64_t id, uint32_t flags, uint32_t status)
+int store_message_write_flags(struct store_mailbox *m, uint64_t id, uint32_t flags, uint32_t status)
 {
 	STORE_STMT s = store_statement(m, STMT_MESSAGE_READ);
 
@@ -362,7 +368,7 @@ static int change_row(struct store_mailbox *m, const struct store_object *o, uin
 		r = store_begin(m);
 	if (r < 0)
 		return r;
-	r = gone ? store_message_delete_row(m, o->id) : write_flags(m, o->id, flags, status);
+	r = gone ? store_message_delete_row(m, o->id) : store_message_write_flags(m, o->id, flags, status);
 	if (r >= 0)
 		r = store_folder_count(m, o->parent, by, &change->content_count, &change->unread_count);
 	if (r < 0) {
@@ -412,6 +418,8 @@ int store_message_delete(struct store_mailbox *m, uint64_t folder, uint64_t mess
 	int r = store_message_find(m, folder, message, &o);
 
 	(void)now;
+	if (r >= 0 && o.flags & MF_SUBMITTED)
+		r = MW_E_STATE;
 	if (r < 0)
 		return r;
 	by.contents = o.associated ? 0 : -1;

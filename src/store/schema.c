@@ -5,6 +5,12 @@
  * reading them does not walk its overflow pages. The sort columns repeat what the record holds, in a form that
  * an index sorts as people expect; they are never read back as values.
  */
+#define OUTBOX                                                                                                         \
+	"CREATE TABLE outbox("                                                                                         \
+	" message INTEGER PRIMARY KEY, submission BLOB NOT NULL, state INTEGER NOT NULL, due INTEGER NOT NULL,"        \
+	" since INTEGER NOT NULL);"                                                                                    \
+	"CREATE TABLE delivered(submission BLOB PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;"
+
 const char store_schema[] =
         "CREATE TABLE mailbox("
         " one INTEGER PRIMARY KEY CHECK(one = 1), guid BLOB NOT NULL, replica BLOB NOT NULL,"
@@ -40,9 +46,14 @@ const char store_schema[] =
         /* message 0: of no saved message yet; left over after a crash, and then swept. */
         "CREATE TABLE value(id INTEGER PRIMARY KEY AUTOINCREMENT, message INTEGER NOT NULL, size INTEGER NOT NULL);"
         "CREATE INDEX value_message ON value(message);"
-        "CREATE TABLE chunk(id INTEGER PRIMARY KEY, data BLOB NOT NULL);";
+        "CREATE TABLE chunk(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+        /* What waits to be sent, and what was delivered here by submissions: store/outbox.h. */
+        OUTBOX;
 
-const char store_upgrade_1[] = "ALTER TABLE message ADD COLUMN attachments BLOB NOT NULL DEFAULT x''";
+const char *const store_upgrades[STORE_SCHEMA_VERSION] = {
+        [1] = "ALTER TABLE message ADD COLUMN attachments BLOB NOT NULL DEFAULT x''",
+        [2] = OUTBOX,
+};
 
 #define FOLDER_COLUMNS                                                                                                 \
 	"id, parent, type, change, modified, contents, unread, associated, deleted, size, name, record,"               \
@@ -104,6 +115,14 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
         [STMT_CHUNK_CUT] = "DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2",
         [STMT_CHUNK_COPY] = "INSERT INTO chunk(id, data) SELECT id - ?1 + ?2, data FROM chunk"
                             " WHERE id BETWEEN ?1 AND ?3",
+        [STMT_OUTBOX_ADD] = "INSERT INTO outbox VALUES(?1, ?2, ?3, ?4, ?5)",
+        [STMT_OUTBOX_NEXT] = "SELECT message, submission, state, due, since FROM outbox"
+                             " ORDER BY state, due, message LIMIT 1",
+        [STMT_OUTBOX_FIND] = "SELECT message, submission, state, due, since FROM outbox WHERE message = ?1",
+        [STMT_OUTBOX_SET] = "UPDATE outbox SET state = ?2, due = ?3 WHERE message = ?1",
+        [STMT_OUTBOX_DELETE] = "DELETE FROM outbox WHERE message = ?1",
+        [STMT_DELIVERED_ADD] = "INSERT INTO delivered VALUES(?1, ?2)",
+        [STMT_DELIVERED_FIND] = "SELECT 1 FROM delivered WHERE submission = ?1",
 };
 
 const char *store_sql(enum store_statement which)

@@ -2,7 +2,7 @@
 #define MW_STORE_SCHEMA_H
 
 #define STORE_APPLICATION_ID 0x4D57424F /* "MWBO" */
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
 
 /* Every statement the store prepares, but the tables' own. Texts in schema.c. */
 enum store_statement {
@@ -50,6 +50,13 @@ enum store_statement {
 	STMT_CHUNK_PUT,
 	STMT_CHUNK_CUT,
 	STMT_CHUNK_COPY,
+	STMT_OUTBOX_ADD,
+	STMT_OUTBOX_NEXT,
+	STMT_OUTBOX_FIND,
+	STMT_OUTBOX_SET,
+	STMT_OUTBOX_DELETE,
+	STMT_DELIVERED_ADD,
+	STMT_DELIVERED_FIND,
 	STORE_STATEMENT_COUNT,
 };
 
@@ -57,8 +64,8 @@ enum store_statement {
 #define STORE_MESSAGE_COLUMNS "id, folder, associated, change, flags, size, modified, record"
 
 extern const char store_schema[];
-/* From version 1 to 2: attachments. */
-extern const char store_upgrade_1[];
+/* From a version to the next one; by the version that it begins with. */
+extern const char *const store_upgrades[STORE_SCHEMA_VERSION];
 const char *store_sql(enum store_statement which);
 
 /* A value's chunks: value << STORE_CHUNK_BITS | number. */

@@ -99,6 +99,8 @@ int store_message_move(struct store_mailbox *m, uint64_t folder, uint64_t messag
 	(void)now; /* the time of last modification stays */
 	if (r >= 0)
 		r = store_message_find(m, folder, message, &o);
+	if (r >= 0 && o.flags & MF_SUBMITTED)
+		r = MW_E_STATE;
 	if (r >= 0)
 		r = move(&o, counter, &there, &here);
 	if (r < 0)
@@ -125,7 +127,7 @@ int store_message_copy(struct store_mailbox *m, uint64_t folder, uint64_t messag
 	if (r >= 0)
 		r = store_message_take(msg, from);
 	if (r >= 0) {
-		msg->flags = from->flags;
+		msg->flags = from->flags & ~MF_SUBMITTED;
 		msg->flags_given = true;
 		r = store_message_write(msg, false, &how, now, ticket);
 	}

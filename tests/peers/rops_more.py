@@ -342,3 +342,25 @@ def read_size(cursor, out, columns):
 MORE.update({0x0D: nothing, 0x0F: read_recipient_rows, 0x10: read_reloaded, 0x11: read_changed, 0x20: read_status,
              0x0B: read_problems, 0x7A: read_problems, 0x79: read_problems, 0x39: read_problems, 0x67: read_problems,
              0x09: read_tags, 0x5F: read_names, 0x2E: read_position, 0x2F: nothing, 0x5E: read_size, 0x3B: nothing})
+
+
+# ---- Transport ----
+
+def read_transport_send(cursor, out, columns):
+    out["none"] = cursor.get("B")
+    assert out["none"]
+
+
+def read_folder_id(cursor, out, columns):
+    out["folder"] = cursor.get("Q")
+
+
+def read_options(cursor, out, columns):
+    cursor.get("B")
+    out["options"] = cursor.take(cursor.get("H"))
+    out["help"] = cursor.take(cursor.get("H"))
+    out["file"] = cursor.str8() if out["help"] else b""
+
+
+MORE.update({0x32: nothing, 0x34: nothing, 0x47: nothing, 0x48: nothing, 0x4A: read_transport_send, 0x6D: read_folder_id,
+             0x6F: read_options})

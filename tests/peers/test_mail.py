@@ -4,7 +4,7 @@ import random
 import re
 
 import pytest
-from conftest import run
+from conftest import run, wait_for
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def test_empty_folder(mail):
 
 
 def test_send_list_read(mail):
-    mail("send", "--subject", "First", "--to", "bob@demo.test,carol@else.test", stdin="Hello,\nworld\n")
-    mail("send", "--subject", "Grüße — 日本語 🙂", stdin="zweite\n")
+    mail("save", "--subject", "First", "--to", "bob@demo.test,carol@else.test", stdin="Hello,\nworld\n")
+    mail("save", "--subject", "Grüße — 日本語 🙂", stdin="zweite\n")
     rows = listed(mail)
     assert [r["subject"] for r in rows] == ["Grüße — 日本語 🙂", "First"] and [r["no"] for r in rows] == [1, 2]
     assert all(r["from"] == "Alice Arnold" and r["size"] > 0 for r in rows)
@@ -35,9 +35,19 @@ def test_send_list_read(mail):
     assert message["to"] == "bob@demo.test; carol@else.test"
 
 
+def test_send_delivers(mail):
+    done = mail("send", "--subject", "Lunch?", "--to", "bob@demo.test,nobody@demo.test", stdin="At noon.\n")
+    assert done.stdout == "Sent; a copy is in Sent Items.\n"
+    wait_for(lambda: listed(mail, user="bob") and listed(mail) and listed(mail, "sent"))
+    message = json.loads(mail("read", "1", "--json", user="bob").stdout)
+    assert (message["subject"], message["body"], message["from"]) == ("Lunch?", "At noon.\n", "Alice Arnold")
+    report = mail("read", "1").stdout
+    assert "Undeliverable: Lunch?" in report and "nobody@demo.test: there is no such recipient" in report
+
+
 def test_what_people_see(mail):
-    mail("send", "--subject", "A very long subject " * 20, stdin="one\n\ttwo \x1b[31mred\n")
-    mail("send", "--subject", "short \x1b]0;title\x07", stdin="x")
+    mail("save", "--subject", "A very long subject " * 20, stdin="one\n\ttwo \x1b[31mred\n")
+    mail("save", "--subject", "short \x1b]0;title\x07", stdin="x")
     lines = mail("list").stdout.splitlines()
     assert lines[0].split() == ["no", "date", "from", "subject", "size"]
     assert len({len(line) for line in lines}) == 1, lines
@@ -51,20 +61,20 @@ def test_bodies_of_every_size(mail, size):
     """Small ones travel as properties, large ones as streams, both ways."""
     letters = random.Random(size)
     body = "".join(letters.choice("abcdefghij äöü€\n") for _ in range(size))
-    mail("send", "--subject", f"{size}", stdin=body)
+    mail("save", "--subject", f"{size}", stdin=body)
     assert json.loads(mail("read", "1", "--json").stdout)["body"] == body
 
 
 def test_many_rows(mail):
     for i in range(60):
-        mail("send", "--subject", f"no {i}", stdin="x")
+        mail("save", "--subject", f"no {i}", stdin="x")
     assert len(listed(mail)) == 50 and len(listed(mail, "--max", "1000")) == 60
     assert "50 of 60; --max 60 shows all." in mail("list").stdout
     assert json.loads(mail("read", "60", "--json").stdout)["subject"] == "no 0"
 
 
 def test_folders(mail):
-    mail("send", "--subject", "kept", "--folder", "sent", stdin="x")
+    mail("save", "--subject", "kept", "--folder", "sent", stdin="x")
     assert [r["subject"] for r in listed(mail, "sent")] == ["kept"] and listed(mail, "inbox") == []
     assert [r["subject"] for r in listed(mail, "Sent Items")] == ["kept"]
     for name in ("outbox", "deleted", "Drafts"):
@@ -74,7 +84,7 @@ def test_folders(mail):
 
 
 def test_everybody_has_his_own(mail):
-    mail("send", "--subject", "mine", stdin="x")
+    mail("save", "--subject", "mine", stdin="x")
     assert listed(mail, user="bob") == []
 
 
@@ -86,7 +96,8 @@ def test_failures(mail, server):
 
 
 @pytest.mark.parametrize("words", [[], ["burn"], ["list"], ["read", "--server", "h"], ["read", "x", "--server", "h"],
-                                   ["send", "--server", "h"],
+                                   ["save", "--server", "h"], ["send", "--server", "h", "--subject", "s"],
+                                   ["send", "--server", "h", "--subject", "s", "--to", "a@b.c", "--folder", "sent"],
                                    ["send", "--server", "h", "--subject", "s", "--to", "nobody"]])
 def test_usage(words):
     done = run("mail", *words, check=False, stdin="")

@@ -40,7 +40,7 @@ def mail(server, *words, **more):
 
 
 def is_serving(server):
-    mail(server, "send", "--subject", "confined", stdin="x\n")
+    mail(server, "save", "--subject", "confined", stdin="x\n")
     return "confined" in mail(server, "list")
 
 

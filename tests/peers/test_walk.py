@@ -77,7 +77,7 @@ def test_whole_path_as_json(server):
 def test_leaves_no_message_behind(server):
     secret = server.state / "alice.password"
     common = ["--server", f"127.0.0.1:{server.epm}", "-U", "DEMO\\alice", "--password-file", secret]
-    run("mail", "send", *common, "--subject", "only one", stdin="body\n")
+    run("mail", "save", *common, "--subject", "only one", stdin="body\n")
     for _ in range(2):
         assert walk(server).returncode == 0
     assert "first 1 of 1 rows" in walk(server).stdout

@@ -27,11 +27,6 @@ static const uint16_t server_version[3] = {15 << 8 | 0, 0x8000 | 1497, 0};
 #define AUX_TYPE_EXORGINFO 0x17
 #define AUX_EXORGINFO_SIZE 8
 
-static struct server_loop *owner_of(struct server *server, const struct guid *mailbox)
-{
-	return &server->loops[mailbox->data1 % server->loop_count];
-}
-
 static enum service_result refuse(struct EcDoConnectEx_args *a, uint32_t status)
 {
 	a->pcxh = (struct idl_context_handle){0};
@@ -215,7 +210,7 @@ enum service_result emsmdb_connect_ex(struct service_call *call, void *args)
 		return refuse(a, status);
 	}
 	c->ref->account = call->account;
-	c->ref->loop = owner_of(call->server, &c->mailbox);
+	c->ref->loop = emsmdb_owner_of(call->server, &c->mailbox);
 	call->state = c;
 	service_move(call, c->ref->loop, make_session);
 	return SERVICE_LATER;

@@ -1,4 +1,4 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/outbox.h"
 
 #include "base/time.h"
 
@@ -6,11 +6,26 @@
 
 #define TIMER_MS 1000
 
+/* Messages that have become due. */
+static void look_into_outboxes(struct emsmdb_loop *l)
+{
+	int64_t now = time_now_ns();
+	for (struct emsmdb_mailbox *m = l->mailboxes, *next; m; m = next) {
+		next = m->next;
+		if (now >= m->outbox_ns) {
+			m->references++;
+			emsmdb_outbox_look(m);
+			emsmdb_mailbox_unref(&m);
+		}
+	}
+}
+
 /* Parked waits that have lasted long enough go home without news. */
 static void on_timer(uv_timer_t *timer)
 {
 	struct emsmdb_loop *l = (struct emsmdb_loop *)timer->data;
 	int64_t now = time_monotonic_ns();
+	look_into_outboxes(l);
 	for (unsigned i = 0; i < ARRAY_SIZE(l->sessions); i++)
 		for (struct emsmdb_session *s = l->sessions[i]; s; s = s->hash_next)
 			if (s->parked && now >= s->parked_until_ns)
@@ -40,6 +55,10 @@ void emsmdb_loop_end(struct server_loop *loop)
 	for (unsigned i = 0; l && i < ARRAY_SIZE(l->sessions); i++)
 		while (l->sessions[i])
 			emsmdb_session_free(l->sessions[i]);
+	for (struct emsmdb_mailbox *m = l ? l->mailboxes : NULL, *next; m; m = next) {
+		next = m->next;
+		emsmdb_outbox_stop(m);
+	}
 }
 
 static void on_timer_closed(uv_handle_t *timer)

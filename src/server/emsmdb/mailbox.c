@@ -1,10 +1,16 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/outbox.h"
 
 #include <stdlib.h>
+
+struct server_loop *emsmdb_owner_of(struct server *server, const struct guid *mailbox)
+{
+	return &server->loops[mailbox->data1 % server->loop_count];
+}
 
 int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct emsmdb_mailbox **out)
 {
 	struct emsmdb_mailbox *m = loop->store->mailboxes;
+	bool opened = false;
 	while (m && !guid_equal(&m->guid, guid))
 		m = m->next;
 	if (!m) {
@@ -22,9 +28,12 @@ int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct
 		m->sync_work.data = m->checkpoint_work.data = m;
 		m->next = loop->store->mailboxes;
 		loop->store->mailboxes = m;
+		opened = true;
 	}
 	m->references++;
 	*out = m;
+	if (opened) /* what a crash has left there */
+		emsmdb_outbox_look(m);
 	return 0;
 }
 
@@ -70,6 +79,22 @@ static void answer_waiting(struct emsmdb_mailbox *m, bool failed)
 	m->waiting = keep;
 }
 
+static void wake_waiters(struct emsmdb_mailbox *m, bool failed)
+{
+	struct emsmdb_waiter *w = m->waiters;
+	m->waiters = NULL;
+	while (w) {
+		struct emsmdb_waiter *next = w->next;
+		if (failed || is_safe(m, w->ticket)) {
+			w->safe(w, failed);
+		} else {
+			w->next = m->waiters;
+			m->waiters = w;
+		}
+		w = next;
+	}
+}
+
 static void run_sync(uv_work_t *work)
 {
 	store_job_run(&((struct emsmdb_mailbox *)work->data)->sync);
@@ -110,11 +135,13 @@ static void end_sync(uv_work_t *work, int status)
 		log_line(m->loop->server->config.log, LOG_ERROR, "a mailbox cannot be written: %s",
 		         store_mailbox_error(m->store));
 	answer_waiting(m, r < 0);
+	wake_waiters(m, r < 0);
 	for (struct emsmdb_session *s = m->sessions; s; s = s->next)
 		emsmdb_wake_if_news(s);
 	if (r == 0) {
 		emsmdb_sync(m);
 		maybe_checkpoint(m);
+		emsmdb_outbox_look(m);
 	}
 	emsmdb_mailbox_unref(&m);
 }
@@ -143,4 +170,17 @@ void emsmdb_finish_when_safe(struct emsmdb_mailbox *m, struct service_call *call
 	emsmdb_sync(m);
 	if (!m->syncing) /* the mailbox cannot be written any more */
 		answer_waiting(m, true);
+}
+
+void emsmdb_when_safe(struct emsmdb_mailbox *m, struct emsmdb_waiter *w)
+{
+	if (is_safe(m, w->ticket)) {
+		w->safe(w, false);
+		return;
+	}
+	w->next = m->waiters;
+	m->waiters = w;
+	emsmdb_sync(m);
+	if (!m->syncing)
+		wake_waiters(m, true);
 }

@@ -33,6 +33,16 @@
 
 /* ---- mailbox.c: the open mailboxes of a loop, and when their commits are safe ---- */
 
+/* Who waits for a commit without a call to answer. */
+struct emsmdb_waiter {
+	struct emsmdb_waiter *next;
+	uint64_t ticket;
+	void (*safe)(struct emsmdb_waiter *w, bool failed); /* the waiter is then its owner's again */
+	void *user;
+};
+
+struct emsmdb_outgoing;
+
 struct emsmdb_mailbox {
 	struct emsmdb_mailbox *next;
 	struct server_loop *loop;
@@ -40,6 +50,11 @@ struct emsmdb_mailbox {
 	struct store_mailbox *store;
 	unsigned references;
 	struct service_call *waiting; /* answers that promise a commit; chained by message.next */
+	struct emsmdb_waiter *waiters;
+	struct emsmdb_outgoing *outgoing; /* the message that is being sent: outbox.h */
+	bool held;                        /* something waits in the outbox: that is a reference */
+	int64_t outbox_ns;                /* when to look there, since 1970 */
+	uint64_t outbox_ticket;           /* what is there is safe from this commit on */
 	struct emsmdb_session *sessions;
 	bool syncing, checkpointing;
 	uv_work_t sync_work, checkpoint_work;
@@ -47,10 +62,14 @@ struct emsmdb_mailbox {
 };
 
 /* The mailbox, opened when it is not yet. Give it back with _unref. */
+/* The loop that owns it. */
+struct server_loop *emsmdb_owner_of(struct server *server, const struct guid *mailbox);
 MW_NODISCARD int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct emsmdb_mailbox **out);
 void emsmdb_mailbox_unref(struct emsmdb_mailbox **m);
 /* Answers the call once the commit is safe on disk; at once when ticket is 0 or safe already. */
 void emsmdb_finish_when_safe(struct emsmdb_mailbox *m, struct service_call *call, uint64_t ticket);
+/* The same for a waiter, whose ticket and safe are set. */
+void emsmdb_when_safe(struct emsmdb_mailbox *m, struct emsmdb_waiter *w);
 /* Makes the newest commits safe, then wakes the sessions that have news of them. */
 void emsmdb_sync(struct emsmdb_mailbox *m);
 

@@ -91,6 +91,15 @@ uint32_t rop_get_status(struct rop_call *rop);
 uint32_t rop_abort(struct rop_call *rop);
 uint32_t rop_reset_table(struct rop_call *rop);
 
+/* ---- rop_submit.c ---- */
+uint32_t rop_submit_message(struct rop_call *rop);
+uint32_t rop_abort_submit(struct rop_call *rop);
+uint32_t rop_transport_send(struct rop_call *rop);
+uint32_t rop_set_spooler(struct rop_call *rop);
+uint32_t rop_spooler_lock_message(struct rop_call *rop);
+uint32_t rop_get_transport_folder(struct rop_call *rop);
+uint32_t rop_options_data(struct rop_call *rop);
+
 /* ---- rop_transfer.c ---- */
 uint32_t rop_move_copy_messages(struct rop_call *rop);
 uint32_t rop_move_folder(struct rop_call *rop);

@@ -1,3 +1,4 @@
+#include "server/address.h"
 #include "server/nspi/private.h"
 
 #include <string.h>
@@ -15,7 +16,7 @@ static int container_id(struct arena *arena, struct mapi_value *out)
 {
 	struct buf b = {0};
 	buf_put_u32(&b, 0);
-	buf_put(&b, nspi_guid, sizeof nspi_guid);
+	buf_put(&b, address_book_guid, sizeof address_book_guid);
 	buf_put_u32(&b, 1);
 	buf_put_u32(&b, DT_CONTAINER);
 	buf_put(&b, "/", 2);

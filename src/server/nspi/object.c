@@ -1,10 +1,8 @@
 #include "server/nspi/private.h"
 
-#include <ctype.h>
-#include <string.h>
+#include "server/address.h"
 
-const uint8_t nspi_guid[16] = {0xDC, 0xA7, 0x40, 0xC8, 0xC0, 0x42, 0x10, 0x1A,
-                               0xB4, 0xB9, 0x08, 0x00, 0x2B, 0x2F, 0xE1, 0x82};
+#include <string.h>
 
 #define MAPI_MAILUSER 6
 #define DT_MAILUSER 0
@@ -46,27 +44,24 @@ static int put_binary(struct mapi_value *out, const struct buf *bytes, struct ar
 static int entry_id(const struct nspi_view *v, const struct directory_user *u, bool ephemeral, struct mapi_value *out)
 {
 	struct buf b = {0};
-	buf_put_u32(&b, ephemeral ? EPHEMERAL_ID_TYPE : 0);
-	buf_put(&b, ephemeral ? v->session->server_guid : nspi_guid, 16);
-	buf_put_u32(&b, 1);
-	buf_put_u32(&b, DT_MAILUSER);
-	if (ephemeral)
+	if (ephemeral) {
+		buf_put_u32(&b, EPHEMERAL_ID_TYPE);
+		buf_put(&b, v->session->server_guid, 16);
+		buf_put_u32(&b, 1);
+		buf_put_u32(&b, DT_MAILUSER);
 		buf_put_u32(&b, u->id);
-	else
-		buf_put(&b, u->dn, strlen(u->dn) + 1);
+	} else {
+		address_entry_id(&b, u->dn);
+	}
 	int r = put_binary(out, &b, v->call->arena);
 	buf_free(&b);
 	return r;
 }
 
-/* "EX:" and the DN in capitals, with its NUL: [MS-OXOABK] 2.2.3.5. */
 static int search_key(const struct nspi_view *v, const struct directory_user *u, struct mapi_value *out)
 {
 	struct buf b = {0};
-	buf_printf(&b, "EX:%s", u->dn);
-	for (size_t i = 0; i < b.len; i++)
-		b.data[i] = (uint8_t)toupper(b.data[i]);
-	buf_put_u8(&b, 0);
+	address_search_key(&b, u->dn);
 	int r = put_binary(out, &b, v->call->arena);
 	buf_free(&b);
 	return r;
@@ -119,7 +114,7 @@ static int binary_property(const struct nspi_view *v, const struct directory_use
 	case PidTagInstanceKey >> 16:
 		return bytes(v, &u->id, sizeof u->id, out);
 	case PidTagMappingSignature >> 16:
-		return bytes(v, nspi_guid, sizeof nspi_guid, out);
+		return bytes(v, address_book_guid, sizeof address_book_guid, out);
 	case PidTagAddressBookObjectGuid >> 16:
 		guid_to_bytes(&u->mailbox, guid);
 		return bytes(v, guid, sizeof guid, out);

@@ -37,7 +37,6 @@
 #define NSPI_MAX_ROWS 1000u
 
 /* GUID_NSPI: the provider of permanent entry ids, 2.2.1.8 */
-extern const uint8_t nspi_guid[16];
 
 /* What a bind leaves behind. */
 struct nspi_session {
