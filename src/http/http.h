@@ -97,7 +97,8 @@ void http_set_user(struct http_connection *c, http_event_fn on_event, void *user
 struct buf *http_output(struct http_connection *c);
 int64_t http_deadline(const struct http_connection *c); /* INT64_MAX: none */
 void http_tick(struct http_connection *c, int64_t now_ns);
-/* Ends after what was begun, or at once when nothing was; HTTP_EV_CLOSED follows. */
+/* Ends after the request that is open and its answer, or at once when none is; HTTP_EV_CLOSED follows. Like
+ * http_send_end and http_tick, it may raise that inside. */
 void http_close(struct http_connection *c);
 
 /* ---- Sending (server: answers; client: requests): a head, its body in pieces, its end ---- */
@@ -114,9 +115,7 @@ MW_NODISCARD int http_send_end(struct http_connection *c, const struct http_fiel
 MW_NODISCARD int http_send(struct http_connection *c, const struct http_head *head, const void *data, size_t len);
 /* Server: the body is wanted. Nothing happens where the client did not ask, or has been answered. */
 void http_server_continue(struct http_connection *c);
-/* Server: this request's body has its own pace (or every one is held to that of the limits again). */
+/* Server: this request's body has its own pace until it is answered. */
 void http_server_no_body_deadline(struct http_connection *c);
-/* Server: close after the answer that is sent or comes next. */
-void http_server_last(struct http_connection *c);
 
 #endif
