@@ -28,8 +28,9 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                                      "Another service has taken the port: look at what the mapper hands out.", 17},
         [CAUSE_BIND_REFUSED] = {"bind-refused", "The server refused the connection's bind: %s.",
                                 "Look at the server's log; a proxy or an older server may be in between.", 18},
-        [CAUSE_AUTH_TYPE_REFUSED] = {"auth-type-refused", "The server does not take this kind of authentication.",
-                                     "Allow NTLM on the server, or use one that it allows.", 19},
+        [CAUSE_AUTH_TYPE_REFUSED] = {"auth-type-refused", "The server does not take this kind of authentication%s.",
+                                     "Allow it on the server (Kerberos needs --keytab), or use one that it allows.",
+                                     19},
         [CAUSE_CREDENTIALS_REFUSED] =
                 {"credentials-refused", "The server refused the user name or password%s.",
                  "Check user, domain and password; a new password may not have reached this server.", 20},
@@ -49,9 +50,9 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                                      "Give the user the right to it, or log on as its owner.", 26},
         [CAUSE_WRONG_SERVER] = {"wrong-server", "The mailbox is on another server%s.",
                                 "Point the profile at that server, or repair the referral.", 27},
-        [CAUSE_CLIENT_VERSION_BLOCKED] = {"client-version-blocked", "The server blocks this client's version.",
+        [CAUSE_CLIENT_VERSION_BLOCKED] = {"client-version-blocked", "The server blocks this client's version%s.",
                                           "Update the client, or allow its version on the server.", 28},
-        [CAUSE_SERVER_BUSY] = {"server-busy", "The server is too busy and asks to come back later.",
+        [CAUSE_SERVER_BUSY] = {"server-busy", "The server is too busy and asks to come back later%s.",
                                "Wait; if it stays so, look for throttling or load on the server.", 29},
         [CAUSE_NO_ANSWER] = {"no-answer", "The server took the call and did not answer%s in time.",
                              "Look at the server's load and log; raise --timeout to see whether it answers late.", 30},
@@ -71,6 +72,47 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                                    "Give it a later end in the directory.", 37},
         [CAUSE_WRONG_SERVICE] = {"wrong-service", "The server has no key for the service that the ticket is for.",
                                  "Put that service into the server's keytab, or use the name that is in it.", 38},
+        [CAUSE_NOT_ENCRYPTED] = {"not-encrypted",
+                                 "The store is used without encryption%s: mail can be read on the way.",
+                                 "Switch on \"Encrypt data between Outlook and Exchange\", and require it on the "
+                                 "server (--encryption required).",
+                                 39},
+        [CAUSE_MAILBOX_IN_TRANSIT] = {"mailbox-in-transit", "The mailbox is being moved to another server.",
+                                      "Wait until the move is done; the client then asks for its new server.", 40},
+        [CAUSE_SERVICE_NAME_UNKNOWN] = {"service-name-unknown",
+                                        "The KDC knows no service of the name that a ticket was asked for%s.",
+                                        "Register the name for the account that the server runs as (setspn), or "
+                                        "use the name that is registered.",
+                                        41},
+        [CAUSE_PASSWORD_EXPIRED] = {"password-expired", "The password has expired.",
+                                    "Set a new one; the KDC gives no ticket until then.", 42},
+        [CAUSE_SLOW_SERVER] = {"slow-server", "The server is slow: %s.",
+                               "Look at the server's disks, memory and load at this time; --stats names the methods.",
+                               43},
+        [CAUSE_SLOW_NETWORK] = {"slow-network", "The network is slow: %s.",
+                                "Look at the way to the server (VPN, Wi-Fi, a far site); Outlook's cached mode hides "
+                                "some of it.",
+                                44},
+        [CAUSE_CALL_WAITS] = {"call-waits", "Outlook's user had to wait: %s.",
+                              "See which call it was (--tree FRAME), and look at the server at that time.", 45},
+        [CAUSE_SEGMENTS_LOST] = {"segments-lost", "The network loses segments: %s.",
+                                 "Look for a full line, Wi-Fi, a bad cable or a duplex mismatch on the way.", 46},
+        [CAUSE_ZERO_WINDOW] = {"zero-window", "%s.",
+                               "Look at that machine: its program is stuck or overloaded; the network is not to blame.",
+                               47},
+        [CAUSE_IDLE_CUT] = {"idle-cut", "A connection was cut after a silence: %s.",
+                            "Raise the idle timeout of firewall and load balancer, or let the client's TCP keep alive "
+                            "more often than that (Windows: KeepAliveTime).",
+                            48},
+        [CAUSE_NOTIFICATION_NOT_FETCHED] =
+                {"notification-not-fetched", "The server told of news, and the client did not fetch it%s.",
+                 "Restart the client; if it stays so, look for a proxy that delays or drops its calls.", 49},
+        [CAUSE_ROP_FAILS] = {"rop-fails", "The same operation fails again and again: %s.",
+                             "Look the code up, and see what it is asked for (--tree FRAME); an add-in of the client "
+                             "is often behind it.",
+                             50},
+        [CAUSE_ROP_UNKNOWN] = {"rop-unknown", "The server does not have an operation that the client needs: %s.",
+                               "Update the server, or find the client's feature or add-in that asks for it.", 51},
 };
 
 const struct cause_row *cause_get(enum cause cause)
@@ -136,7 +178,7 @@ struct status_row {
 	enum cause cause;
 };
 
-/* [MS-OXCDATA] 2.4, [MS-RPCE] 2.2.2.5, C706 appendix E, [MS-ERREF] */
+/* [MS-OXCDATA] 2.4, [MS-OXCSTOR] 3.2.5.1.3, [MS-RPCE] 2.2.2.5, C706 appendix E, [MS-ERREF] */
 static const struct status_row statuses[] = {
         {CAUSE_OF_MAPI, 0x00000970, CAUSE_ENCRYPTION_REQUIRED},     /* ecNotEncrypted */
         {CAUSE_OF_MAPI, 0x80040111, CAUSE_CREDENTIALS_REFUSED},     /* MAPI_E_LOGON_FAILED, ecLoginFailure */
@@ -147,6 +189,8 @@ static const struct status_row statuses[] = {
         {CAUSE_OF_MAPI, 0x80040110, CAUSE_CLIENT_VERSION_BLOCKED},  /* ecVersionMismatch */
         {CAUSE_OF_MAPI, 0x000004DF, CAUSE_CLIENT_VERSION_BLOCKED},  /* ecClientVerDisallowed */
         {CAUSE_OF_MAPI, 0x00000480, CAUSE_SERVER_BUSY},             /* ecServerBusy */
+        {CAUSE_OF_MAPI, 0x0000050C, CAUSE_MAILBOX_IN_TRANSIT},      /* ecMailboxInTransit */
+        {CAUSE_OF_MAPI, 0x0000047F, CAUSE_SERVER_BUSY},             /* ecServerPaused */
         {CAUSE_OF_FAULT, 0x00000005, CAUSE_CREDENTIALS_REFUSED},    /* access denied */
         {CAUSE_OF_FAULT, 0x00000721, CAUSE_CREDENTIALS_REFUSED},    /* a security package error */
         {CAUSE_OF_FAULT, 0xC000006D, CAUSE_CREDENTIALS_REFUSED},    /* STATUS_LOGON_FAILURE */

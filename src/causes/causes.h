@@ -37,6 +37,20 @@ enum cause {
 	CAUSE_FOLDER_NOT_FOUND,
 	CAUSE_ACCOUNT_EXPIRED,
 	CAUSE_WRONG_SERVICE, /* a ticket for a service that the server has no key of */
+	/* What only a look at the traffic shows */
+	CAUSE_NOT_ENCRYPTED,            /* the store used below privacy */
+	CAUSE_MAILBOX_IN_TRANSIT,       /* ecMailboxInTransit */
+	CAUSE_SERVICE_NAME_UNKNOWN,     /* the KDC has no such service */
+	CAUSE_PASSWORD_EXPIRED,         /* the KDC wants a new one */
+	CAUSE_SLOW_SERVER,              /* the average of its calls, and most of it in the server */
+	CAUSE_SLOW_NETWORK,             /* the same, most of it on the way */
+	CAUSE_CALL_WAITS,               /* one call so long that Outlook tells its user */
+	CAUSE_SEGMENTS_LOST,            /* sent again, time lost */
+	CAUSE_ZERO_WINDOW,              /* a side that does not read */
+	CAUSE_IDLE_CUT,                 /* cut after a silence */
+	CAUSE_NOTIFICATION_NOT_FETCHED, /* told of news, never asked for it */
+	CAUSE_ROP_FAILS,                /* the same one with the same error, again and again */
+	CAUSE_ROP_UNKNOWN,              /* the server does not have it, and the client goes on */
 	CAUSE_COUNT,
 };
 

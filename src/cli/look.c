@@ -10,37 +10,43 @@
 #include <string.h>
 #include <unistd.h>
 
-const char look_help[] = "Usage: mapiwire look FILE... | -r FILE | -i INTERFACE  [OPTIONS]\n"
-                         "\n"
-                         "Shows the RPC in a capture (pcap, pcapng, Network Monitor's .cap, as they are or packed\n"
-                         "with gzip or zstd; several files as one, by time; - is standard input) or on an interface:\n"
-                         "one line a call, joined from request and answer, and what was found.\n"
-                         "\n"
-                         "  --ladder          who sent what to whom, joined across connections\n"
-                         "  --json            JSON Lines, one object an event; the keys are stable\n"
-                         "  --tree FRAME      what is in the PDUs of that frame, with byte offsets\n"
-                         "  --stats           count, min, median, p95 and max ms of each interface and method\n"
-                         "  --svg FILE        the ladder as a picture\n"
-                         "  --html FILE       one page of its own: list, ladder, fields, search\n"
-                         "\n"
-                         "  --secrets FILE    opens what NTLM sealed; lines of\n"
-                         "                      password DOMAIN\\user the password\n"
-                         "                      nthash DOMAIN\\user 32 hex digits\n"
-                         "  --idl FILE,...    further interfaces, as MIDL text\n"
-                         "  -Y FILTER         only what fits: FIELD OP VALUE with == != < <= > >= and ~ (contains),\n"
-                         "                    joined by && || ! ( ); a FIELD alone: it applies. Such as\n"
-                         "                      -Y 'service == store && ms > 100 || failed'\n"
-                         "                    FIELD: frame time conn host client server port event service iface op\n"
-                         "                    opnum call rop rop_status status failed unanswered ms user auth level\n"
-                         "                    sealed decrypted signature encoding endpoint damaged midstream summary\n"
-                         "  -f FILTER         with -i: only such packets are captured; a filter as tcpdump takes it\n"
-                         "  --all             also connections without RPC, and those opened before the capture\n"
-                         "  --color WHEN      auto, always, never\n"
-                         "  --colors FILE     colour rules; without it ~/.config/mapiwire/colors, where there is one\n"
-                         "  --no-pager        long output straight to the terminal\n"
-                         "\n"
-                         "Exit codes: 0 shown (also when the capture is cut off at its end: a note says so),\n"
-                         "1 a mistake in the command line or a file that cannot be used, 2 something else failed.\n";
+const char look_help[] =
+        "Usage: mapiwire look FILE... | -r FILE | -i INTERFACE  [OPTIONS]\n"
+        "\n"
+        "Shows the RPC in a capture (pcap, pcapng, Network Monitor's .cap, as they are or packed\n"
+        "with gzip or zstd; several files as one, by time; - is standard input) or on an interface:\n"
+        "one line a call, joined from request and answer, and what was found.\n"
+        "\n"
+        "  --ladder          who sent what to whom, joined across connections\n"
+        "  --json            JSON Lines, one object an event; the keys are stable\n"
+        "  --tree FRAME      what is in the PDUs of that frame, with byte offsets\n"
+        "  --stats           count, min, median, p95 and max ms of each interface and method\n"
+        "  --problems        what is wrong, in which frames, and what to do (with --json: as JSON Lines)\n"
+        "  --svg FILE        the ladder as a picture\n"
+        "  --html FILE       one page of its own: list, ladder, fields, search\n"
+        "\n"
+        "  --secrets FILE    opens what NTLM sealed; lines of\n"
+        "                      password DOMAIN\\user the password\n"
+        "                      nthash DOMAIN\\user 32 hex digits\n"
+        "  --idl FILE,...    further interfaces, as MIDL text\n"
+        "  -Y FILTER         only what fits: FIELD OP VALUE with == != < <= > >= and ~ (contains),\n"
+        "                    joined by && || ! ( ); a FIELD alone: it applies. Such as\n"
+        "                      -Y 'service == store && ms > 100 || failed'\n"
+        "                    FIELD: frame time conn host client server port event service iface op\n"
+        "                    opnum call rop rop_status status failed unanswered ms user auth level\n"
+        "                    sealed decrypted signature encoding endpoint damaged midstream summary\n"
+        "  -f FILTER         with -i: only such packets are captured; a filter as tcpdump takes it\n"
+        "  --slow MS,...     what counts as slow: the average of a client's calls (50; small sites take 15,\n"
+        "                    large ones 30), the average that Outlook calls bad (100), a call that it\n"
+        "                    tells its user of (5000), one that opens its dialog (8000)\n"
+        "  --idle SECONDS    a silence that a firewall may end a connection for (60)\n"
+        "  --all             also connections without RPC, and those opened before the capture\n"
+        "  --color WHEN      auto, always, never\n"
+        "  --colors FILE     colour rules; without it ~/.config/mapiwire/colors, where there is one\n"
+        "  --no-pager        long output straight to the terminal\n"
+        "\n"
+        "Exit codes: 0 shown (also when the capture is cut off at its end: a note says so),\n"
+        "1 a mistake in the command line or a file that cannot be used, 2 something else failed.\n";
 
 static volatile sig_atomic_t stopped;
 
@@ -62,7 +68,7 @@ static void catch_stop(void)
 
 static bool is_list(const struct look *l, const struct look_output *out)
 {
-	return !out->path && !l->o.json && !l->o.ladder && !l->o.stats && !l->o.tree;
+	return !out->path && look_is_list(&l->o);
 }
 
 static void begin_paging(struct look *l)
@@ -323,7 +329,7 @@ static int run(struct look *l)
 static int check_options(struct look_options *o, const char *const *files, size_t count)
 {
 	const char *positional = count ? files[0] : NULL;
-	unsigned shown = o->json + o->ladder + o->stats + (o->tree != 0);
+	unsigned shown = (o->json && !o->problems) + o->ladder + o->stats + o->problems + (o->tree != 0);
 
 	if (positional && o->file)
 		return cli_usage("look", "name the capture once: %s or -r %s.", positional, o->file);
@@ -340,7 +346,10 @@ static int check_options(struct look_options *o, const char *const *files, size_
 	if (o->live_filter && !o->interface)
 		return cli_usage("look", "-f is for what is captured with -i; of a file -Y shows a part.");
 	if (shown > 1)
-		return cli_usage("look", "choose one of --json, --ladder, --stats and --tree.");
+		return cli_usage("look", "choose one of --json, --ladder, --stats, --problems and --tree; --json "
+		                         "goes with --problems too.");
+	if (o->problems && o->filter)
+		return cli_usage("look", "--problems looks at the whole capture: -Y does not go with it.");
 	if (o->interface && (o->ladder || o->svg || o->html))
 		return cli_usage("look", "ladder and page want a file: keep the traffic first, then look at that.");
 	return 0;
@@ -350,14 +359,25 @@ int cmd_look(int argc, char **argv)
 {
 	struct look l = {0};
 	const struct cli_option options[] = {
-	        {"r", CLI_TEXT, &l.o.file},        {"i", CLI_TEXT, &l.o.interface},
-	        {"f", CLI_TEXT, &l.o.live_filter}, {"json", CLI_FLAG, &l.o.json},
-	        {"ladder", CLI_FLAG, &l.o.ladder}, {"stats", CLI_FLAG, &l.o.stats},
-	        {"tree", CLI_NUMBER, &l.o.tree},   {"svg", CLI_TEXT, &l.o.svg},
-	        {"html", CLI_TEXT, &l.o.html},     {"secrets", CLI_TEXT, &l.o.secrets},
-	        {"idl", CLI_TEXT, &l.o.idl},       {"Y", CLI_TEXT, &l.o.filter},
-	        {"all", CLI_FLAG, &l.o.all},       {"color", CLI_TEXT, &l.o.color},
-	        {"colors", CLI_TEXT, &l.o.colors}, {"no-pager", CLI_FLAG, &l.o.no_pager},
+	        {"r", CLI_TEXT, &l.o.file},
+	        {"i", CLI_TEXT, &l.o.interface},
+	        {"f", CLI_TEXT, &l.o.live_filter},
+	        {"json", CLI_FLAG, &l.o.json},
+	        {"ladder", CLI_FLAG, &l.o.ladder},
+	        {"stats", CLI_FLAG, &l.o.stats},
+	        {"problems", CLI_FLAG, &l.o.problems},
+	        {"slow", CLI_TEXT, &l.o.slow},
+	        {"idle", CLI_NUMBER, &l.o.idle},
+	        {"tree", CLI_NUMBER, &l.o.tree},
+	        {"svg", CLI_TEXT, &l.o.svg},
+	        {"html", CLI_TEXT, &l.o.html},
+	        {"secrets", CLI_TEXT, &l.o.secrets},
+	        {"idl", CLI_TEXT, &l.o.idl},
+	        {"Y", CLI_TEXT, &l.o.filter},
+	        {"all", CLI_FLAG, &l.o.all},
+	        {"color", CLI_TEXT, &l.o.color},
+	        {"colors", CLI_TEXT, &l.o.colors},
+	        {"no-pager", CLI_FLAG, &l.o.no_pager},
 	};
 	const char *positional[CAPTURE_MAX_FILES] = {NULL};
 	size_t count;

@@ -5,6 +5,7 @@
 #include "auth/auth_secrets.h"
 #include "base/arena.h"
 #include "idl/idl.h"
+#include "lens/finding.h"
 #include "lens/view.h"
 
 #include <stdio.h>
@@ -18,10 +19,16 @@ struct look_options {
 	const char *file, *interface, *live_filter;
 	const char *const *files; /* as named, the first is file; none with -r */
 	size_t file_count;
-	const char *secrets, *idl, *filter, *color, *colors, *svg, *html;
-	bool json, ladder, stats, all, no_pager;
-	unsigned tree;
+	const char *secrets, *idl, *filter, *color, *colors, *svg, *html, *slow;
+	bool json, ladder, stats, problems, all, no_pager;
+	unsigned tree, idle;
 };
+
+/* The list, which is shown where nothing else is asked for. */
+static inline bool look_is_list(const struct look_options *o)
+{
+	return !o->json && !o->ladder && !o->stats && !o->tree && !o->problems;
+}
 
 /* Where a view writes. */
 struct look_output {
@@ -42,6 +49,7 @@ struct look {
 	const struct idl_module *idl[LOOK_MAX_IDL];
 	size_t idl_count;
 	struct lens_view_options view;
+	struct lens_thresholds thresholds;
 	struct buf head;
 	struct look_output outputs[LOOK_OUTPUTS];
 	unsigned output_count;

@@ -1,4 +1,5 @@
 #include "base/secret.h"
+#include "base/time.h"
 #include "cli/cli.h"
 #include "cli/look.h"
 #include "idl/parse.h"
@@ -179,14 +180,15 @@ static int add_output(struct look *l, make_view make, const char *path)
 static int add_main(struct look *l)
 {
 	const struct look_options *o = &l->o;
-	bool list = !o->json && !o->ladder && !o->stats && !o->tree;
+	bool list = look_is_list(o);
 
 	if (list && (o->svg || o->html))
 		return 0;
 	if (list && !o->interface)
 		l->view.head = &l->head;
 	int code = add_output(l,
-	                      o->json     ? lens_json_new
+	                      o->problems ? (o->json ? lens_problems_json_new : lens_problems_new)
+	                      : o->json   ? lens_json_new
 	                      : o->ladder ? lens_ladder_new
 	                      : o->stats  ? lens_stats_new
 	                      : o->tree   ? (make_view)NULL
@@ -207,6 +209,28 @@ static int add_views(struct look *l)
 	return code;
 }
 
+/* --slow: up to four times in ms, each the more serious one. */
+static int set_thresholds(struct look *l)
+{
+	int64_t *const places[] = {&l->thresholds.average_ns, &l->thresholds.outlook_ns, &l->thresholds.waits_ns,
+	                           &l->thresholds.dialog_ns};
+	const char *at = l->o.slow;
+
+	l->thresholds.silence_ns = (int64_t)l->o.idle * NS_PER_S;
+	l->view.thresholds = &l->thresholds;
+	for (size_t i = 0; at && *at; i++) {
+		char *end;
+		double ms = strtod(at, &end);
+		if (i == ARRAY_SIZE(places) || end == at || (*end && *end != ',') || !(ms > 0 && ms < 1e9))
+			return cli_usage("look",
+			                 "--slow takes up to four times in ms, such as 50,100,5000,8000; not '%s'.",
+			                 l->o.slow);
+		*places[i] = (int64_t)(ms * 1e6);
+		at = end + (*end == ',');
+	}
+	return 0;
+}
+
 static int set_view_options(struct look *l)
 {
 	const char *slash = strrchr(l->o.file ? l->o.file : "", '/');
@@ -224,8 +248,8 @@ int look_set_up(struct look *l)
 {
 	int code;
 
-	(void)((code = set_view_options(l)) || (code = read_secrets(l)) || (code = read_idl(l)) ||
-	       (code = read_filter(l)) || (code = read_colors(l)) || (code = add_views(l)));
+	(void)((code = set_view_options(l)) || (code = set_thresholds(l)) || (code = read_secrets(l)) ||
+	       (code = read_idl(l)) || (code = read_filter(l)) || (code = read_colors(l)) || (code = add_views(l)));
 	return code;
 }
 

@@ -114,12 +114,26 @@ static bool is_readable(const struct rpc_event *ev)
 	return !ev->sealed || ev->decrypted;
 }
 
+/* EcDoAsyncWaitEx's pulFlagsOut, [MS-OXCRPC] 3.3.4.1: NotificationPending. */
+#define NOTIFICATION_PENDING 1u
+
+static void read_wait(struct lens_making *m)
+{
+	struct cursor c = cursor_of(m->rpc->stub, m->rpc->stub_len);
+	uint32_t flags;
+	c.big_endian = m->rpc->big_endian;
+	if (m->event->kind == LENS_RESPONSE && m->event->parked && cursor_u32(&c, &flags) == 0)
+		m->event->notified = flags & NOTIFICATION_PENDING;
+}
+
 static void read_stub(struct lens_making *m)
 {
 	if (m->event->service == LENS_SVC_EPM)
 		lens_read_epm(m);
 	else if (m->event->service == LENS_SVC_STORE && !m->lens->options.heads_only)
 		lens_read_store(m);
+	else if (m->event->service == LENS_SVC_ASYNC)
+		read_wait(m);
 }
 
 void lens_read_contents(struct lens_making *m)

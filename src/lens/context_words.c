@@ -60,6 +60,32 @@ static int error_code(const uint8_t *data, size_t len)
 	return -1;
 }
 
+/* Behind a tag of that number, what stands in it. */
+static bool find_tag(struct cursor *sequence, uint8_t wanted, struct cursor *value)
+{
+	uint8_t tag;
+	while (lens_der_element(sequence, &tag, value))
+		if (tag == wanted)
+			return true;
+	return false;
+}
+
+/* KRB-ERROR's sname [10], RFC 4120 5.2.2: "cifs/mail"; "" where there is none. */
+static const char *service_name(struct arena *a, const uint8_t *data, size_t len)
+{
+	struct cursor c = lens_network(data, len), error, sequence, name, parts, strings, part;
+	const char *text = "";
+	uint8_t tag;
+	if (!lens_der_element(&c, &tag, &error) || !lens_der_element(&error, &tag, &sequence) ||
+	    !find_tag(&sequence, 0xAA, &name) || !lens_der_element(&name, &tag, &parts) ||
+	    !find_tag(&parts, 0xA1, &strings) || !lens_der_element(&strings, &tag, &parts))
+		return text;
+	while (text && strlen(text) < NAME_MAX_SHOWN && lens_der_element(&parts, &tag, &part))
+		text = arena_printf(a, "%s%s%.*s", text, *text ? "/" : "", (int)cursor_left(&part),
+		                    (const char *)cursor_here(&part));
+	return text ? text : "";
+}
+
 static const char *error_words(struct arena *a, int code)
 {
 	static const struct {
@@ -77,11 +103,17 @@ static const char *error_words(struct arena *a, int code)
 	return arena_printf(a, "error %d", code);
 }
 
+static const char *error_sentence(struct arena *a, const char *status, const char *service)
+{
+	bool names = *service && strcmp(status, "KDC_ERR_S_PRINCIPAL_UNKNOWN") == 0;
+	return arena_printf(a, "KRB-ERROR: %s%s%s", status, names ? " for " : "", names ? service : "");
+}
+
 const char *lens_kerberos_answer(struct arena *a, const uint8_t *data, size_t len, const char **status)
 {
 	const char *s = lens_kerberos_words(data, len);
 	if (s && data[0] == 0x7E && (*status = error_words(a, error_code(data, len))))
-		s = arena_printf(a, "KRB-ERROR: %s", *status);
+		s = error_sentence(a, *status, service_name(a, data, len));
 	/* Each logon begins so: the client learns what the proof is to be made with. */
 	if (*status && strcmp(*status, "KDC_ERR_PREAUTH_REQUIRED") == 0)
 		*status = NULL;

@@ -67,6 +67,25 @@ struct lens_rop {
 	bool has_status;
 };
 
+/* What TCP had trouble with on a connection (trouble.c). Silences count from a second on. */
+struct lens_trouble {
+	unsigned resent, keep_alives, zero_windows; /* segments, probes; times that a side did not read */
+	int64_t resend_ns, zero_ns;                 /* what was lost by them: time in which nothing new came */
+	uint64_t resent_frames[2], zero_frames[2];  /* the first and the last of them */
+	bool zero_by_server;                        /* the last that did not read */
+	int64_t silence_ns;                         /* before what was said last: */
+	uint64_t silence_frame;                     /* the first frame behind it */
+	unsigned spoke[2];                          /* frames in all: of the client, of the server */
+	int64_t last_ns;                            /* the latest frame */
+	uint64_t last_frame;
+	unsigned heard[2]; /* frames since: of the client, of the server */
+	/* Who ended it first (not cut: nobody), and how many requests waited then, parked ones apart. */
+	bool cut, cut_by_server, cut_by_reset;
+	uint64_t cut_frame;
+	int64_t cut_ns;
+	unsigned cut_waiting, cut_parked;
+};
+
 struct lens_conn {
 	unsigned number; /* 1-based, in order of first frame; datagrams have numbers of their own */
 	struct lens_address client, server;
@@ -76,10 +95,14 @@ struct lens_conn {
 	unsigned frames;
 	uint64_t first_frame;
 	int64_t first_time_ns;
-	enum lens_service service; /* of its first bound or assumed interface */
-	const char *iface;         /* short name or UUID text */
-	const char *iface_name;    /* as in lens_event */
-	bool over;                 /* private: its flow is forgotten */
+	enum lens_service service;     /* of its first bound or assumed interface */
+	const char *iface;             /* short name or UUID text */
+	const char *iface_name;        /* as in lens_event */
+	int64_t rtt_ns, client_rtt_ns; /* from where was captured to the server and back, to the client; 0: not known */
+	unsigned waiting, parked;      /* requests in flight; of those the ones that the server holds on purpose */
+	struct lens_trouble trouble;
+	bool ended; /* its close or reset is told */
+	bool over;  /* private: its flow is forgotten */
 };
 
 struct lens_event {
@@ -112,10 +135,17 @@ struct lens_event {
 	enum auth_level level;
 	bool sealed, decrypted;
 	enum rpc_signature signature;
-	const char *why_sealed;           /* why a given secret did not open it; NULL */
-	unsigned encoding;                /* LENS_ENCODING_* */
-	const char *user;                 /* "DOMAIN\\user" or NULL */
-	int64_t took_ns;                  /* since the request (open: SYN to SYN/ACK); -1: not known */
+	const char *why_sealed;        /* why a given secret did not open it; NULL */
+	unsigned encoding;             /* LENS_ENCODING_* */
+	const char *user;              /* "DOMAIN\\user" or NULL */
+	int64_t took_ns;               /* since the request (open: SYN to SYN/ACK); -1: not known */
+	int64_t network_ns, server_ns; /* of an answer: what took_ns is made of */
+	int64_t client_ns;             /* of a request: since the answer before it on the connection; 0: not known */
+	uint64_t bytes;                /* of its PDUs; 0: not RPC */
+	bool parked;      /* a wait for news and its answer: the server holds it on purpose, its time is nobody's */
+	bool notified;    /* of a parked wait's answer: there is news to fetch */
+	const char *says; /* what it says besides its status: the client's version, the mailbox's other server, how long
+	                     to back off; NULL */
 	const struct lens_event *request; /* of an answer: what it answers; NULL */
 	const struct lens_rop *rops;
 	unsigned rop_count;

@@ -140,8 +140,9 @@ static void clear(struct lens_flow *f)
 	f->head[0] = f->head[1] = NULL;
 	f->conn = NULL;
 	f->kind = LENS_FLOW_UNDECIDED;
-	f->syn_seen = f->syn_answered = f->open_told = f->over = false;
-	f->syn = f->answer = (struct lens_stamp){0};
+	f->syn_seen = f->syn_answered = f->open_told = f->over = f->went_on = false;
+	f->syn = f->syn_last = f->answer = (struct lens_stamp){0};
+	memset(f->pace, 0, sizeof f->pace);
 	f->context = LENS_CONTEXT_NONE;
 	f->tries = 0;
 	f->stream = (struct lens_stream){.user = f};
@@ -156,6 +157,7 @@ static void finish(struct lens_flow *f)
 		return;
 	lens_stream_flush(&f->lens->streams, &f->stream, &f->lens->now);
 	open_tell(f);
+	lens_trouble_end(f, f->lens->now.time_ns);
 	f->over = true;
 	lens_talk_free(&f->talk);
 	lens_smb_free(&f->smb);
@@ -222,8 +224,10 @@ static void open_tell(struct lens_flow *f)
 	else if (f->syn_answered)
 		lens_tell_plain(f, LENS_OPEN, true, f->syn, f->answer, f->answer.time_ns - f->syn.time_ns, NULL,
 		                "connect");
+	else if (f->went_on)
+		lens_tell_plain(f, LENS_OPEN, true, f->syn, f->syn, -1, NULL, "connect: answer not captured");
 	else
-		lens_tell_plain(f, LENS_OPEN, true, f->syn, f->syn, -1, "no answer", "connect: no answer");
+		lens_tell_plain(f, LENS_OPEN, true, f->syn, f->syn_last, -1, "no answer", "connect: no answer");
 }
 
 static void decide(struct lens_flow *f, enum lens_flow_kind kind)
@@ -380,8 +384,10 @@ const struct lens_stream_sink lens_flow_sink = {on_data, on_gap, on_end};
 static void take_syn(struct lens_flow *f, unsigned side, const struct lens_segment *seg, const struct lens_stamp *stamp)
 {
 	if (side == f->client && !f->syn.frame) {
-		f->syn = *stamp;
+		f->syn = f->syn_last = *stamp;
 		f->syn_seq = seg->seq;
+	} else if (side == f->client) {
+		f->syn_last = *stamp;
 	} else if (side != f->client && !f->syn_answered) {
 		f->answer = *stamp;
 		f->syn_answered = true;
@@ -399,6 +405,7 @@ static void take_reset(struct lens_flow *f, unsigned side, const struct lens_sta
 	} else {
 		lens_stream_flush(&lens->streams, &f->stream, stamp);
 		open_tell(f);
+		f->conn->ended = true;
 		lens_tell_plain(f, LENS_RESET, from_client, *stamp, *stamp, -1, NULL,
 		                from_client ? "reset by the client" : "reset by the server");
 	}
@@ -408,6 +415,7 @@ static void take_reset(struct lens_flow *f, unsigned side, const struct lens_sta
 static void take_close(struct lens_flow *f, unsigned side, const struct lens_stamp *stamp)
 {
 	open_tell(f);
+	f->conn->ended = true;
 	lens_tell_plain(f, LENS_CLOSE, side == f->client, *stamp, *stamp, -1, NULL, "close");
 	finish(f);
 }
@@ -463,6 +471,10 @@ void lens_flows_segment(struct lens *lens, const struct lens_segment *seg, const
 		return;
 	if (seg->flags & TCP_SYN)
 		take_syn(f, side, seg, stamp);
+	else
+		f->went_on |= side == f->client && !(seg->flags & TCP_RST);
+	if (f->kind != LENS_FLOW_OTHER)
+		lens_trouble_segment(f, side, seg, stamp);
 	if (f->kind == LENS_FLOW_OTHER)
 		other_segment(f, side, seg, stamp);
 	else
@@ -470,6 +482,7 @@ void lens_flows_segment(struct lens *lens, const struct lens_segment *seg, const
 	/* Not where it is decided: that is inside the stream. */
 	if (f->kind == LENS_FLOW_OTHER && f->stream.holds)
 		lens_stream_drop(&lens->streams, &f->stream);
+	lens_trouble_cut(f, side, seg, stamp);
 	if (seg->flags & TCP_RST)
 		take_reset(f, side, stamp);
 	else if (f->stream.half[0].ended && f->stream.half[1].ended)

@@ -275,10 +275,10 @@ static void put_findings(const struct html *h)
 
 	buf_put_str(b, "\"findings\":[");
 	for (unsigned i = 0; lens_findings_get(h->findings, i, &f); i++) {
-		buf_printf(b, "%s\n{\"frames\":[%" PRIu64, i ? "," : "", f.frames[0]);
-		if (f.frames[1])
-			buf_printf(b, ",%" PRIu64, f.frames[1]);
-		buf_printf(b, "],\"more\":%u,\"harmless\":%s", f.more, f.harmless ? "true" : "false");
+		buf_printf(b, "%s\n{\"frames\":[", i ? "," : "");
+		for (unsigned k = 0; k < f.evidence_count; k++)
+			buf_printf(b, "%s%" PRIu64, k ? "," : "", f.evidence[k].frame);
+		buf_printf(b, "],\"more\":%u,\"harmless\":%s", f.more, f.grade == LENS_NOTE ? "true" : "false");
 		put_text(b, "id", f.id);
 		put_text(b, "sentence", f.sentence);
 		put_text(b, "attempt", f.attempt);
@@ -296,6 +296,7 @@ static void html_end(struct lens_view *v, const struct lens *lens)
 		begin(h);
 	buf_put_str(v->out, "\n],\n");
 	put_styles(h);
+	lens_findings_end(h->findings, lens);
 	put_findings(h);
 	buf_put_str(v->out, "\"counts\":\"");
 	if (lens) {
@@ -321,7 +322,7 @@ struct lens_view *lens_html_new(const struct lens_view_options *o, struct buf *o
 	static const struct lens_view_ops ops = {html_event, html_end, html_free};
 	struct lens_view *v = lens_view_alloc(sizeof(struct html), &ops, o, out);
 
-	if (v && !(((struct html *)v)->findings = lens_findings_new()))
+	if (v && !(((struct html *)v)->findings = lens_findings_new(o->thresholds)))
 		lens_view_free(&v);
 	return v;
 }

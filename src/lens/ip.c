@@ -129,7 +129,7 @@ static bool tcp(struct payload *p, struct lens_segment *seg)
 	uint8_t offset;
 	if (cursor_u16(in, &seg->from.port) < 0 || cursor_u16(in, &seg->to.port) < 0 || cursor_u32(in, &seg->seq) < 0 ||
 	    cursor_u32(in, &seg->ack) < 0 || cursor_u8(in, &offset) < 0 || cursor_u8(in, &seg->flags) < 0 ||
-	    cursor_skip(in, 6) < 0)
+	    cursor_u16(in, &seg->window) < 0 || cursor_skip(in, 4) < 0)
 		return false;
 	size_t header = (size_t)(offset >> 4) * 4;
 	if (header < 20 || header > p->len || cursor_skip(in, header - 20) < 0)

@@ -55,10 +55,10 @@ static void put_time(struct buf *b, const char *key, int64_t ns)
 		buf_printf(b, "%" PRIu64 ".%06" PRIu64, n / 1000000000, n / 1000 % 1000000);
 }
 
-static void put_ms(struct buf *b, int64_t ns)
+static void put_ms(struct buf *b, const char *key, int64_t ns)
 {
 	uint64_t n = (uint64_t)ns;
-	put_key(b, "ms");
+	put_key(b, key);
 	if (n % 1000)
 		buf_printf(b, "%" PRIu64 ".%06" PRIu64, n / 1000000, n % 1000000);
 	else
@@ -141,6 +141,20 @@ static void put_rop_statuses(struct buf *b, const struct lens_event *e)
 	buf_put_u8(b, ']');
 }
 
+/* Of an answer also what its time is made of; of a request how long the client took to send it. */
+static void put_times(struct buf *b, const struct lens_event *e)
+{
+	if (e->took_ns >= 0 && !lens_asks(e)) {
+		put_ms(b, "ms", e->took_ns);
+		if (e->request && !e->parked) {
+			put_ms(b, "network_ms", e->network_ns);
+			put_ms(b, "server_ms", e->server_ns);
+		}
+	}
+	if (e->client_ns > 0)
+		put_ms(b, "client_ms", e->client_ns);
+}
+
 static void json_event(struct lens_view *v, const struct lens_event *e)
 {
 	struct buf *b = v->out;
@@ -153,14 +167,16 @@ static void json_event(struct lens_view *v, const struct lens_event *e)
 	put_where(b, e);
 	put_what(b, e);
 	put_protection(b, e);
-	if (e->took_ns >= 0 && !lens_asks(e))
-		put_ms(b, e->took_ns);
+	put_times(b, e);
 	if (e->rop_count)
 		put_rop_names(b, e);
 	if (e->rop_count && lens_answers(e))
 		put_rop_statuses(b, e);
 	if (e->kind == LENS_CONTEXT)
 		put_text(b, "what", e->summary);
+	if (e->bytes)
+		put_number(b, "bytes", e->bytes);
+	put_text(b, "says", e->says);
 	put_text(b, "damaged", e->damaged);
 	buf_put_str(b, "}\n");
 }

@@ -126,6 +126,15 @@ enum lens_context { LENS_CONTEXT_NONE, LENS_CONTEXT_TLS, LENS_CONTEXT_HTTP, LENS
 struct lens_smb;
 struct smb_file;
 
+/* What one side has sent so far (trouble.c). */
+struct lens_pace {
+	uint32_t top;   /* behind its newest byte */
+	uint32_t asked; /* behind the byte whose acknowledgement is timed */
+	bool started, timing, zero;
+	int64_t newest_ns, asked_ns, zero_since_ns;
+	int64_t charged_ns; /* of the stall that goes on, what is counted already */
+};
+
 struct lens_flow {
 	struct lens_flow *next; /* in its bucket, or in the free list */
 	struct lens_flow *newer, *older;
@@ -140,8 +149,10 @@ struct lens_flow {
 	enum lens_flow_kind kind;
 	uint8_t client; /* side */
 	bool syn_seen, syn_answered, open_told, over;
+	bool went_on; /* the client sent more than a SYN */
 	uint32_t syn_seq;
-	struct lens_stamp syn, answer;
+	struct lens_stamp syn, syn_last, answer;
+	struct lens_pace pace[2];
 	enum lens_context context; /* of which an answer is awaited */
 	struct lens_stamp asked;
 	unsigned tries; /* chunks of a midstream connection that did not begin a PDU */
@@ -164,6 +175,14 @@ void lens_flow_forget(struct lens_flow *f);
 /* Flushes and tells what is left of all connections. */
 void lens_flows_end(struct lens *lens);
 extern const struct lens_stream_sink lens_flow_sink;
+
+/* trouble.c: what TCP had trouble with, into conn->trouble. Before its bytes are given on: */
+void lens_trouble_segment(struct lens_flow *f, unsigned side, const struct lens_segment *seg,
+                          const struct lens_stamp *stamp);
+/* After that. */
+void lens_trouble_cut(struct lens_flow *f, unsigned side, const struct lens_segment *seg,
+                      const struct lens_stamp *stamp);
+void lens_trouble_end(struct lens_flow *f, int64_t now);
 
 /* ---- Conversations ---- */
 
@@ -205,6 +224,7 @@ struct lens_conversation {
 	const struct lens_iface *bound; /* what was offered last */
 	struct arena *arena;            /* lives as long as the conversation */
 	const char *user;               /* who authenticated */
+	int64_t answered_ns;            /* when the latest answer was whole */
 	bool store_told;                /* an answer of the store was told to be obfuscated or not */
 };
 

@@ -438,51 +438,25 @@ static void put_folds(struct buf *out, const struct lens *lens, unsigned connect
 		buf_put_u8(out, '\n');
 }
 
-/* Words on lines of the terminal's width; used: columns taken already. */
-static void put_wrapped(const struct list *l, const char *text, size_t used, size_t indent)
-{
-	struct buf *out = l->v.out;
-	struct buf word MW_CLEANUP(buf_free) = {0};
-
-	for (bool first = true; *text; first = false) {
-		size_t n = strcspn(text, " ");
-		buf_clear(&word);
-		buf_put(&word, text, n);
-		if (buf_put_u8(&word, 0) < 0)
-			return;
-		size_t columns = text_width((const char *)word.data);
-		if (!first && l->v.o.width && used + 1 + columns > l->v.o.width) {
-			buf_put_u8(out, '\n');
-			lens_put_spaces(out, indent);
-			used = indent;
-		} else if (!first) {
-			buf_put_u8(out, ' ');
-			used++;
-		}
-		used += lens_put_cut(out, (const char *)word.data, 0);
-		text += n + (text[n] == ' ');
-	}
-}
-
 static void put_finding(const struct list *l, unsigned number, const struct lens_finding *f)
 {
 	struct buf *out = l->v.out;
-	const struct lens_style style = {f->harmless ? -1 : 1, -1, true};
+	const struct lens_style style = {f->grade == LENS_NOTE ? -1 : 1, -1, true};
+	unsigned shown = f->evidence_count < 2 ? f->evidence_count : 2, more = f->evidence_count - shown + f->more;
 
 	lens_put_style(&l->v, out, &style);
 	buf_printf(out, "Finding %u", number);
 	lens_put_plain(&l->v, out, &style);
 	size_t start = out->len;
-	buf_printf(out, " (frame%s %" PRIu64, f->frames[1] ? "s" : "", f->frames[0]);
-	if (f->frames[1])
-		buf_printf(out, ", %" PRIu64, f->frames[1]);
-	if (f->more)
-		buf_printf(out, " and %u more", f->more);
-	buf_put_str(out, "): ");
-	put_wrapped(l, f->sentence, strlen("Finding 1") + (number > 9) + out->len - start, 7);
+	for (unsigned i = 0; i < shown; i++)
+		buf_printf(out, "%s%" PRIu64, i ? ", " : shown > 1 ? " (frames " : " (frame ", f->evidence[i].frame);
+	if (more)
+		buf_printf(out, " and %u more", more);
+	buf_put_str(out, shown ? "): " : ": ");
+	lens_put_wrapped(&l->v, out, f->sentence, strlen("Finding 1") + (number > 9) + out->len - start, 7);
 	if (f->attempt) {
 		buf_put_str(out, "\n  Try  ");
-		put_wrapped(l, f->attempt, 7, 7);
+		lens_put_wrapped(&l->v, out, f->attempt, 7, 7);
 	}
 	buf_put_u8(out, '\n');
 }
@@ -509,6 +483,7 @@ static void list_end(struct lens_view *v, const struct lens *lens)
 
 	give_up(l, 0, ": answer not captured");
 	flush_done(l);
+	lens_findings_end(l->findings, lens);
 	for (unsigned i = 0; lens_findings_get(l->findings, i, &f); i++)
 		put_finding(l, i + 1, &f);
 	if (lens)
@@ -534,7 +509,7 @@ struct lens_view *lens_list_new(const struct lens_view_options *o, struct buf *o
 	if (!l)
 		return NULL;
 	l->ring = (struct line *)calloc(MAX_WAITING, sizeof *l->ring);
-	l->findings = lens_findings_new();
+	l->findings = lens_findings_new(o->thresholds);
 	if (!l->ring || !l->findings)
 		lens_view_free(&v);
 	return v;

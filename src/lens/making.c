@@ -11,6 +11,9 @@ static const enum lens_kind kinds[] = {
         [RPC_EV_DAMAGED] = LENS_DAMAGED,     [RPC_EV_GAP] = LENS_GAP,
 };
 
+/* EcDoAsyncWaitEx, [MS-OXCRPC] 3.3.4.1. */
+#define OPNUM_ASYNC_WAIT 0
+
 static bool expects_answer(const struct rpc_event *ev)
 {
 	switch (ev->type) {
@@ -61,6 +64,26 @@ static void put_place(struct lens_event *e, const struct lens_where *w, const st
 	e->last_time_ns = last.time_ns > first.time_ns ? last.time_ns : first.time_ns;
 }
 
+/* What an answer's time is made of: the way there and back, what the messages took to pass, and the server. */
+static void split_time(struct lens_event *e)
+{
+	const struct lens_event *asked = e->request;
+	int64_t server = e->time_ns - asked->last_time_ns - e->conn->rtt_ns;
+	if (e->took_ns < 0)
+		return;
+	e->server_ns = server < 0 ? 0 : server > e->took_ns ? e->took_ns : server;
+	e->network_ns = e->took_ns - e->server_ns;
+}
+
+/* How long the client took to say more. Only where nothing else was in flight. */
+static void put_client_time(struct lens_making *m)
+{
+	const struct lens_conversation *t = m->talk;
+	int64_t ns =
+	        t->answered_ns && !t->first ? m->event->time_ns - t->answered_ns - m->event->conn->client_rtt_ns : 0;
+	m->event->client_ns = ns > 0 ? ns : 0;
+}
+
 static void put_heads(struct lens_making *m)
 {
 	struct lens_event *e = m->event;
@@ -74,13 +97,18 @@ static void put_heads(struct lens_making *m)
 	e->has_call = ev->type != RPC_EV_GAP && ev->type != RPC_EV_SHUTDOWN &&
 	              (ev->type != RPC_EV_DAMAGED || ev->call_id != 0);
 	e->fragments = ev->fragments;
+	e->bytes = ev->end > ev->first ? ev->end - ev->first : 0;
 	e->took_ns = -1;
 	put_place(e, &m->talk->where[ev->from], ev);
 	if (m->request) {
 		e->request = m->request->event;
 		if (is_answer(e->kind))
 			e->took_ns = e->last_time_ns - e->request->time_ns;
+		if (is_answer(e->kind))
+			split_time(e);
 	}
+	if (e->kind == LENS_REQUEST)
+		put_client_time(m);
 }
 
 static void put_opnum(struct lens_making *m)
@@ -97,6 +125,7 @@ static void put_opnum(struct lens_making *m)
 		return;
 	e->op = lens_method_name(m->iface, e->opnum);
 	m->method = lens_method_of(m->iface, e->opnum);
+	e->parked = e->service == LENS_SVC_ASYNC && e->opnum == OPNUM_ASYNC_WAIT;
 }
 
 static void put_damage(struct lens_making *m)
@@ -154,6 +183,8 @@ void lens_make(struct lens_conversation *t, const struct rpc_event *ev)
 		lens_pending_add(t, pending);
 	}
 	lens_tell(lens, m.event);
+	if (is_answer(m.event->kind))
+		t->answered_ns = m.event->last_time_ns;
 	if (request && is_answer(m.event->kind)) {
 		lens_pending_take(t, request);
 		lens_pending_free(lens, request);

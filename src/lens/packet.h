@@ -22,6 +22,7 @@ struct lens_segment {
 	uint8_t protocol; /* PROTOCOL_TCP, else PROTOCOL_UDP: no seq, ack, flags */
 	uint32_t seq, ack;
 	uint8_t flags;
+	uint16_t window; /* not scaled */
 	const uint8_t *data;
 	size_t captured; /* bytes at data */
 	size_t len;      /* what was sent; more than captured where the capture cut the frame */

@@ -34,9 +34,16 @@ void lens_pending_free(struct lens *lens, struct lens_pending *p)
 	lens->spare_count++;
 }
 
+static unsigned *in_flight(struct lens_conversation *t, const struct lens_pending *p)
+{
+	struct lens_conn *c = t->flow->conn;
+	return p->event->parked ? &c->parked : &c->waiting;
+}
+
 static void drop_first(struct lens_conversation *t)
 {
 	struct lens_pending *p = t->first;
+	--*in_flight(t, p);
 	t->first = p->next;
 	if (!t->first)
 		t->last = NULL;
@@ -53,6 +60,7 @@ void lens_pending_add(struct lens_conversation *t, struct lens_pending *p)
 	*(t->last ? &t->last->next : &t->first) = p;
 	t->last = p;
 	t->pending++;
+	++*in_flight(t, p);
 }
 
 static bool is_handshake(const struct lens_event *e)
@@ -77,6 +85,7 @@ void lens_pending_take(struct lens_conversation *t, struct lens_pending *taken)
 	if (t->last == taken)
 		t->last = before;
 	t->pending--;
+	--*in_flight(t, taken);
 }
 
 void lens_pending_drop(struct lens_conversation *t)

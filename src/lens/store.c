@@ -2,7 +2,9 @@
 
 #include "mapi/ext_buffer.h"
 #include "mapi/rop_buffer.h"
+#include "mapi/status.h"
 #include "wire/emsmdb.h"
+#include "wire/rops.h"
 
 #include <string.h>
 
@@ -10,6 +12,7 @@
 #define OPNUM_RPC 2
 #define OPNUM_CONNECT_EX 10
 #define OPNUM_RPC_EXT2 11
+#define ROP_LOGON 0xFE
 /* In EcDoRpc's stub, after the context handle: the array's maximum, which an answer repeats from its request. */
 #define MAXIMUM_AT 20
 #define STUB_PADDING 8
@@ -105,6 +108,21 @@ static void add_rops(struct lens_making *m, const struct mapi_rop_list *list)
 	e->rop_count += list->count;
 }
 
+/* What an answer says besides its status: [MS-OXCSTOR] 2.2.1.1.2, [MS-OXCROPS] 2.2.15.2.1. */
+static void note_said(struct lens_making *m, const struct mapi_rop_list *list)
+{
+	for (unsigned i = 0; i < list->count && !m->event->says; i++) {
+		const struct mapi_rop *r = &list->rops[i];
+		if (r->id == ROP_LOGON && r->status == ecWrongServer) {
+			const char *name = ((const struct RopLogonResponse *)r->value)->ServerName;
+			m->event->says = name ? arena_strdup(m->arena, name) : NULL;
+		} else if (r->id == MAPI_ROP_BACKOFF) {
+			uint32_t ms = ((const struct RopBackoffResponse *)r->value)->Duration;
+			m->event->says = arena_printf(m->arena, "back off for %.1f s", ms / 1000.0);
+		}
+	}
+}
+
 static void read_payload(struct lens_making *m, struct mapi_session *s, struct cursor payload, struct lens_opening *o)
 {
 	struct mapi_rop_list *list = arena_new_of(m->work, struct mapi_rop_list);
@@ -124,6 +142,8 @@ static void read_payload(struct lens_making *m, struct mapi_session *s, struct c
 	if (list->error)
 		lens_note_damage(m, list->error_offset, list->error_where);
 	add_rops(m, list);
+	if (m->event->kind == LENS_RESPONSE)
+		note_said(m, list);
 	if (m->pending)
 		m->pending->rops = list;
 }
@@ -179,18 +199,28 @@ static void read_rpc_ext2(struct lens_making *m)
 		read_extended(m, s, a->rgbOut, a->pcbOut);
 }
 
+/* [MS-OXCRPC] 3.1.4.1.3.1: three words, in one of two forms, told apart by the high bit of the second. */
+static const char *version_text(struct arena *arena, const uint16_t w[3])
+{
+	if (w[1] & 0x8000)
+		return arena_printf(arena, "version %u.%u.%u.%u", w[0] >> 8, w[0] & 0xFF, w[1] & 0x7FFF, w[2]);
+	return arena_printf(arena, "version %u.0.%u.%u", w[0], w[1], w[2]);
+}
+
 /* The session's code page is in the request, its handle in the answer. */
 static void read_connect(struct lens_making *m)
 {
 	void *args = decode(m, m->event->opnum);
 	if (!args)
 		return;
+	bool old = m->event->opnum == OPNUM_CONNECT;
 	if (m->pending) {
 		m->pending->args = args;
+		m->event->says = version_text(m->arena, old ? ((struct EcDoConnect_args *)args)->rgwClientVersion
+		                                            : ((struct EcDoConnectEx_args *)args)->rgwClientVersion);
 		return;
 	}
 	const void *asked = m->request ? m->request->args : NULL;
-	bool old = m->event->opnum == OPNUM_CONNECT;
 	const struct idl_context_handle *cxh =
 	        old ? &((struct EcDoConnect_args *)args)->pcxh : &((struct EcDoConnectEx_args *)args)->pcxh;
 	struct mapi_session *s = session_of(m->lens, &cxh->uuid);

@@ -3,6 +3,7 @@
 
 #include "lens/colors.h"
 #include "lens/filter.h"
+#include "lens/finding.h"
 #include "lens/view.h"
 
 /* What the views share. A view's own struct begins with this one. */
@@ -58,6 +59,8 @@ const char *lens_rop_status(const struct lens_rop *r, char hex[16]);
 const char *lens_host(const struct lens_address *a, char out[LENS_ADDRESS_TEXT]);
 bool lens_same_host(const struct lens_address *a, const struct lens_address *b);
 
+/* Words made harmless, on lines of the terminal's width; used: columns taken already. */
+void lens_put_wrapped(const struct lens_view *v, struct buf *out, const char *text, size_t used, size_t indent);
 /* Appends s made harmless for a terminal and cut to width columns ("…"); 0: not cut. Yields the columns taken. */
 size_t lens_put_cut(struct buf *out, const char *s, size_t width);
 void lens_put_spaces(struct buf *out, size_t n);
@@ -68,25 +71,5 @@ void lens_put_totals(struct buf *out, const struct lens_totals *t);
 /* ANSI on and off; nothing when color is off or the style empty. */
 void lens_put_style(const struct lens_view *v, struct buf *out, const struct lens_style *style);
 void lens_put_plain(const struct lens_view *v, struct buf *out, const struct lens_style *style);
-
-/* ---- Findings: what a person would say about it; bounded ---- */
-
-struct lens_findings;
-struct lens_findings *lens_findings_new(void);
-void lens_findings_free(struct lens_findings **f);
-void lens_findings_event(struct lens_findings *f, const struct lens_event *e);
-/* Whether a mapper on that host has handed out this port. */
-bool lens_findings_handed_out(const struct lens_findings *f, const struct lens_address *server);
-
-struct lens_finding {
-	uint64_t frames[2]; /* the second may be 0 */
-	unsigned more;      /* further times */
-	bool harmless;
-	const char *id;       /* of the cause, or NULL */
-	const char *sentence; /* not harmless for a medium */
-	const char *attempt;  /* what to try; or NULL */
-};
-/* After the last event. Yields false beyond the last; the strings live until lens_findings_free. */
-bool lens_findings_get(struct lens_findings *f, unsigned index, struct lens_finding *out);
 
 #endif

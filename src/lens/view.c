@@ -200,6 +200,30 @@ size_t lens_put_cut(struct buf *out, const char *s, size_t width)
 	return columns;
 }
 
+void lens_put_wrapped(const struct lens_view *v, struct buf *out, const char *text, size_t used, size_t indent)
+{
+	struct buf word MW_CLEANUP(buf_free) = {0};
+
+	for (bool first = true; *text; first = false) {
+		size_t n = strcspn(text, " ");
+		buf_clear(&word);
+		buf_put(&word, text, n);
+		if (buf_put_u8(&word, 0) < 0)
+			return;
+		size_t columns = text_width((const char *)word.data);
+		if (!first && v->o.width && used + 1 + columns > v->o.width) {
+			buf_put_u8(out, '\n');
+			lens_put_spaces(out, indent);
+			used = indent;
+		} else if (!first) {
+			buf_put_u8(out, ' ');
+			used++;
+		}
+		used += lens_put_cut(out, (const char *)word.data, 0);
+		text += n + (text[n] == ' ');
+	}
+}
+
 void lens_put_count(struct buf *out, uint64_t n)
 {
 	char digits[24];

@@ -14,6 +14,7 @@
 struct lens_view;
 struct lens_filter;
 struct lens_colors;
+struct lens_thresholds;
 
 struct lens_view_options {
 	bool color;        /* ANSI sequences */
@@ -25,6 +26,7 @@ struct lens_view_options {
 	/* Borrowed, may be NULL: what is shown (a call when its request or its answer matches), and the colours. */
 	const struct lens_filter *filter;
 	const struct lens_colors *colors;
+	const struct lens_thresholds *thresholds; /* of findings */
 };
 
 struct lens_view *lens_list_new(const struct lens_view_options *o, struct buf *out);
@@ -34,6 +36,9 @@ struct lens_view *lens_json_new(const struct lens_view_options *o, struct buf *o
 struct lens_view *lens_stats_new(const struct lens_view_options *o, struct buf *out);
 struct lens_view *lens_svg_new(const struct lens_view_options *o, struct buf *out);
 struct lens_view *lens_html_new(const struct lens_view_options *o, struct buf *out);
+/* --problems: what is wrong, in which frames, and what to do; as JSON Lines, one object a finding. */
+struct lens_view *lens_problems_new(const struct lens_view_options *o, struct buf *out);
+struct lens_view *lens_problems_json_new(const struct lens_view_options *o, struct buf *out);
 /* --tree: the opened contents of the events that touch this frame. */
 struct lens_view *lens_tree_new(const struct lens_view_options *o, uint64_t frame, struct buf *out);
 

@@ -27,6 +27,7 @@ KEYS = {
     "event": str, "call": int, "iface": str, "known_by": str, "opnum": int, "op": str, "endpoint": str, "status": str,
     "auth": str, "level": str, "sealed": bool, "decrypted": bool, "encoding": str, "user": str, "ms": float,
     "rops": list, "rop_status": list, "damaged": str, "signature": str, "why_sealed": str, "what": str,
+    "network_ms": float, "server_ms": float, "client_ms": float, "bytes": int, "says": str,
 }
 ALWAYS = {"frame", "last_frame", "time", "src", "dst", "transport", "event"}
 EVENTS = {"open", "close", "reset", "bind", "bind_ack", "bind_nak", "alter", "alter_ack", "auth3", "request", "response",
@@ -99,6 +100,8 @@ def test_json_keys():
             assert isinstance(value, KEYS[key]) or (KEYS[key] is float and isinstance(value, int)), (key, value)
         assert e["event"] in EVENTS
         assert e["frame"] <= e["last_frame"]
+        if "server_ms" in e:
+            assert e["network_ms"] >= 0 <= e["server_ms"] and abs(e["network_ms"] + e["server_ms"] - e["ms"]) < 0.01
         if "rop_status" in e:
             assert len(e["rop_status"]) == len(e["rops"])
         seen |= e.keys()

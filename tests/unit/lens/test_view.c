@@ -190,7 +190,8 @@ static void test_port_findings(void **state)
 	const struct lens_event *events[] = {e, open};
 	const char *text = show(lens_list_new, &o, events, 2, &out);
 	assert_non_null(strstr(text, "connect: no answer"));
-	assert_non_null(strstr(text, "Finding 1 (frame 20): The mapper hands out 49161, but nothing answers there"));
+	assert_non_null(
+	        strstr(text, "Finding 1 (frames 10, 20): The mapper hands out 49161, but nothing answers there"));
 	assert_non_null(strstr(text, "\n  Try  Open 49161"));
 	buf_free(&out);
 }
@@ -281,6 +282,9 @@ static void test_json(void **state)
 	e->user = "DEMO\\alice";
 	e->rops = rops;
 	e->rop_count = 3;
+	e->network_ns = 500000;
+	e->server_ns = 1500000;
+	e->bytes = 77;
 	const struct lens_event *events[] = {e};
 	assert_string_equal(
 	        show(lens_json_new, &o, events, 1, &out),
@@ -289,8 +293,9 @@ static void test_json(void **state)
 	        "\"emsmdb\","
 	        "\"known_by\":\"bind\",\"opnum\":11,\"op\":\"EcDoRpcExt2\",\"status\":\"ok\",\"auth\":\"ntlm\","
 	        "\"level\":\"privacy\",\"sealed\":true,\"decrypted\":true,\"signature\":\"ok\",\"encoding\":\"lz+xor\","
-	        "\"user\":\"DEMO\\\\alice\",\"ms\":2.000,\"rops\":[\"Logon\",\"Release\",\"OpenFolder\"],"
-	        "\"rop_status\":[\"ok\",null,\"MAPI_E_NOT_FOUND\"]}\n");
+	        "\"user\":\"DEMO\\\\alice\",\"ms\":2.000,\"network_ms\":0.500,\"server_ms\":1.500,\"rops\":[\"Logon\","
+	        "\"Release\",\"OpenFolder\"],"
+	        "\"rop_status\":[\"ok\",null,\"MAPI_E_NOT_FOUND\"],\"bytes\":77}\n");
 	buf_free(&out);
 }
 
