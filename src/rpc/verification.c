@@ -3,7 +3,7 @@
 /*
  * The verification trailer, [MS-RPCE] 2.2.2.13: what a client that cannot sign the
  * PDU's header repeats of it at the end of the signed stub, so that a change on the
- * way is seen.
+ * way is seen. It is little-endian whatever the stub is: Samba's big-endian client has it so.
  */
 
 static const uint8_t signature[8] = {0x8a, 0xe3, 0x13, 0x71, 0x02, 0xf4, 0x36, 0x71};
@@ -28,28 +28,23 @@ static size_t find(const uint8_t *stub, size_t len)
 	}
 }
 
-/* Both are in the byte order of the stub. */
-static void put_syntax(struct buf *out, const struct rpc_syntax *s, bool big_endian)
+static void put_syntax(struct buf *out, const struct rpc_syntax *s)
 {
 	uint8_t uuid[16];
 
 	guid_to_bytes(&s->uuid, uuid);
-	if (big_endian) {
-		uint8_t swapped[8] = {uuid[3], uuid[2], uuid[1], uuid[0], uuid[5], uuid[4], uuid[7], uuid[6]};
-		memcpy(uuid, swapped, sizeof swapped);
-	}
 	buf_put(out, uuid, sizeof uuid);
-	buf_put_u16(out, big_endian ? (uint16_t)(s->minor >> 8 | s->minor << 8) : s->major);
-	buf_put_u16(out, big_endian ? (uint16_t)(s->major >> 8 | s->major << 8) : s->minor);
+	buf_put_u16(out, s->major);
+	buf_put_u16(out, s->minor);
 }
 
-static bool same_pcontext(struct cursor *in, const struct rpc_call *call, bool big_endian)
+static bool same_pcontext(struct cursor *in, const struct rpc_call *call)
 {
 	struct buf MW_CLEANUP(buf_free) expected = {0};
 	const uint8_t *said;
 
-	put_syntax(&expected, &call->interface, big_endian);
-	put_syntax(&expected, call->syntax == NDR_64 ? &rpc_ndr64 : &rpc_ndr20, big_endian);
+	put_syntax(&expected, &call->interface);
+	put_syntax(&expected, call->syntax == NDR_64 ? &rpc_ndr64 : &rpc_ndr20);
 	return !buf_error(&expected) && cursor_bytes(in, expected.len, &said) == 0 &&
 	       memcmp(said, expected.data, expected.len) == 0;
 }
@@ -77,7 +72,7 @@ static bool holds(const struct rpc_connection *c, const struct rpc_call *call, c
 	case BITMASK_1:
 		return cursor_u32(&in, &bits) == 0 && (!(bits & CLIENT_SUPPORT_HEADER_SIGNING) || c->sign_header);
 	case PCONTEXT:
-		return same_pcontext(&in, call, h->big_endian);
+		return same_pcontext(&in, call);
 	case HEADER_2:
 		return same_header(&in, call, h);
 	default:
@@ -95,16 +90,12 @@ int rpc_verify(const struct rpc_connection *c, const struct rpc_call *call, cons
 
 	if (at == *len)
 		return 0;
-	in.big_endian = h->big_endian;
 	if (cursor_skip(&in, sizeof signature) < 0)
 		return MW_E_MALFORMED;
 	while (!(command & END)) {
-		struct cursor one;
 		if (cursor_u16(&in, &command) < 0 || cursor_u16(&in, &size) < 0 || cursor_bytes(&in, size, &body) < 0)
 			return MW_E_MALFORMED;
-		one = cursor_of(body, size);
-		one.big_endian = h->big_endian;
-		if (!holds(c, call, h, command, one))
+		if (!holds(c, call, h, command, cursor_of(body, size)))
 			return MW_E_AUTH;
 	}
 	*len = at;

@@ -152,15 +152,16 @@ static int keep_place(struct service_call *call, unsigned index, struct idl_cont
 
 /*
  * Clients end a lookup in two ways: Samba's goes on until ept_s_not_registered, impacket's until the
- * handle is nil. A client that asks for as many as the protocol allows has all and gets no handle;
- * another keeps its place, as the Windows of 2003 did, until an answer is empty.
+ * handle is nil. Who got fewer than asked for, or asked for as many as the protocol allows, has all and
+ * gets no handle; another keeps its place, as the Windows of 2003 did, until an answer is empty.
  */
 static int settle_lookup(struct service_call *call, const struct question *q, unsigned index, struct ept_lookup_args *a)
 {
 	struct registration r;
 	unsigned probe = index;
 	a->status = a->num_ents ? 0 : EPT_S_NOT_REGISTERED;
-	if (a->num_ents == 0 || (a->max_ents >= MAX_TOWERS && !next_match(call->server, q, &probe, &r))) {
+	if (a->num_ents < a->max_ents || a->num_ents == 0 ||
+	    (a->max_ents >= MAX_TOWERS && !next_match(call->server, q, &probe, &r))) {
 		end_inquiry(call, &a->entry_handle);
 		return 0;
 	}

@@ -8,6 +8,7 @@
  * appendix Q. Asking is allowed to everyone, stopping to nobody.
  */
 #define RPC_S_UNKNOWN_AUTHN_SERVICE 0x000006D3u
+#define ERROR_INSUFFICIENT_BUFFER 0x0000007Au
 #define STATISTICS 4
 
 /* The interfaces of the port that was asked, mgmt and all. */
@@ -72,11 +73,13 @@ static enum service_result inq_princ_name(struct service_call *call, void *args)
 	struct rpc__mgmt_inq_princ_name_args *a = (struct rpc__mgmt_inq_princ_name_args *)args;
 	const char *name = call->server->auth.netbios_computer;
 	bool known = a->authn_proto == AUTH_NTLM;
+	if (a->princ_name_size == 0) /* no room for the terminator of any name */
+		return service_fault(call, RPC_X_BAD_STUB_DATA);
 	a->status = known ? 0 : RPC_S_UNKNOWN_AUTHN_SERVICE;
 	if (!known)
 		name = "";
 	else if (strlen(name) >= a->princ_name_size)
-		a->status = RPC_X_BAD_STUB_DATA, name = "";
+		a->status = ERROR_INSUFFICIENT_BUFFER, name = "";
 	a->princ_name = arena_strdup(call->arena, name);
 	return a->princ_name ? SERVICE_DONE : service_fault(call, NCA_S_SERVER_TOO_BUSY);
 }

@@ -140,6 +140,26 @@ def test_mgmt_refuses_to_stop(server):
     assert listening(rpc)
 
 
+@pytest.mark.parametrize("size, status", [(1, 122), (4, 122), (5, 0), (4096, 0)])
+def test_mgmt_name_in_a_small_buffer(server, size, status):
+    rpc = connect(server.epm, mgmt.MSRPC_UUID_MGMT)
+    request = mgmt.inq_princ_name()
+    request["authn_proto"], request["princ_name_size"] = 10, size
+    answer = rpc.request(request, checkError=False)
+    assert answer["status"] == status
+    assert b"".join(answer["princ_name"]) == (b"\0" if status else b"MAIL\0")
+
+
+@pytest.mark.parametrize("size", [0, 4097])
+def test_mgmt_name_in_no_buffer(server, size):
+    rpc = connect(server.epm, mgmt.MSRPC_UUID_MGMT)
+    request = mgmt.inq_princ_name()
+    request["authn_proto"], request["princ_name_size"] = 10, size
+    with pytest.raises(DCERPCException) as refused:
+        rpc.request(request)
+    assert "bad_stub_data" in str(refused.value).lower() or refused.value.get_error_code() == 0x6f7
+
+
 def test_rpcclient_epmlookup(serve):
     """rpcclient asks port 135 and no other: a loopback address of its own has that port free."""
     rpcclient = shutil.which("rpcclient")
