@@ -40,6 +40,7 @@ struct link {
 	struct buf to_server, to_client;
 	struct rpch_channel *client, *server; /* NULL: not yet, or replaced */
 	bool attached;
+	unsigned number;
 };
 
 struct rig {
@@ -57,6 +58,9 @@ struct rig {
 	unsigned done[2];                  /* channels that the server saw replaced */
 	size_t most_of_one[2];             /* bytes of one channel */
 	struct guid connection_cookie;
+	/* Who sees the bytes of each link. */
+	void (*on_wire)(void *user, unsigned link, bool from_client, const void *data, size_t len);
+	void *watch;
 };
 
 static inline struct link *rig_link(struct rig *r, struct rpch_channel *client)
@@ -66,6 +70,7 @@ static inline struct link *rig_link(struct rig *r, struct rpch_channel *client)
 	l->direction = client->direction;
 	l->client = client;
 	client->user = l;
+	l->number = r->link_count;
 	r->links[r->link_count++] = l;
 	return l;
 }
@@ -163,6 +168,12 @@ static inline size_t rig_portion(struct rig *r, size_t len)
 	return r->whole ? len : 1 + noise_next(&r->noise) % len;
 }
 
+static inline void rig_show(struct rig *r, const struct link *l, bool from_client, const void *data, size_t len)
+{
+	if (r->on_wire)
+		r->on_wire(r, l->number, from_client, data, len);
+}
+
 /* The first PDU of a link, when it is there. */
 static inline void rig_attach(struct rig *r, struct link *l)
 {
@@ -177,6 +188,7 @@ static inline void rig_attach(struct rig *r, struct link *l)
 		fail_msg("refused: %s", why);
 	l->server->user = l;
 	l->attached = true;
+	rig_show(r, l, true, l->to_server.data, opening.size);
 	buf_consume(&l->to_server, opening.size);
 }
 
@@ -197,6 +209,7 @@ static inline bool rig_move(struct rig *r, struct link *l)
 		buf_put(&now, l->to_server.data, rig_portion(r, l->to_server.len));
 		buf_consume(&l->to_server, now.len);
 		r->carried[RPCH_IN] += now.len;
+		rig_show(r, l, true, now.data, now.len);
 		rpch_feed(r->server, l->server, now.data, now.len, r->now);
 		any = true;
 	}
@@ -205,6 +218,7 @@ static inline bool rig_move(struct rig *r, struct link *l)
 		buf_put(&now, l->to_client.data, rig_portion(r, l->to_client.len));
 		buf_consume(&l->to_client, now.len);
 		r->carried[RPCH_OUT] += now.len;
+		rig_show(r, l, false, now.data, now.len);
 		rpch_feed(r->client, l->client, now.data, now.len, r->now);
 		any = true;
 	}
