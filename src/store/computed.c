@@ -46,14 +46,16 @@ static int parent_entry_id(const struct store_object *o, struct arena *arena, ui
 	return entry_id_of(o->m, arena, tag, parent_of(o), out);
 }
 
-/* Unique in the table, and it stays with the row: the id and the instance, which is 0 here. */
+/* Unique in the table, and it stays with the row: the id and the instance. */
 static int instance_key(const struct store_object *o, struct arena *arena, uint32_t tag, struct mapi_value *out)
 {
 	uint64_t id = store_id(STORE_REPLID, o->id);
 	uint8_t *key = arena_alloc(arena, 12);
 
-	if (key)
+	if (key) {
 		memcpy(key, &id, 8);
+		memcpy(key + 8, &o->instance, 4);
+	}
 	return bytes(tag, key, 12, out);
 }
 
@@ -142,7 +144,7 @@ NUMBER(message_status, mapi_i32(tag, (int32_t)o->status))
 NUMBER(is_read, mapi_boolean(tag, o->flags &MF_READ))
 NUMBER(has_attachments, mapi_boolean(tag, o->flags &MF_HAS_ATTACH))
 NUMBER(is_associated, mapi_boolean(tag, o->associated))
-NUMBER(zero, mapi_i32(tag, 0))
+NUMBER(instance_number, mapi_i32(tag, (int32_t)o->instance))
 NUMBER(one, mapi_i32(tag, 1))
 NUMBER(no, mapi_boolean(tag, false))
 NUMBER(message_object, mapi_i32(tag, 5))
@@ -294,7 +296,7 @@ const struct store_computed store_computed[] = {
         {PidTagObjectType, M, STORE_ALWAYS, false, message_object},
         {PidTagMid, M, STORE_ALWAYS, false, own_id},
         {PidTagInstID, M, STORE_ALWAYS, true, own_id},
-        {PidTagInstanceNum, M, STORE_ALWAYS, true, zero},
+        {PidTagInstanceNum, M, STORE_ALWAYS, true, instance_number},
         {PidTagFolderId, M, STORE_ALWAYS, false, parent_id},
         {PidTagMessageFlags, M, STORE_ALWAYS, false, flags},
         {PidTagRead, M, STORE_ALWAYS, false, is_read},

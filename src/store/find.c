@@ -84,7 +84,7 @@ int store_table_find(struct store_table *t, const struct mapi_restriction *restr
 {
 	STORE_ARENA arena = arena_new(SCRATCH_MAX);
 	struct store_condition *c = NULL;
-	uint32_t position = 0, count, index = 0, *none = (uint32_t[]){PidTagMid};
+	uint32_t position = 0, count, index = 0, *none = (uint32_t[]){PidTagInstID};
 	int r = arena ? store_condition_new(t->m, restriction, &c) : MW_E_NOMEM;
 
 	if (r >= 0)
@@ -107,7 +107,7 @@ int store_table_find(struct store_table *t, const struct mapi_restriction *restr
 
 static uint32_t id_tag(const struct store_table *t)
 {
-	return t->of ? PidTagAttachNumber : t->hierarchy ? PidTagFolderId : PidTagMid;
+	return t->of ? PidTagAttachNumber : t->hierarchy ? PidTagFolderId : PidTagInstID;
 }
 
 /* 0: none. */

@@ -1,3 +1,4 @@
+#include "store/category.h"
 #include "store/message_private.h"
 #include "store/table_private.h"
 
@@ -9,6 +10,7 @@
 #define LISTING_MAX ((size_t)512 << 20)
 #define DEPTH_MAX 256
 #define KEY_BYTES 255 /* of one binary value */
+#define KEY_MAX 65535
 
 struct listing {
 	struct store_table *t;
@@ -92,16 +94,25 @@ static void put_value(struct store_mailbox *m, struct buf *out, const struct map
 	}
 }
 
+static int keep_key(struct listing *l, const struct buf *key, const uint16_t *ends, struct store_listed *row)
+{
+	row->key = arena_copy(l->arena, key->data, key->len);
+	row->key_size = (uint32_t)key->len;
+	row->ends = arena_copy(l->arena, ends, l->t->category_count * sizeof *ends);
+	return row->key && row->ends ? buf_error(key) : MW_E_NOMEM;
+}
+
 static int make_key(struct listing *l, const struct store_object *o, struct store_listed *row)
 {
 	struct store_table *t = l->t;
-	struct buf key = {0};
+	uint16_t ends[STORE_MAX_CATEGORIES] = {0};
+	struct buf key = {.max = KEY_MAX};
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < t->sort_count; i++) {
 		size_t begin = key.len;
 		struct mapi_value v;
-		r = store_object_get(o, l->scratch, t->sort[i].tag, 0, &v);
+		r = store_row_value(o, l->scratch, t->sort[i].tag, row->instance, &v);
 		if (r < 0)
 			break;
 		buf_put_u8(&key, v.flag == MAPI_FLAG_VALUE);
@@ -109,12 +120,11 @@ static int make_key(struct listing *l, const struct store_object *o, struct stor
 			put_value(t->m, &key, &v);
 		for (size_t j = begin; t->sort[i].descending && j < key.len; j++)
 			key.data[j] = (uint8_t)~key.data[j];
+		if (i < t->category_count)
+			ends[i] = (uint16_t)key.len;
 	}
-	if (r >= 0 && key.len > 0) {
-		row->key = arena_copy(l->arena, key.data, key.len);
-		row->key_size = (uint32_t)key.len;
-		r = row->key ? buf_error(&key) : MW_E_NOMEM;
-	}
+	if (r >= 0 && key.len > 0)
+		r = keep_key(l, &key, ends, row);
 	buf_free(&key);
 	return r;
 }
@@ -133,19 +143,50 @@ static int passes(struct listing *l, const struct store_object *o)
 	return f->keep(f->user, values);
 }
 
-static int add(struct listing *l, const struct store_object *o)
+static int add_row(struct listing *l, const struct store_object *o, uint32_t instance)
 {
-	struct store_listed row = {.id = o->id, .depth = o->depth};
-	int r = passes(l, o);
+	struct store_listed row = {.id = o->id,
+	                           .depth = o->depth,
+	                           .instance = instance,
+	                           .what = STORE_ROW_LEAF,
+	                           .unread = !(o->flags & MF_READ)};
 
-	if (r > 0)
-		r = make_key(l, o, &row) < 0 ? MW_E_NOMEM : 1;
-	arena_reset(l->scratch);
-	if (r <= 0)
-		return r;
+	if (make_key(l, o, &row) < 0)
+		return MW_E_NOMEM;
 	if (++l->count > STORE_MAX_SORTED)
 		return store_say(l->t->m, MW_E_LIMIT, "The folder has too many messages for this order.");
 	return buf_put(&l->rows, &row, sizeof row);
+}
+
+/* How many rows the message is: [MS-OXCTABL] 2.2.2.2.1, a row for each value; of no value one. */
+static int count_instances(struct listing *l, const struct store_object *o, uint32_t *count)
+{
+	uint32_t tag = l->t->instances_of;
+	struct mapi_value v;
+
+	*count = 1;
+	if (tag == 0)
+		return 0;
+	if (store_object_get(o, l->scratch, mapi_tag_as(tag, mapi_tag_type(tag) & ~PTYP_INSTANCE), 0, &v) < 0)
+		return MW_E_NOMEM;
+	if (v.flag == MAPI_FLAG_VALUE && v.count > 0)
+		*count = v.count;
+	return 0;
+}
+
+static int add(struct listing *l, const struct store_object *o)
+{
+	uint32_t count;
+	int r = passes(l, o);
+
+	if (r > 0)
+		r = count_instances(l, o, &count) < 0 ? MW_E_NOMEM : 1;
+	for (uint32_t i = 0; r > 0 && i < count; i++) {
+		int e = add_row(l, o, i);
+		r = e < 0 ? e : 1;
+	}
+	arena_reset(l->scratch);
+	return r;
 }
 
 static int add_message(void *user, sqlite3_stmt *s)
@@ -193,7 +234,9 @@ static int compare(const void *a, const void *b)
 
 	if (c == 0)
 		c = (x->key_size > y->key_size) - (x->key_size < y->key_size);
-	return c ? c : (x->id > y->id) - (x->id < y->id);
+	if (c == 0)
+		c = (x->id > y->id) - (x->id < y->id);
+	return c ? c : (x->instance > y->instance) - (x->instance < y->instance);
 }
 
 static int add_attachments(struct listing *l)
@@ -238,37 +281,64 @@ static int collect(struct listing *l)
 }
 
 /* Where the row before the position is now; else the same number of rows before it. */
-static size_t find_again(const struct store_table *t, const struct listing *l)
+static size_t find_again(const struct store_table *t, const struct store_listed *rows, size_t count)
 {
-	const struct store_listed *rows = (const void *)l->rows.data;
-	uint64_t id = t->at > 0 ? t->rows[t->at - 1].id : 0;
+	const struct store_listed *before = t->at > 0 ? &t->rows[t->at - 1] : NULL;
 
-	for (size_t i = 0; t->at > 0 && i < l->count; i++)
-		if (rows[i].id == id)
+	for (size_t i = 0; before && i < count; i++)
+		if (rows[i].id == before->id && rows[i].instance == before->instance)
 			return i + 1;
-	return t->at < l->count ? t->at : l->count;
+	return t->at < count ? t->at : count;
+}
+
+/* The rows that the leaves are seen as, in place of those before. */
+static int show(struct store_table *t, struct store_listed *leaves, size_t count)
+{
+	struct buf view = {0};
+	struct store_listed *rows = leaves;
+	size_t row_count = count;
+	int r = t->category_count > 0 ? store_category_view(t, leaves, count, &view) : 0;
+
+	if (r < 0) {
+		buf_free(&view);
+		return r;
+	}
+	if (t->category_count > 0) {
+		rows = (void *)view.data;
+		row_count = view.len / sizeof *rows;
+	}
+	t->at = t->listed ? find_again(t, rows, row_count) : 0;
+	buf_free(&t->view);
+	t->view = view;
+	t->leaves = leaves;
+	t->leaf_count = count;
+	t->rows = rows;
+	t->row_count = row_count;
+	t->listed = true;
+	return 0;
 }
 
 static int take(struct store_table *t, struct listing *l)
 {
-	size_t at;
-	void *rows;
+	struct store_listed *leaves;
+	int r;
 
 	/* Folders without a sort keep the order of the tree. */
 	if (l->count > 1 && (t->sort_count > 0 || !t->hierarchy))
 		qsort(l->rows.data, l->count, sizeof(struct store_listed), compare);
-	at = t->listed ? find_again(t, l) : 0;
-	rows = arena_copy(l->arena, l->count ? (void *)l->rows.data : (void *)"", l->rows.len);
-	if (!rows)
-		return MW_E_NOMEM;
+	leaves = arena_copy(l->arena, l->count ? (void *)l->rows.data : (void *)"", l->rows.len);
+	r = leaves ? show(t, leaves, l->count) : MW_E_NOMEM;
+	if (r < 0)
+		return r;
 	arena_free(&t->arena);
 	t->arena = TAKE_PTR(l->arena);
-	t->rows = rows;
-	t->row_count = l->count;
-	t->at = at;
-	t->listed = true;
 	t->stale = false;
 	return 0;
+}
+
+int store_list_again(struct store_table *t)
+{
+	return t->listed ? show(t, t->leaves, t->leaf_count) : store_list(t);
 }
 
 int store_list(struct store_table *t)
@@ -313,11 +383,13 @@ static int load_message(struct store_table *t, struct arena *arena, uint64_t id,
 int store_list_object(struct store_table *t, struct arena *arena, const struct store_listed *row,
                       struct store_object *out)
 {
-	int r = t->of          ? load_attachment(t, row->id, out)
-	        : t->hierarchy ? store_folder_load(t->m, arena, row->id, out)
-	                       : load_message(t, arena, row->id, out);
+	uint64_t id = row->what == STORE_ROW_LEAF ? row->id : row->first;
+	int r = t->of          ? load_attachment(t, id, out)
+	        : t->hierarchy ? store_folder_load(t->m, arena, id, out)
+	                       : load_message(t, arena, id, out);
 
 	out->depth = row->depth;
+	out->instance = row->instance;
 	out->in_table = true;
 	return r;
 }

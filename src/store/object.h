@@ -17,7 +17,7 @@ struct store_object {
 	bool associated;        /* messages */
 	uint32_t flags, status; /* PidTagMessageFlags, PidTagMessageStatus */
 	uint32_t type, contents, unread, associated_count, deleted, children; /* folders */
-	uint32_t depth;
+	uint32_t depth, instance;                                             /* rows */
 	const char *name;
 	const struct store_bag *bag; /* either this */
 	struct store_record record;  /* or this */

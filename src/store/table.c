@@ -1,5 +1,6 @@
 #include "mapi/tags.h"
 #include "store/attachment.h"
+#include "store/category.h"
 #include "store/condition.h"
 #include "store/message_private.h"
 #include "store/table_private.h"
@@ -52,8 +53,9 @@ int store_hierarchy_table(struct store_mailbox *m, uint64_t folder, bool deep, s
 static void forget_list(struct store_table *t)
 {
 	arena_free(&t->arena);
-	t->rows = NULL;
-	t->row_count = t->at = 0;
+	buf_free(&t->view);
+	t->rows = t->leaves = NULL;
+	t->row_count = t->leaf_count = t->at = 0;
 	t->listed = false;
 }
 
@@ -87,6 +89,7 @@ void store_table_close(struct store_table **table)
 	store_walk_begin(t);
 	forget_list(t);
 	free(t->columns);
+	free(t->toggled);
 	free((void *)t->filter.tags);
 	store_condition_free(&t->condition);
 	free(t);
@@ -117,6 +120,25 @@ static uint32_t *copy_tags(const uint32_t *tags, size_t count)
 	return out;
 }
 
+static void settle(struct store_table *t);
+
+static bool is_instances(uint32_t tag)
+{
+	return (mapi_tag_type(tag) & (PTYP_MULTIPLE | PTYP_INSTANCE)) == (PTYP_MULTIPLE | PTYP_INSTANCE);
+}
+
+/* The multiple value that has a row for each of its values: the first that the order or the columns name so. */
+static uint32_t instances_of(const struct store_table *t)
+{
+	for (size_t i = 0; i < t->sort_count; i++)
+		if (is_instances(t->sort[i].tag))
+			return t->sort[i].tag;
+	for (size_t i = 0; i < t->column_count; i++)
+		if (is_instances(t->columns[i]))
+			return t->columns[i];
+	return 0;
+}
+
 int store_table_set_columns(struct store_table *t, const uint32_t *tags, size_t count)
 {
 	uint32_t *columns;
@@ -129,6 +151,8 @@ int store_table_set_columns(struct store_table *t, const uint32_t *tags, size_t 
 	free(t->columns);
 	t->columns = columns;
 	t->column_count = count;
+	if (instances_of(t) != t->instances_of)
+		settle(t);
 	return 0;
 }
 
@@ -253,7 +277,9 @@ static void settle(struct store_table *t)
 
 	store_walk_begin(t);
 	forget_list(t);
-	t->walked = !t->hierarchy && !t->of && !t->filter.keep && indexed;
+	t->instances_of = instances_of(t);
+	t->walked =
+	        !t->hierarchy && !t->of && !t->filter.keep && indexed && t->category_count == 0 && t->instances_of == 0;
 	t->index = index;
 	t->descending = t->sort_count == 1 && t->sort[0].descending;
 	t->stale = false;
@@ -261,8 +287,21 @@ static void settle(struct store_table *t)
 
 int store_table_sort(struct store_table *t, const struct store_sort *keys, size_t count)
 {
-	if (count > STORE_MAX_SORT_KEYS)
+	return store_table_categorize(t, keys, count, 0, 0);
+}
+
+int store_table_categorize(struct store_table *t, const struct store_sort *keys, size_t count, size_t categories,
+                           size_t expanded)
+{
+	if (count > STORE_MAX_SORT_KEYS || categories > STORE_MAX_CATEGORIES)
 		return MW_E_LIMIT;
+	if (categories > count || expanded > categories || (categories > 0 && (t->hierarchy || t->of)))
+		return MW_E_INVALID;
+	free(t->toggled);
+	t->toggled = NULL;
+	t->toggled_count = 0;
+	t->category_count = categories;
+	t->expanded_count = expanded;
 	for (size_t i = 0; i < count; i++)
 		t->sort[i] = keys[i];
 	t->sort_count = count;
@@ -351,13 +390,38 @@ struct reading {
 	bool full; /* max_bytes reached: the row at hand is not taken */
 };
 
-static int make_row(struct reading *q, const struct store_object *o)
+int store_row_value(const struct store_object *o, struct arena *arena, uint32_t tag, uint32_t instance,
+                    struct mapi_value *out)
+{
+	uint16_t type = mapi_tag_type(tag);
+	struct mapi_value v;
+
+	if (!is_instances(tag))
+		return store_object_get(o, arena, tag, CUT, out);
+	type &= (uint16_t) ~(PTYP_MULTIPLE | PTYP_INSTANCE);
+	if (store_object_get(o, arena, mapi_tag_as(tag, type | PTYP_MULTIPLE), CUT, &v) < 0)
+		return MW_E_NOMEM;
+	if (v.flag != MAPI_FLAG_VALUE || instance >= v.count)
+		*out = mapi_error(tag, ecNotFound);
+	else /* text asked for in a code page comes as PTYP_STRING, as everywhere */
+		*out = (struct mapi_value){.tag = mapi_tag_as(tag, mapi_tag_type(v.tag) & ~PTYP_MULTIPLE),
+		                           .u = v.u.multi[instance]};
+	return 0;
+}
+
+/* row: of a listed table, else NULL. */
+static int make_row(struct reading *q, const struct store_listed *row, const struct store_object *o)
 {
 	size_t n = q->t->column_count, bytes = 0;
 	struct mapi_value *values = arena_new_array(q->arena, struct mapi_value, n);
+	bool heading = row && q->t->category_count > 0 && row->what != STORE_ROW_LEAF;
+	int r = values ? 0 : MW_E_NOMEM;
 
-	if (!values || store_object_get_many(o, q->arena, q->t->columns, n, CUT, values) < 0)
-		return MW_E_NOMEM;
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = heading ? store_category_value(q->t, q->arena, row, o, q->t->columns[i], &values[i])
+		            : store_row_value(o, q->arena, q->t->columns[i], o->instance, &values[i]);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < n; i++)
 		bytes += values[i].flag == MAPI_FLAG_VALUE ? mapi_value_size(&values[i]) : 5;
 	if (q->max_bytes > 0 && q->count > 0 && bytes > q->max_bytes - q->bytes) {
@@ -378,7 +442,7 @@ static int read_walked(void *user, sqlite3_stmt *s)
 	if (r < 0)
 		return r;
 	o.in_table = true;
-	r = make_row(q, &o);
+	r = make_row(q, NULL, &o);
 	if (r < 0)
 		return r;
 	return q->full || q->count == q->max;
@@ -390,12 +454,14 @@ static int read_listed(struct reading *q, bool forward)
 	int r = store_list(t);
 
 	for (size_t i = 0; r >= 0 && q->count < q->max && !q->full; i++) {
+		const struct store_listed *row;
 		struct store_object o;
 		if (forward ? i >= t->row_count - t->at : i >= t->at)
 			break;
-		r = store_list_object(t, q->arena, &t->rows[forward ? t->at + i : t->at - 1 - i], &o);
+		row = &t->rows[forward ? t->at + i : t->at - 1 - i];
+		r = store_list_object(t, q->arena, row, &o);
 		if (r >= 0)
-			r = make_row(q, &o);
+			r = make_row(q, row, &o);
 	}
 	return r;
 }

@@ -25,7 +25,14 @@ enum store_index {
 struct store_listed {
 	uint64_t id;
 	uint32_t depth, key_size;
-	const uint8_t *key; /* memcmp's order is the table's */
+	const uint8_t *key;   /* memcmp's order is the table's */
+	const uint16_t *ends; /* of the categories' parts of it */
+	uint32_t instance;    /* of a multiple value: which of them */
+	uint8_t what;         /* PidTagRowType */
+	bool unread;
+	/* a heading */
+	uint32_t leaves, unread_leaves, first_instance;
+	uint64_t first; /* the first leaf */
 };
 
 struct store_table {
@@ -38,6 +45,10 @@ struct store_table {
 	size_t column_count;
 	struct store_sort sort[STORE_MAX_SORT_KEYS];
 	size_t sort_count;
+	size_t category_count, expanded_count; /* store/category.h */
+	uint64_t *toggled;
+	size_t toggled_count;
+	uint32_t instances_of;             /* one row a value of this; 0: one row a message */
 	struct store_filter filter;        /* keep NULL: none */
 	struct store_condition *condition; /* what the filter stands on, NULL: none of ours */
 	bool stale;                        /* something changed in the folder */
@@ -50,8 +61,9 @@ struct store_table {
 	uint32_t before;    /* rows before the position; when stale, counted again on demand */
 	/* listed */
 	struct arena *arena;
-	struct store_listed *rows;
-	size_t row_count, at;
+	struct store_listed *rows, *leaves; /* leaves: the rows without headings */
+	size_t row_count, leaf_count, at;
+	struct buf view; /* what rows is, with headings */
 	bool listed;
 };
 
@@ -73,7 +85,20 @@ int store_walk_seek(struct store_table *t, enum store_origin origin, int32_t row
 /* ---- listing.c ---- */
 /* Lists the ids unless the list is fresh; the position stays at its row. */
 int store_list(struct store_table *t);
+/* The same list with other headings expanded. */
+int store_list_again(struct store_table *t);
 int store_list_object(struct store_table *t, struct arena *arena, const struct store_listed *row,
                       struct store_object *out);
+
+/* A column of a row: of a multiple value with PTYP_INSTANCE the one that the row stands for. */
+int store_row_value(const struct store_object *o, struct arena *arena, uint32_t tag, uint32_t instance,
+                    struct mapi_value *out);
+
+/* ---- category.c ---- */
+/* Puts what is visible of the leaves and their headings, as struct store_listed. */
+int store_category_view(struct store_table *t, const struct store_listed *leaves, size_t count, struct buf *rows);
+/* A column of a heading; leaf: the first below it. */
+int store_category_value(struct store_table *t, struct arena *arena, const struct store_listed *row,
+                         const struct store_object *leaf, uint32_t tag, struct mapi_value *out);
 
 #endif

@@ -163,6 +163,8 @@ def value_bytes(tag, value):
 
 
 def read_value(cursor, kind):
+    if kind & 0x2000:  # one of a multiple value: MultivalueInstance, [MS-OXCDATA] 2.11.1.3
+        kind &= 0x0FFF
     if kind & 0x1000:
         return [read_value(cursor, kind & ~0x1000) for _ in range(cursor.get("I"))]
     if kind == 0x1F:
@@ -257,8 +259,8 @@ def set_columns(tags, at=2):
     return head(0x12, at) + b"\0" + tag_list(tags)
 
 
-def sort_table(keys, at=2):
-    return head(0x13, at) + struct.pack("<BHHH", 0, len(keys), 0, 0) + b"".join(
+def sort_table(keys, at=2, categories=0, expanded=0):
+    return head(0x13, at) + struct.pack("<BHHH", 0, len(keys), categories, expanded) + b"".join(
         struct.pack("<IB", tag, order) for tag, order in keys)
 
 

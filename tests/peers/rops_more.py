@@ -344,6 +344,40 @@ MORE.update({0x0D: nothing, 0x0F: read_recipient_rows, 0x10: read_reloaded, 0x11
              0x09: read_tags, 0x5F: read_names, 0x2E: read_position, 0x2F: nothing, 0x5E: read_size, 0x3B: nothing})
 
 
+# ---- Categories ----
+
+def expand_row(category, count=0, at=0):
+    return head(0x59, at) + struct.pack("<HQ", count, category)
+
+
+def collapse_row(category, at=0):
+    return head(0x5A, at) + struct.pack("<Q", category)
+
+
+def get_collapse_state(row, instance=0, at=0):
+    return head(0x6B, at) + struct.pack("<QI", row, instance)
+
+
+def set_collapse_state(state, at=0):
+    return head(0x6C, at) + struct.pack("<H", len(state)) + state
+
+
+def read_expanded(cursor, out, columns):
+    out["expanded"], count = cursor.get("IH")
+    out["row_list"] = [read_row(cursor, columns) for _ in range(count)]
+
+
+def read_collapsed(cursor, out, columns):
+    out["collapsed"] = cursor.get("I")
+
+
+def read_blob(cursor, out, columns):
+    out["data"] = cursor.take(cursor.get("H"))
+
+
+MORE.update({0x59: read_expanded, 0x5A: read_collapsed, 0x6B: read_blob, 0x6C: read_blob})
+
+
 # ---- Transport ----
 
 def read_transport_send(cursor, out, columns):

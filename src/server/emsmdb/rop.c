@@ -71,6 +71,8 @@ const struct rop_row rop_rows[] = {
         {0x55, ANY_PROPERTIES, rop_get_names_from_property_ids},
         {0x56, ANY_PROPERTIES, rop_get_property_ids_from_names},
         {0x58, EMSMDB_FOLDER, rop_empty_folder},
+        {0x59, EMSMDB_TABLE, rop_expand_row},
+        {0x5A, EMSMDB_TABLE, rop_collapse_row},
         {0x5B, EMSMDB_STREAM, rop_lock_region_stream},
         {0x5C, EMSMDB_STREAM, rop_lock_region_stream},
         {0x5D, EMSMDB_STREAM, rop_commit_stream},
@@ -79,6 +81,8 @@ const struct rop_row rop_rows[] = {
         {0x66, EMSMDB_FOLDER, rop_set_read_flags},
         {0x67, EMSMDB_FOLDER | WITH_STREAMS, rop_copy_properties},
         {0x68, EMSMDB_LOGON, rop_get_receive_folder_table},
+        {0x6B, EMSMDB_TABLE, rop_get_collapse_state},
+        {0x6C, EMSMDB_TABLE, rop_set_collapse_state},
         {0x6D, EMSMDB_LOGON, rop_get_transport_folder},
         {0x6F, EMSMDB_LOGON, rop_options_data},
         {0x79, ANY_PROPERTIES, rop_set_properties_no_replicate},
@@ -141,6 +145,8 @@ int rop_convert_out(struct rop_call *rop, const uint32_t *tags, struct mapi_valu
 {
 	for (size_t i = 0; i < count; i++) {
 		uint16_t type = mapi_tag_type(tags[i]);
+		if (type & PTYP_INSTANCE) /* one of a multiple value */
+			type &= (uint16_t) ~(PTYP_INSTANCE | PTYP_MULTIPLE);
 		if (values[i].flag != MAPI_FLAG_VALUE || (type & ~PTYP_MULTIPLE) != PTYP_STRING8)
 			continue;
 		int r = mapi_value_convert(rop->arena, &values[i], type, code_page, &values[i]);

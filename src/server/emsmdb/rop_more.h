@@ -79,7 +79,20 @@ size_t emsmdb_text_position(const struct emsmdb_text *t);
 MW_NODISCARD int emsmdb_text_seek(struct emsmdb_text *t, uint64_t position);
 MW_NODISCARD int emsmdb_text_set_size(struct emsmdb_text *t, uint64_t size);
 
+/* ---- rop_table.c ---- */
+/* How many of the rows fit into the room behind head bytes, as the client will get them: texts are converted. */
+MW_NODISCARD int rop_fit_rows(struct rop_call *rop, const uint32_t *columns, struct mapi_row *rows, size_t count,
+                              size_t head, size_t *fits);
+
+/* ---- rop_category.c ---- */
+uint32_t rop_expand_row(struct rop_call *rop);
+uint32_t rop_collapse_row(struct rop_call *rop);
+uint32_t rop_get_collapse_state(struct rop_call *rop);
+uint32_t rop_set_collapse_state(struct rop_call *rop);
+
 /* ---- rop_table_more.c ---- */
+/* A bookmark of the position. */
+MW_NODISCARD int rop_make_bookmark(struct rop_call *rop, uint8_t **data, uint16_t *size);
 uint32_t rop_restrict(struct rop_call *rop);
 uint32_t rop_create_bookmark(struct rop_call *rop);
 uint32_t rop_free_bookmark(struct rop_call *rop);

@@ -1,10 +1,13 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/rop_more.h"
+
+#include "store/category.h"
 
 #define QUERY_ROWS_NO_ADVANCE 0x01 /* [MS-OXCTABL] 2.2.2.5.1 */
 #define BOOKMARK_BEGINNING 0
 #define BOOKMARK_CURRENT 1
 #define BOOKMARK_END 2
 #define SORT_DESCENDING 1
+#define SORT_BY_LARGEST 4
 /* Bytes of RopQueryRows' response before its rows. */
 #define ROWS_HEAD 9
 
@@ -21,26 +24,30 @@ uint32_t rop_set_columns(struct rop_call *rop)
 	return 0; /* TableStatus 0: complete */
 }
 
-/* [MS-OXCTABL] 3.2.5.3; categories are not served. */
+/* [MS-OXCTABL] 3.2.5.3. Order 4, a category by its largest value, is not served. */
 uint32_t rop_sort_table(struct rop_call *rop)
 {
 	const struct RopSortTableRequest *q = (const struct RopSortTableRequest *)rop->request;
 	struct store_sort keys[STORE_MAX_SORT_KEYS];
-	if (rop->in->hierarchy || q->CategoryCount > 0)
+	if (rop->in->hierarchy)
 		return ecNotSupported;
 	if (q->SortOrderCount > ARRAY_SIZE(keys))
 		return ecTooComplex;
-	for (unsigned i = 0; i < q->SortOrderCount; i++)
+	for (unsigned i = 0; i < q->SortOrderCount; i++) {
+		if (q->SortOrders[i].Order > SORT_DESCENDING)
+			return q->SortOrders[i].Order == SORT_BY_LARGEST ? ecTooComplex : ecInvalidParam;
 		keys[i] = (struct store_sort){q->SortOrders[i].PropertyTag, q->SortOrders[i].Order == SORT_DESCENDING};
-	int r = store_table_sort(rop->in->u.table, keys, q->SortOrderCount);
+	}
+	int r = store_table_categorize(rop->in->u.table, keys, q->SortOrderCount, q->CategoryCount, q->ExpandedCount);
 	rop->in->epoch++;
-	return r < 0 ? rop_status(rop, r) : 0;
+	return r == MW_E_LIMIT ? ecTooComplex : r < 0 ? rop_status(rop, r) : 0;
 }
 
 /* How many of the rows fit into room, as the client will get them. */
-static int fit_rows(struct rop_call *rop, const uint32_t *columns, struct mapi_row *rows, size_t count, size_t *fits)
+int rop_fit_rows(struct rop_call *rop, const uint32_t *columns, struct mapi_row *rows, size_t count, size_t head,
+                 size_t *fits)
 {
-	size_t used = ROWS_HEAD;
+	size_t used = head;
 	for (size_t i = 0; i < count; i++) {
 		int r = rop_convert_out(rop, columns, rows[i].values, rows[i].count, rop->session->code_page);
 		if (r < 0)
@@ -84,7 +91,7 @@ static int query_rows(struct rop_call *rop, const struct RopQueryRowsRequest *q,
 	bool forward = q->ForwardRead;
 	int r = store_table_rows(t, rop->arena, forward, false, rop->room, &rows, &count);
 	if (r == 0)
-		r = fit_rows(rop, columns, rows, count, &fits);
+		r = rop_fit_rows(rop, columns, rows, count, ROWS_HEAD, &fits);
 	if (r < 0)
 		return r;
 	if (count > 0 && fits == 0)

@@ -65,6 +65,18 @@ struct bookmark {
 	uint64_t id;
 };
 
+int rop_make_bookmark(struct rop_call *rop, uint8_t **data, uint16_t *size)
+{
+	struct store_mark mark;
+	int r = store_table_mark(rop->in->u.table, &mark);
+	if (r < 0)
+		return r;
+	struct bookmark b = {.epoch = rop->in->epoch, .position = mark.position, .id = mark.id};
+	*data = (uint8_t *)arena_copy(rop->arena, &b, sizeof b);
+	*size = sizeof b;
+	return *data ? 0 : MW_E_NOMEM;
+}
+
 static int read_bookmark(const struct rop_call *rop, const uint8_t *data, size_t size, struct store_mark *out)
 {
 	struct bookmark b;
@@ -79,14 +91,8 @@ static int read_bookmark(const struct rop_call *rop, const uint8_t *data, size_t
 uint32_t rop_create_bookmark(struct rop_call *rop)
 {
 	struct RopCreateBookmarkResponse *a = (struct RopCreateBookmarkResponse *)rop->response;
-	struct store_mark mark;
-	int r = store_table_mark(rop->in->u.table, &mark);
-	if (r < 0)
-		return rop_status(rop, r);
-	struct bookmark b = {.epoch = rop->in->epoch, .position = mark.position, .id = mark.id};
-	a->Bookmark = (uint8_t *)arena_copy(rop->arena, &b, sizeof b);
-	a->BookmarkSize = sizeof b;
-	return a->Bookmark ? 0 : ecServerOOM;
+	int r = rop_make_bookmark(rop, &a->Bookmark, &a->BookmarkSize);
+	return r < 0 ? rop_status(rop, r) : 0;
 }
 
 /* [MS-OXCTABL] 3.2.5.15 */
