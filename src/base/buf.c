@@ -146,23 +146,44 @@ int buf_put_str(struct buf *b, const char *s)
 	return buf_put(b, s, strlen(s));
 }
 
+int buf_put_decimal(struct buf *b, uint64_t v)
+{
+	char digits[20], *at = digits + sizeof digits;
+
+	do
+		*--at = (char)('0' + v % 10);
+	while (v /= 10);
+	return put(b, at, (size_t)(digits + sizeof digits - at));
+}
+
+/* Bytes that fit without growing. */
+static size_t room_of(const struct buf *b)
+{
+	size_t end = b->cap < most(b) ? b->cap : most(b);
+
+	return b->error || !b->data || end < b->len ? 0 : end - b->len;
+}
+
 int buf_printf(struct buf *b, const char *format, ...)
 {
 	va_list args;
+	size_t room = room_of(b);
 	int n;
 	int r;
 
 	va_start(args, format);
-	n = vsnprintf(NULL, 0, format, args);
+	n = vsnprintf(room ? (char *)b->data + b->len : NULL, room ? room + 1 : 0, format, args);
 	va_end(args);
 	if (n < 0)
 		return b->error ? b->error : fail(b, MW_E_INVALID);
-	r = reserve(b, (size_t)n);
-	if (r < 0)
-		return r;
-	va_start(args, format);
-	vsnprintf((char *)b->data + b->len, (size_t)n + 1, format, args);
-	va_end(args);
+	if ((size_t)n > room || !room) {
+		r = reserve(b, (size_t)n);
+		if (r < 0)
+			return r;
+		va_start(args, format);
+		vsnprintf((char *)b->data + b->len, (size_t)n + 1, format, args);
+		va_end(args);
+	}
 	b->len += (size_t)n;
 	return 0;
 }

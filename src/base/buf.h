@@ -43,6 +43,7 @@ int buf_put_u16be(struct buf *b, uint16_t v);
 int buf_put_u32be(struct buf *b, uint32_t v);
 /* Text without its NUL. */
 int buf_put_str(struct buf *b, const char *s);
+int buf_put_decimal(struct buf *b, uint64_t v);
 int buf_printf(struct buf *b, const char *format, ...) MW_PRINTF(2, 3);
 /* Zero bytes up to the next multiple of align (a power of two), counted from the buffer's start. */
 int buf_align(struct buf *b, size_t align);

@@ -64,9 +64,23 @@ static void put_json_char(struct buf *out, uint32_t c, const char *bytes, size_t
 	}
 }
 
+/* How many bytes from here on stand for themselves, everywhere; with some left out: '"', '\\' and '<'. */
+static size_t plain_run(const char *s, bool except)
+{
+	size_t n = 0;
+
+	while ((uint8_t)(s[n] - 0x20) < 0x5f && !(except && (s[n] == '"' || s[n] == '\\' || s[n] == '<')))
+		n++;
+	return n;
+}
+
 int text_put_json(struct buf *out, const char *s)
 {
+	size_t run = plain_run(s, true);
+
 	buf_put_u8(out, '"');
+	buf_put(out, s, run);
+	s += run;
 	while (*s) {
 		uint32_t c;
 		size_t n = utf8_decode(s, &c);
@@ -152,8 +166,9 @@ static size_t shown_width(uint32_t c, size_t bytes)
 
 size_t text_width(const char *s)
 {
-	size_t width = 0;
+	size_t width = plain_run(s, false);
 
+	s += width;
 	while (*s) {
 		uint32_t c;
 		size_t n = utf8_decode(s, &c);

@@ -97,34 +97,14 @@ static void write_out(struct look *l, struct look_output *out)
 	}
 }
 
-/* The list of a file waits for its heading: beyond a chunk in an unnamed file, so that memory stays the same. */
-static void hold_list(struct look_output *out)
+/* The heading of a list needs the whole: it stands before a short one and behind a long one, which does not wait. */
+static void write_list(struct look *l, struct look_output *out)
 {
-	if (!out->file && !(out->file = tmpfile()))
-		out->failed = true;
-	if (out->file)
-		write_file(out);
-	else
-		buf_clear(&out->text);
-}
-
-static void release_list(struct look *l, struct look_output *out)
-{
-	struct buf chunk MW_CLEANUP(buf_free) = {0};
-	uint8_t *room;
-
-	begin_paging(l);
-	cli_write(&l->head);
-	if (out->file) {
-		rewind(out->file);
-		while ((room = buf_extend(&chunk, LOOK_CHUNK))) {
-			chunk.len = fread(room, 1, LOOK_CHUNK, out->file);
-			if (!chunk.len)
-				break;
-			cli_write(&chunk);
-		}
-	}
+	if (!l->head_behind)
+		cli_write(&l->head);
 	cli_write(&out->text);
+	if (l->head_behind)
+		cli_write(&l->head);
 }
 
 static void on_event(void *user, const struct lens_event *e)
@@ -136,23 +116,23 @@ static void on_event(void *user, const struct lens_event *e)
 		lens_view_event(out->view, e);
 		if (out->text.len < LOOK_CHUNK)
 			continue;
-		if (is_list(l, out) && !l->o.interface)
-			hold_list(out);
-		else
-			write_out(l, out);
+		l->head_behind |= is_list(l, out);
+		write_out(l, out);
 	}
 }
 
 static int end_output(struct look *l, struct look_output *out)
 {
-	const char *name = out->path ? out->path : "its temporary file";
+	const char *name = out->path ? out->path : "the output";
 
 	lens_view_end(out->view, l->lens);
 	out->failed |= buf_error(&out->text) != 0;
-	if (is_list(l, out) && !l->o.interface)
-		release_list(l, out);
-	else
+	if (is_list(l, out) && !l->o.interface) {
+		begin_paging(l);
+		write_list(l, out);
+	} else {
 		write_out(l, out);
+	}
 	if (out->path)
 		out->failed |= fflush(out->file) != 0;
 	if (out->failed)
@@ -213,11 +193,13 @@ static void write_live(struct look *l)
 			write_out(l, &l->outputs[i]);
 }
 
-static int read_frames(struct look *l, struct capture_reader *r, frame_fn each, const char *what)
+/* As far as limit bytes into it; 0: all. */
+static int read_frames(struct look *l, struct capture_reader *r, frame_fn each, const char *what, uint64_t limit)
 {
 	/* Progress only while nothing is written to the same terminal. */
 	struct progress p = {.on = isatty(STDERR_FILENO) && !l->o.interface && !(isatty(STDOUT_FILENO) && l->o.json)};
 	struct capture_frame f;
+	uint64_t read = 0;
 	int n = 1;
 
 	p.next_ns = time_monotonic_ns() + NS_PER_S;
@@ -227,6 +209,8 @@ static int read_frames(struct look *l, struct capture_reader *r, frame_fn each, 
 			each(l, &f);
 			if (f.number % 4096 == 0)
 				show_progress(&p, r, what);
+			if (limit && (read += f.captured) >= limit)
+				break;
 		}
 		if (l->o.interface && n != 1)
 			write_live(l);
@@ -252,7 +236,12 @@ static int open_file(const struct look *l, struct capture_reader **r)
 	return 0;
 }
 
-/* A first look, when the file can be read twice. */
+/*
+ * A first look, when the file can be read twice. Connections that were open before the capture began speak
+ * early in it, and what they are for is mostly said early too: further on it would only keep a reader waiting.
+ */
+#define FIRST_LOOK ((uint64_t)24 << 20)
+
 static int learn(struct look *l)
 {
 	struct capture_reader *r;
@@ -260,7 +249,7 @@ static int learn(struct look *l)
 
 	if (code)
 		return code;
-	int n = read_frames(l, r, learn_frame, "First look");
+	int n = read_frames(l, r, learn_frame, "First look", FIRST_LOOK);
 	capture_close(&r);
 	return n == MW_E_IO ? cli_usage("look", "reading %s failed: %s.", l->o.file, strerror(errno)) : 0;
 }
@@ -316,7 +305,7 @@ static int run(struct look *l)
 		code = open_input(l, &r);
 	if (code != 0)
 		return code;
-	int n = read_frames(l, r, take_frame, "Reading");
+	int n = read_frames(l, r, take_frame, "Reading", 0);
 	lens_end(l->lens);
 	for (unsigned i = 0; i < l->output_count && code == 0; i++)
 		code = end_output(l, &l->outputs[i]);

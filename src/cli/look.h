@@ -35,7 +35,7 @@ struct look_output {
 	struct lens_view *view;
 	struct buf text;
 	const char *path; /* NULL: standard output */
-	FILE *file;       /* path's; or, of the list, what waits for its heading */
+	FILE *file;       /* path's */
 	bool failed;
 };
 
@@ -55,6 +55,7 @@ struct look {
 	unsigned output_count;
 	struct lens *lens;
 	bool paging;
+	bool head_behind; /* the list is long: its beginning is out already */
 };
 
 /* Secrets, IDL, filter, colours and views. 0, or the exit code after one sentence on stderr. */

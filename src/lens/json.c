@@ -1,8 +1,7 @@
 #include "lens/view-private.h"
 
 #include "base/text.h"
-
-#include <inttypes.h>
+#include "base/time.h"
 
 /*
  * JSON Lines, one object an event. The keys are promised (they may grow in
@@ -35,7 +34,7 @@ static void put_name(struct buf *b, const char *key, const char *value)
 static void put_number(struct buf *b, const char *key, uint64_t value)
 {
 	put_key(b, key);
-	buf_printf(b, "%" PRIu64, value);
+	buf_put_decimal(b, value);
 }
 
 static void put_flag(struct buf *b, const char *key, bool value)
@@ -44,25 +43,30 @@ static void put_flag(struct buf *b, const char *key, bool value)
 	buf_put_str(b, value ? "true" : "false");
 }
 
+/* "12.034" of 12, 34 and three digits. */
+static void put_decimals(struct buf *b, uint64_t whole, uint64_t fraction, unsigned digits)
+{
+	char text[10] = ".";
+
+	for (unsigned i = digits; i > 0; i--, fraction /= 10)
+		text[i] = (char)('0' + fraction % 10);
+	buf_put_decimal(b, whole);
+	buf_put(b, text, digits + 1);
+}
+
 /* Seconds; nanoseconds only where there are some. */
 static void put_time(struct buf *b, const char *key, int64_t ns)
 {
 	uint64_t n = ns < 0 ? 0 : (uint64_t)ns;
 	put_key(b, key);
-	if (n % 1000)
-		buf_printf(b, "%" PRIu64 ".%09" PRIu64, n / 1000000000, n % 1000000000);
-	else
-		buf_printf(b, "%" PRIu64 ".%06" PRIu64, n / 1000000000, n / 1000 % 1000000);
+	put_decimals(b, n / NS_PER_S, n % 1000 ? n % NS_PER_S : n % NS_PER_S / 1000, n % 1000 ? 9 : 6);
 }
 
 static void put_ms(struct buf *b, const char *key, int64_t ns)
 {
 	uint64_t n = (uint64_t)ns;
 	put_key(b, key);
-	if (n % 1000)
-		buf_printf(b, "%" PRIu64 ".%06" PRIu64, n / 1000000, n % 1000000);
-	else
-		buf_printf(b, "%" PRIu64 ".%03" PRIu64, n / 1000000, n / 1000 % 1000);
+	put_decimals(b, n / NS_PER_MS, n % 1000 ? n % NS_PER_MS : n % NS_PER_MS / 1000, n % 1000 ? 6 : 3);
 }
 
 static void put_where(struct buf *b, const struct lens_event *e)
@@ -161,7 +165,8 @@ static void json_event(struct lens_view *v, const struct lens_event *e)
 
 	if (!lens_view_wants(v, e))
 		return;
-	buf_printf(b, "{\"frame\":%" PRIu64, e->frame);
+	buf_put_str(b, "{\"frame\":");
+	buf_put_decimal(b, e->frame);
 	put_number(b, "last_frame", e->last_frame);
 	put_time(b, "time", e->time_ns);
 	put_where(b, e);

@@ -177,11 +177,27 @@ const char *lens_hex(struct arena *arena, const uint8_t *data, size_t len)
 	return text ? text : "";
 }
 
+/* A number and what stands behind it. */
+static char *put_small(char *at, unsigned v, char behind)
+{
+	for (unsigned unit = v > 9999 ? 10000 : v > 999 ? 1000 : v > 99 ? 100 : v > 9 ? 10 : 1; unit; unit /= 10)
+		*at++ = (char)('0' + v / unit % 10);
+	*at++ = behind;
+	return at;
+}
+
 const char *lens_address_format(const struct lens_address *a, char out[LENS_ADDRESS_TEXT])
 {
 	char host[INET6_ADDRSTRLEN] = "?";
-	inet_ntop(a->family == 6 ? AF_INET6 : AF_INET, a->bytes, host, sizeof host);
-	snprintf(out, LENS_ADDRESS_TEXT, a->family == 6 ? "[%s]:%u" : "%s:%u", host, a->port);
+	if (a->family != 6) {
+		char *at = out;
+		for (unsigned i = 0; i < 4; i++)
+			at = put_small(at, a->bytes[i], i < 3 ? '.' : ':');
+		put_small(at, a->port, 0);
+		return out;
+	}
+	inet_ntop(AF_INET6, a->bytes, host, sizeof host);
+	snprintf(out, LENS_ADDRESS_TEXT, "[%s]:%u", host, a->port);
 	return out;
 }
 

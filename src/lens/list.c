@@ -17,6 +17,7 @@
 #define WHERE_COLUMNS 16
 #define LABEL_COLUMNS 7
 #define MS_COLUMNS 8
+#define DATAGRAMS (1u << 31) /* their numbers are not those of connections */
 
 struct line {
 	uint64_t event; /* number of what opened it */
@@ -34,6 +35,7 @@ struct line {
 struct list {
 	struct lens_view v;
 	struct line *ring; /* MAX_WAITING */
+	unsigned *open;    /* beside it: the connection of a line that is not done, else 0 */
 	unsigned first, count;
 	struct lens_findings *findings;
 	struct lens_address server; /* the first one seen */
@@ -47,6 +49,23 @@ struct list {
 static struct line *line_at(struct list *l, unsigned i)
 {
 	return &l->ring[(l->first + i) % MAX_WAITING];
+}
+
+static void set_done(struct list *l, struct line *line, bool done)
+{
+	line->done = done;
+	l->open[line - l->ring] = done ? 0 : line->conn;
+}
+
+/* The next place at or behind i whose line is not done, of that connection or (0) any; l->count: none. */
+static unsigned next_open(const struct list *l, unsigned i, unsigned conn)
+{
+	unsigned at = (l->first + i) % MAX_WAITING;
+
+	for (; i < l->count; i++, at = at + 1 == MAX_WAITING ? 0 : at + 1)
+		if (conn ? l->open[at] == conn : l->open[at] != 0)
+			break;
+	return i;
 }
 
 /* ---- Writing ---- */
@@ -116,13 +135,18 @@ static size_t put_what(struct buf *out, const char *what, size_t room)
 /* A long one keeps its end, where it differs from others. */
 static size_t put_place(struct buf *out, const char *place)
 {
-	if (text_width(place) <= WHERE_COLUMNS)
-		return lens_put_cut(out, place, 0);
-	while (text_width(place) > WHERE_COLUMNS - 1)
+	size_t width = text_width(place); /* each of its characters takes one column */
+
+	if (width <= WHERE_COLUMNS) {
+		buf_put_str(out, place);
+		return width;
+	}
+	for (; width > WHERE_COLUMNS - 1; width--)
 		for (place++; ((uint8_t)*place & 0xc0) == 0x80; place++)
 			;
 	buf_put_str(out, "…");
-	return 1 + lens_put_cut(out, place, 0);
+	buf_put_str(out, place);
+	return 1 + width;
 }
 
 static void put_line(struct list *l, const struct line *line)
@@ -165,6 +189,7 @@ static void drop_first(struct list *l, bool tell)
 	l->unnamed -= line->unnamed;
 	free(line->what);
 	line->what = NULL;
+	l->open[l->first] = 0;
 	l->first = (l->first + 1) % MAX_WAITING;
 	l->count--;
 }
@@ -197,7 +222,7 @@ static void describe(struct list *l, struct line *line, const struct lens_event 
 	enum lens_service service = e->service ? e->service : e->iface ? LENS_SVC_OTHER : e->conn->service;
 	const char *name = e->iface ? e->iface_name : e->conn->iface_name;
 
-	line->conn = e->conn->number;
+	line->conn = e->conn->number | (e->conn->datagrams ? DATAGRAMS : 0);
 	snprintf(line->label, sizeof line->label, "%s", lens_service_label(service, name));
 	tell_place(l, e->conn, line->place);
 	lens_colors_pick(l->v.o.color ? l->v.o.colors : NULL, e, &line->badge, &line->text);
@@ -231,6 +256,7 @@ static struct line *append(struct list *l, const struct lens_event *e)
 	line->took_ns = -1;
 	line->wanted = lens_view_wants(&l->v, e);
 	describe(l, line, e);
+	set_done(l, line, false);
 	return line;
 }
 
@@ -254,15 +280,15 @@ static void add_question(struct list *l, const struct lens_event *e)
 	struct line *line = append(l, e);
 
 	say(line, e->summary, "");
-	line->done = e->unanswered;
+	set_done(l, line, e->unanswered);
 }
 
 static void finish(struct list *l, struct line *line, const struct lens_event *e, const char *more)
 {
-	line->done = true;
 	line->took_ns = e->kind == LENS_OPEN || e->kind == LENS_CONTEXT || lens_answers(e) ? e->took_ns : -1;
 	line->wanted |= lens_view_wants(&l->v, e);
 	describe(l, line, e);
+	set_done(l, line, true);
 	say(line, e->summary, more);
 }
 
@@ -291,20 +317,22 @@ static void await_name(struct list *l, struct line *line, const struct lens_even
 	if (e->kind != LENS_OPEN || e->failed || !e->conn->rpc || l->v.o.live)
 		return;
 	line->unnamed = true;
-	line->done = false;
+	set_done(l, line, false);
 	l->unnamed++;
 }
 
 static void give_name(struct list *l, const struct lens_event *e)
 {
-	for (unsigned i = 0; i < l->count; i++) {
+	unsigned conn = e->conn->number;
+
+	for (unsigned i = next_open(l, 0, conn); i < l->count; i = next_open(l, i + 1, conn)) {
 		struct line *line = line_at(l, i);
-		if (!line->unnamed || line->conn != e->conn->number)
+		if (!line->unnamed)
 			continue;
 		snprintf(line->label, sizeof line->label, "%s", lens_service_label(e->service, e->iface_name));
 		lens_colors_pick(l->v.o.color ? l->v.o.colors : NULL, e, &line->badge, NULL);
 		line->unnamed = false;
-		line->done = true;
+		set_done(l, line, true);
 		l->unnamed--;
 		return;
 	}
@@ -313,11 +341,9 @@ static void give_name(struct list *l, const struct lens_event *e)
 /* What still waits for an answer on this connection will not get one. */
 static void give_up(struct list *l, unsigned conn, const char *why)
 {
-	for (unsigned i = 0; i < l->count; i++) {
+	for (unsigned i = next_open(l, 0, conn); i < l->count; i = next_open(l, i + 1, conn)) {
 		struct line *line = line_at(l, i);
-		if (line->done || (conn && line->conn != conn))
-			continue;
-		line->done = true;
+		set_done(l, line, true);
 		if (line->unnamed)
 			continue;
 		say(line, line->what ? line->what : "", why);
@@ -350,7 +376,7 @@ static void list_event(struct lens_view *v, const struct lens_event *e)
 	if (e->kind == LENS_CLOSE || e->kind == LENS_RESET)
 		give_up(l, e->conn->number,
 		        e->kind == LENS_CLOSE ? ": no answer until the close" : ": no answer, reset");
-	if (l->unnamed && e->iface)
+	if (l->unnamed && e->iface && !e->conn->datagrams)
 		give_name(l, e);
 	if (is_shown(l, e)) {
 		if (lens_asks(e) && !v->o.live)
@@ -497,6 +523,7 @@ static void list_free(struct lens_view *v)
 	while (l->count)
 		drop_first(l, false);
 	free(l->ring);
+	free(l->open);
 	lens_findings_free(&l->findings);
 }
 
@@ -509,8 +536,9 @@ struct lens_view *lens_list_new(const struct lens_view_options *o, struct buf *o
 	if (!l)
 		return NULL;
 	l->ring = (struct line *)calloc(MAX_WAITING, sizeof *l->ring);
+	l->open = (unsigned *)calloc(MAX_WAITING, sizeof *l->open);
 	l->findings = lens_findings_new(o->thresholds);
-	if (!l->ring || !l->findings)
+	if (!l->ring || !l->open || !l->findings)
 		lens_view_free(&v);
 	return v;
 }

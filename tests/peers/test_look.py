@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -68,6 +69,36 @@ def test_list():
     assert rows[800].endswith("answer not captured")
     findings = {line.split(" ", 2)[2] for line in lines if line.startswith("Finding ")}
     assert "(frames 411, 415): anonymous refused; retried with NTLM after 5 ms, accepted. Harmless." in findings
+
+
+def test_long_list(tmp_path):
+    """The heading of a list that is long stands behind it; first lines do not wait for the last frame."""
+    bind, ack, _ = handshake_pdus("alice")
+    packets = []
+    for port in range(20000, 22000):
+        client, server = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
+        packets += [packet(client, server, port, 135, 1, 0, 0x02, b""), packet(server, client, 135, port, 1, 2, 0x12, b""),
+                    packet(client, server, port, 135, 2, 2, 0x18, bind), packet(server, client, 135, port, 2, 2 + len(bind), 0x18, ack)]
+    write_pcap(tmp_path / "long.pcap", packets)
+    lines = look(tmp_path / "long.pcap").splitlines()
+    assert lines[0].startswith("frame ") and sum("bind" in line for line in lines) == 2000
+    assert "2,000 TCP connections" in lines[-1]
+    whole = (tmp_path / "long.pcap").read_bytes()
+    seen = subprocess.Popen([MAPIWIRE, "look", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    told = []
+    listener = threading.Thread(target=lambda: told.extend(iter(seen.stdout.readline, b"")))
+    listener.start()
+    seen.stdin.write(whole)
+    seen.stdin.flush()
+    for _ in range(200):
+        if told:
+            break
+        time.sleep(0.05)
+    assert told and told[0].startswith(b"frame ")
+    seen.stdin.close()
+    listener.join()
+    assert sum(b"bind" in line for line in told) == 2000
+    assert seen.wait(timeout=60) == 0
 
 
 @needs_start
@@ -193,7 +224,7 @@ def write_pcap(path, packets):
     with open(path, "wb") as out:
         out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
         for i, p in enumerate(packets):
-            out.write(struct.pack("<IIII", 1700000000, i * 1000, len(p), len(p)) + p)
+            out.write(struct.pack("<IIII", 1700000000 + i // 1000, i % 1000 * 1000, len(p), len(p)) + p)
 
 
 def ntlm_auth3(user):

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <inttypes.h>
+
 #include <string.h>
 
 static void puts_are_little_endian_unless_named(void **state)
@@ -67,6 +69,26 @@ static void printf_fills_to_the_last_byte(void **state)
 	buf_free(&b);
 }
 
+/* In what room there is, and beyond it. */
+static void decimals_and_prints_agree(void **state)
+{
+	static const uint64_t values[] = {0, 9, 10, 12345, UINT64_MAX / 10, UINT64_MAX};
+
+	(void)state;
+	for (size_t already = 0; already < 300; already++)
+		for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+			struct buf a = {0}, b = {0};
+			buf_put_zero(&a, already);
+			buf_put_zero(&b, already);
+			assert_int_equal(buf_put_decimal(&a, values[i]), 0);
+			assert_int_equal(buf_printf(&b, "%" PRIu64, values[i]), 0);
+			assert_int_equal(a.len, b.len);
+			assert_memory_equal(a.data, b.data, a.len);
+			buf_free(&a);
+			buf_free(&b);
+		}
+}
+
 static void default_maximum_holds(void **state)
 {
 	struct buf b = {0};
@@ -118,6 +140,7 @@ int main(void)
 	        cmocka_unit_test(puts_are_little_endian_unless_named),
 	        cmocka_unit_test(failed_put_changes_nothing_and_sticks),
 	        cmocka_unit_test(printf_fills_to_the_last_byte),
+	        cmocka_unit_test(decimals_and_prints_agree),
 	        cmocka_unit_test(default_maximum_holds),
 	        cmocka_unit_test(aligns_to_the_start),
 	        cmocka_unit_test(grows_and_consumes),
