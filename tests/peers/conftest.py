@@ -14,6 +14,25 @@ READY = re.compile(r"mapiwire serves on (\S+): mapper (\d+), rfr (\d+), nspi (\d
 USERS = {"alice": ("Alice Arnold", "Wonderland-1"), "bob": ("Bob Berger", "Builder-2"), "zoe": ("Zoé Zürn", "Zebra-3")}
 
 
+# Whose the other side of a test is, for the sum that tests/run shows: said by @pytest.mark.peer("name", ...), else known from
+# what the test's file imports.
+PEER_OF_IMPORT = {"impacket": "impacket", "peer": "impacket", "rops": "impacket", "rops_more": "impacket",
+                  "samba": "Samba's client library"}
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "peer(name, ...): the foreign programs that the test talks to")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        mark = item.get_closest_marker("peer")
+        origins = {(getattr(value, "__module__", None) or getattr(value, "__name__", "")).split(".")[0]
+                   for value in vars(item.module).values()}
+        names = mark.args if mark else {PEER_OF_IMPORT[origin] for origin in origins & set(PEER_OF_IMPORT)}
+        item.user_properties += [("peer", name) for name in sorted(names)]
+
+
 def program():
     path = os.environ.get("MAPIWIRE")
     if not path or not os.access(path, os.X_OK):

@@ -68,6 +68,7 @@ def tshark(capture, wanted, *fields):
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
+@pytest.mark.peer("tshark")
 def test_tshark_agrees_call_by_call(walked):
     """Each PDU: frame, kind, call id, and for calls the opnum. tshark's frame of a PDU is the one it ends in."""
     capture, secrets = walked
@@ -103,6 +104,7 @@ TSHARK_CANNOT = {
 }
 
 
+@pytest.mark.peer("tshark")
 def test_what_tshark_calls_malformed_is_justified(walked):
     capture, secrets = walked
     services = {}

@@ -160,6 +160,7 @@ def test_mgmt_name_in_no_buffer(server, size):
     assert "bad_stub_data" in str(refused.value).lower() or refused.value.get_error_code() == 0x6f7
 
 
+@pytest.mark.peer("rpcclient")
 def test_rpcclient_epmlookup(serve):
     """rpcclient asks port 135 and no other: a loopback address of its own has that port free."""
     rpcclient = shutil.which("rpcclient")

@@ -12,7 +12,7 @@ from peer import LEVELS as IMPACKET_LEVELS
 from realm import KDC, PASSWORD, RC4, REALM, SERVICES, STORE, Realm
 
 LEVELS = ["connect", "call", "packet", "integrity", "privacy"]
-pytestmark = pytest.mark.skipif(not KDC, reason="krb5-kdc is not installed")
+pytestmark = [pytest.mark.skipif(not KDC, reason="krb5-kdc is not installed"), pytest.mark.peer("MIT's KDC")]
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,7 @@ def impacket_rpc(port, level, host, provider):
     return rpc, mgmt
 
 
+@pytest.mark.peer("MIT's KDC", "impacket")
 @pytest.mark.parametrize("host,level", [
     ("aes.demo.test", "connect"), ("aes.demo.test", "privacy"),
     ("rc4.demo.test", "connect"), ("rc4.demo.test", "integrity"), ("rc4.demo.test", "privacy"),
@@ -120,6 +121,7 @@ def test_impacket(kerberos_server, realm, monkeypatch, host, level):
 # ---- Samba ----
 
 
+@pytest.mark.peer("MIT's KDC", "Samba's client library")
 @pytest.mark.parametrize("level", ["connect", "packet", "sign", "seal"])
 @pytest.mark.parametrize("provider", ["krb5", "spnego,krb5"])
 @pytest.mark.parametrize("host", ["aes.demo.test", "rc4.demo.test"])
@@ -156,6 +158,7 @@ def sealed_calls(secrets):
     return [event for event in events if event.get("sealed")], run("look", capture, "--secrets", secrets).stdout
 
 
+@pytest.mark.peer()
 def test_windows_capture(tmp_path):
     secrets = tmp_path / "secrets"
     secrets.write_text(f"keytab {CAPTURES / 'keys' / 'rpc-privacy-kerberos.keytab'}\n")
@@ -165,6 +168,7 @@ def test_windows_capture(tmp_path):
         assert event["decrypted"] and event["signature"] == "ok" and event["user"] == "DOMAIN.LOCAL\\WIN10$"
 
 
+@pytest.mark.peer()
 def test_windows_capture_without_its_key(tmp_path, realm):
     """A keytab of another realm, its path beside the file of secrets; then none."""
     secrets = tmp_path / "secrets"
@@ -180,6 +184,7 @@ def test_windows_capture_without_its_key(tmp_path, realm):
 # ---- The option ----
 
 
+@pytest.mark.peer()
 @pytest.mark.parametrize("content", [None, b"", b"no keytab"])
 def test_bad_keytab(state, tmp_path, content):
     keytab = tmp_path / "bad.keytab"

@@ -339,6 +339,7 @@ def dump_dom(page, tmp_path, fragment=""):
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
 
 
+@pytest.mark.peer("chromium")
 @needs_start
 @needs_chromium
 def test_page(tmp_path):
@@ -354,6 +355,7 @@ def test_page(tmp_path):
     assert ":4997" in dom
 
 
+@pytest.mark.peer("chromium")
 @needs_chromium
 def test_hostile_page(hostile, tmp_path):
     page = tmp_path / "hostile.html"

@@ -229,6 +229,7 @@ def samba_handshake(tool, level, user=USER, password=PASSWORD):
     return client, server, server.token(authenticate)
 
 
+@pytest.mark.peer("Samba's client library")
 @pytest.mark.parametrize("level", ["integrity", "privacy"])
 def test_samba_as_client(tool, level):
     client, server, answer = samba_handshake(tool, level)
@@ -250,6 +251,7 @@ def test_samba_as_client(tool, level):
             client.check_packet(data, data, bytes.fromhex(signature))
 
 
+@pytest.mark.peer("Samba's client library")
 def test_samba_refused(tool):
     assert samba_handshake(tool, "privacy", password="wrong")[2] == (E_AUTH, b"", 0xC000006D)
 
@@ -282,6 +284,7 @@ def stream_pdus(capture, stream):
             pending[side] = pending[side][length:]
 
 
+@pytest.mark.peer()
 @pytest.mark.parametrize("password,fits", [("Password123!", True), ("Password123?", False)])
 def test_windows_capture(tool, password, fits):
     capture = CAPTURES / "rpc-privacy-ntlm.pcapng"

@@ -18,6 +18,7 @@ from realm import KDC, REALM, Realm
 
 HOST = "127.0.0.1"
 suite = pytest.importorskip("samba.tests.dcerpc.raw_protocol", reason="python3-samba is not installed")
+pytestmark = pytest.mark.peer("Samba's raw_protocol")
 NAMES = sorted(name for name in dir(suite.TestDCERPC_BIND) if name.startswith("test_"))
 
 # What is not asked of us, and why. The first pattern that fits counts.

@@ -38,6 +38,7 @@ def test_address_book_bind_in_ndr64(server):
     rpc.disconnect()
 
 
+@pytest.mark.peer("Samba's client library")
 @pytest.mark.parametrize("option", ["ndr", "ndr64", "bigendian", "ndr64,bigendian"])
 def test_samba_client(server, option, tmp_path):
     mgmt = pytest.importorskip("samba.dcerpc.mgmt", reason="python3-samba is not installed")

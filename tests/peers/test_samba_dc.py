@@ -8,6 +8,7 @@ from conftest import USERS, program, run
 from namespace import new_namespace
 from samba_dc import DOMAIN, EPM, DomainController, find
 
+pytestmark = pytest.mark.peer("Samba's domain controller")
 SAMR = "12345778-1234-abcd-ef00-0123456789ac/1.0"
 LSARPC = "12345778-1234-abcd-ef00-0123456789ab/0.0"
 DRSUAPI = "e3514235-4b06-11d1-ab04-00c04fc2dcd2/4.0"
@@ -34,6 +35,7 @@ def registered(dc):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.peer("Samba's domain controller", "rpcclient")
 def test_same_list_as_samba_s_own_client(dc, registered):
     done = dc.run(find("rpcclient"), "-N", "ncacn_ip_tcp:127.0.0.1", "-c", "epmlookup")
     theirs = sorted((protocol, endpoint, uuid, f"{int(version[4:], 16)}.{int(version[:4], 16)}", annotation)

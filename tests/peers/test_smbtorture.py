@@ -11,7 +11,8 @@ from namespace import new_namespace
 from realm import KDC, REALM, Realm
 
 SMBTORTURE = shutil.which("smbtorture")
-pytestmark = pytest.mark.skipif(not SMBTORTURE, reason="smbtorture is not installed: apt-get install samba-testsuite")
+pytestmark = [pytest.mark.peer("smbtorture"),
+              pytest.mark.skipif(not SMBTORTURE, reason="smbtorture is not installed: apt-get install samba-testsuite")]
 
 SUITES = {"rpc.epmapper": ["Map_simple", "Lookup_terminate_search"], "rpc.mgmt": ["mgmt"], "rpc.scanner": ["scanner"]}
 # What is not asked of us, and why.

@@ -229,6 +229,7 @@ def tshark(path, *options):
                            *options], capture_output=True, text=True, check=True, timeout=60).stdout
 
 
+@pytest.mark.peer("tshark")
 def test_capture(server, tmp_path):
     path = tmp_path / "walk.pcapng"
     assert walk(server, "-w", path).returncode == 0
@@ -251,6 +252,7 @@ def test_capture_shows_nothing_that_was_sealed(server, tmp_path):
         assert secret.encode() not in data and secret.encode("utf-16-le") not in data
 
 
+@pytest.mark.peer("tshark")
 def test_capture_of_failures(server, awkward, tmp_path):
     silent = awkward(Silent())
     path = tmp_path / "walk.pcapng"
