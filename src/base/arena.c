@@ -217,3 +217,12 @@ size_t arena_used(const struct arena *arena)
 {
 	return arena->used;
 }
+
+size_t arena_held(const struct arena *arena)
+{
+	size_t n = sizeof *arena;
+
+	for (const struct block *b = arena->head; b; b = b->next)
+		n += sizeof *b + b->size;
+	return n;
+}

@@ -30,6 +30,8 @@ char *arena_strndup(struct arena *arena, const char *s, size_t n);
 char *arena_printf(struct arena *arena, const char *format, ...) MW_PRINTF(2, 3);
 /* Bytes handed out since the last reset. */
 size_t arena_used(const struct arena *arena);
+/* Bytes that it takes. */
+size_t arena_held(const struct arena *arena);
 
 #define arena_new_of(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define arena_new_array(arena, type, n) ((type *)arena_array((arena), (n), sizeof(type)))

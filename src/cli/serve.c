@@ -1,3 +1,4 @@
+#include "base/time.h"
 #include "cli/cli.h"
 #include "server/server.h"
 
@@ -26,6 +27,10 @@ const char serve_help[] =
         "                       starts stays root\n"
         "  --no-seccomp         do without the filter that keeps the server from connecting anywhere and\n"
         "                       from starting programs\n"
+        "  --connections N      most connections; default 16384. Who was silent longest makes room\n"
+        "  --unauthenticated-memory MIB\n"
+        "                       most that connections without a user may hold in all; default 256\n"
+        "  --patience SECONDS   for a bind, a handshake, each PDU, and a peer that does not read; default 60\n"
         "  --loops N            event loops; default one per core\n"
         "  --verbose, --quiet   more or less on standard error\n";
 
@@ -63,6 +68,8 @@ int cmd_serve(int argc, char **argv)
 	const char *encryption = NULL, *none[1];
 	size_t positional;
 	bool verbose = false, quiet = false, no_seccomp = false;
+	unsigned mebibytes = 0;
+	int64_t patience_ns = 0;
 	struct log log = log_stderr;
 	struct server_config config = {.ports = {[SERVER_PORT_EPM] = 135}, .log = &log};
 	const struct cli_option options[] = {
@@ -77,6 +84,9 @@ int cmd_serve(int argc, char **argv)
 	        {"keytab", CLI_TEXT, &config.keytab},
 	        {"user", CLI_TEXT, &config.user},
 	        {"no-seccomp", CLI_FLAG, &no_seccomp},
+	        {"connections", CLI_NUMBER, &config.max_connections},
+	        {"unauthenticated-memory", CLI_NUMBER, &mebibytes},
+	        {"patience", CLI_SECONDS, &patience_ns},
 	        {"loops", CLI_NUMBER, &config.loops},
 	        {"verbose", CLI_FLAG, &verbose},
 	        {"quiet", CLI_FLAG, &quiet},
@@ -91,6 +101,8 @@ int cmd_serve(int argc, char **argv)
 	log.level = quiet ? LOG_ERROR : verbose ? LOG_DEBUG : LOG_INFO;
 
 	config.confine = !no_seccomp;
+	config.max_unauthenticated = (size_t)mebibytes << 20;
+	config.patience_ms = (unsigned)(patience_ns / NS_PER_MS);
 	char why[512] = "";
 	struct server *server = NULL;
 	if (server_new(&config, &server, why) < 0)

@@ -5,6 +5,8 @@
 #define NEVER INT64_MAX
 /* The parsed lists of the largest bind fit easily. */
 #define ARENA_LIMIT (1u << 20)
+/* Of a security context, roughly: its structures, names and keys, and the tokens that a MIC covers. */
+#define SECURITY_COST ((size_t)6 << 10)
 
 static struct rpc_limits limits_of(struct rpc_limits l)
 {
@@ -50,6 +52,23 @@ void rpc_rest(struct rpc_connection *c)
 	for (unsigned i = 0; i < RPC_SIDES; i++)
 		if (c->streams[i].pending.len == 0)
 			buf_free(&c->streams[i].pending);
+}
+
+static size_t held_by_call(const struct rpc_call *call)
+{
+	return call ? sizeof *call + call->part[RPC_FROM_CLIENT].stub.cap + call->part[RPC_FROM_SERVER].stub.cap : 0;
+}
+
+size_t rpc_held(const struct rpc_connection *c)
+{
+	size_t n = sizeof *c + arena_held(c->arena) + c->scratch.cap + c->stub.cap + c->out.cap;
+
+	for (unsigned i = 0; i < RPC_SIDES; i++)
+		n += c->streams[i].pending.cap;
+	for (const struct rpc_call *call = c->calls; call; call = call->next)
+		n += held_by_call(call);
+	n += c->context_count * sizeof(struct rpc_context) + c->offered_count * sizeof(uint16_t);
+	return n + held_by_call(c->spare) + c->security_count * SECURITY_COST;
 }
 
 void rpc_connection_free(struct rpc_connection **connection)

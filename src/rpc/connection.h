@@ -130,6 +130,8 @@ void rpc_assume_interface(struct rpc_connection *c, uint16_t context_id, const s
 uint64_t rpc_oldest(const struct rpc_connection *c, enum rpc_side from);
 /* Gives memory back that is kept for the next PDU only; nothing is forgotten. Not inside an event callback. */
 void rpc_rest(struct rpc_connection *c);
+/* Bytes of memory that the connection takes, roughly: for ceilings. */
+size_t rpc_held(const struct rpc_connection *c);
 /* Could these first bytes of one side of a TCP stream be RPC? Looks at up to 24 bytes. */
 bool rpc_looks_like(const uint8_t *data, size_t len);
 

@@ -52,6 +52,7 @@ static void link_conn(struct server_conn *c)
 	c->hash_next = *b;
 	*b = c;
 	atomic_fetch_add(&loop->server->connections, 1);
+	crowd_add(c);
 }
 
 static void unlink_conn(struct server_conn *c)
@@ -64,6 +65,7 @@ static void unlink_conn(struct server_conn *c)
 		b = &(*b)->hash_next;
 	*b = c->hash_next;
 	atomic_fetch_sub(&c->loop->server->connections, 1);
+	crowd_remove(c);
 }
 
 struct server_conn *conn_find(struct server_loop *loop, uint64_t id)
@@ -126,12 +128,18 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 	*out = uv_buf_init((char *)loop->read_buffer, sizeof loop->read_buffer);
 }
 
+static int64_t patience(const struct server *s)
+{
+	return s->config.patience_ms ? (int64_t)s->config.patience_ms * NS_PER_MS : DEFAULT_PATIENCE_NS;
+}
+
 static int start_rpc(struct server_conn *c)
 {
 	struct rpc_config config = {
 	        .role = RPC_SERVER,
 	        .on_event = dispatch_event,
 	        .user = c,
+	        .limits = {.pdu_timeout_ns = patience(c->loop->server)},
 	        .random = &random_system,
 	        .clock_offset_ns = time_now_ns() - time_monotonic_ns(),
 	        .server = &c->loop->server->setups[c->port][c->loop->index],
@@ -180,6 +188,9 @@ static void feed(struct server_conn *c, const void *data, size_t size)
 		rpc_connection_free(&c->rpc);
 	else
 		flush_later(c);
+	if (!c->closing)
+		crowd_note(c);
+	crowd_hold(c->loop);
 }
 
 static void on_moved(struct server_loop *loop, struct loop_message *message);
@@ -266,6 +277,7 @@ static void on_written(uv_write_t *request, int status)
 	free(w);
 	if (c->closing)
 		return;
+	crowd_note(c);
 	if (status < 0 || (c->finishing && c->writes == 0)) {
 		conn_close(c);
 	} else if (c->paused && c->write_bytes < RESUME_BYTES) {
@@ -333,6 +345,8 @@ void conn_flush(struct server_conn *c)
 		c->paused = true;
 		uv_read_stop((uv_stream_t *)&c->tcp);
 	}
+	if (!c->closing && c->writes > 0)
+		crowd_note(c);
 }
 
 static struct server_conn *new_conn(struct server_loop *loop, enum server_port port)
@@ -368,23 +382,10 @@ static void start_reading(struct server_conn *c)
 		conn_close(c);
 }
 
-/* Makes room under the ceiling: the connection of this loop that was silent longest goes. */
-static void drop_oldest(struct server_loop *loop)
-{
-	struct server_conn *oldest = NULL;
-	for (struct server_conn *c = loop->conns; c; c = c->next)
-		if (!oldest || c->last_ns < oldest->last_ns)
-			oldest = c;
-	if (oldest) {
-		log_line(loop->server->config.log, LOG_WARNING, "too many connections: closed the one idle longest");
-		conn_close(oldest);
-	}
-}
-
 void conn_accept(struct server_loop *loop, enum server_port port)
 {
 	if (atomic_load(&loop->server->connections) >= loop->server->config.max_connections)
-		drop_oldest(loop);
+		crowd_make_room(loop);
 	struct server_conn *c = new_conn(loop, port);
 	if (!c)
 		return;
@@ -436,8 +437,7 @@ static bool is_stuck(struct server_conn *c, int64_t now_ns, int64_t patience_ns)
 /* Who does not bind, or does not read, goes. */
 static bool is_idle(struct server_conn *c, int64_t now_ns)
 {
-	unsigned ms = c->loop->server->config.patience_ms;
-	int64_t patience_ns = ms ? (int64_t)ms * NS_PER_MS : DEFAULT_PATIENCE_NS;
+	int64_t patience_ns = patience(c->loop->server);
 	bool bound = c->rpc && rpc_server_association(c->rpc);
 	return (!bound && now_ns - c->began_ns > patience_ns) || is_stuck(c, now_ns, patience_ns);
 }

@@ -35,6 +35,7 @@ struct server_conn {
 	int64_t last_ns, began_ns;
 	int64_t moving_ns;          /* when output last moved, or began to wait */
 	struct conn_watch *watches; /* newest first */
+	struct crowd_place place;   /* crowd.h */
 };
 
 void conn_accept(struct server_loop *loop, enum server_port port);

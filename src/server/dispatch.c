@@ -270,6 +270,17 @@ static void log_refused(struct server_conn *c, const struct rpc_event *event)
 	         info.domain ? info.domain : "", info.user ? info.user : "?", event->status, sentence);
 }
 
+/* Who has logged on is no stranger any more: crowd.h. */
+static void note_user(struct server_conn *c, const struct rpc_event *event)
+{
+	struct auth_info info = {0};
+	if (c->place.known || !event->auth)
+		return;
+	auth_get_info(event->auth, &info);
+	if (info.complete && !info.anonymous)
+		crowd_know(c);
+}
+
 void dispatch_event(void *user, struct rpc_connection *rpc, const struct rpc_event *event)
 {
 	struct server_conn *c = (struct server_conn *)user;
@@ -294,6 +305,8 @@ void dispatch_event(void *user, struct rpc_connection *rpc, const struct rpc_eve
 	case RPC_EV_AUTH3:
 		if (event->signature == RPC_SIG_BAD)
 			log_refused(c, event);
+		else
+			note_user(c, event);
 		break;
 	case RPC_EV_CLOSED:
 		c->finishing = true;

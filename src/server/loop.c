@@ -56,7 +56,10 @@ static void on_wake(uv_async_t *wake)
 
 static void on_tick(uv_timer_t *timer)
 {
-	conn_tick_all((struct server_loop *)timer->data, time_monotonic_ns());
+	struct server_loop *loop = (struct server_loop *)timer->data;
+	int64_t now_ns = time_monotonic_ns();
+	conn_tick_all(loop, now_ns);
+	crowd_tell(loop, now_ns);
 }
 
 static void on_round(uv_check_t *round)
@@ -88,6 +91,7 @@ int loop_init(struct server_loop *loop, struct server *server, uint8_t index)
 	loop->index = index;
 	loop->inbox_end = &loop->inbox;
 	loop->next_conn = 1;
+	loop->crowd.most = server->config.max_unauthenticated / server->loop_count;
 	if (pthread_mutex_init(&loop->lock, NULL) != 0)
 		return MW_E_NOMEM;
 	if (uv_loop_init(&loop->uv) < 0) {

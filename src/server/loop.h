@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "rpc/connection.h"
+#include "server/crowd.h"
 #include "server/server.h"
 
 #include <stdatomic.h>
@@ -38,6 +39,7 @@ struct server_loop {
 	struct server_conn *conns; /* newest first */
 	struct server_conn *conns_by_id[1024];
 	uint64_t next_conn;
+	struct crowd crowd;
 	struct server_conn *unsent; /* have answers to send at the end of the round */
 	unsigned unsent_count;
 	int64_t unsent_ns; /* since when */

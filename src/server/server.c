@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define DEFAULT_MAX_CONNECTIONS 16384
+#define DEFAULT_MAX_UNAUTHENTICATED ((size_t)256 << 20)
 
 static const char *const port_names[SERVER_PORT_COUNT] = {"--epm-port", "--rfr-port", "--nspi-port", "--store-port"};
 
@@ -150,6 +151,8 @@ int server_new(const struct server_config *config, struct server **out, char why
 	s->config = *config;
 	s->listen = config->listen ? config->listen : "127.0.0.1";
 	bound_connections(s);
+	if (!s->config.max_unauthenticated)
+		s->config.max_unauthenticated = DEFAULT_MAX_UNAUTHENTICATED;
 	choose_host(s);
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
 		s->sockets[p] = -1;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -19,13 +20,14 @@ struct server_config {
 	const char *listen;                /* IP address; NULL = 127.0.0.1 */
 	uint16_t ports[SERVER_PORT_COUNT]; /* 0 = dynamic, but for the mapper's, which is 135 */
 	const char *host; /* the name clients know the server by; NULL = the listen address, or the host's name */
-	bool encryption_optional; /* EcDoConnectEx below privacy is then taken */
-	const char *keytab;       /* file with the keys of our services; NULL: no Kerberos */
-	const char *user;         /* to become once the ports are bound, which takes root; NULL: as it is */
-	bool confine;             /* server_run takes the filter of server/process.h */
-	unsigned loops;           /* 0 = one per core */
-	unsigned max_connections; /* in all; 0 = 16,384; the oldest idle one makes room */
-	unsigned patience_ms;     /* for whoever does not bind, or does not read what waits; 0 = 60,000 */
+	bool encryption_optional;   /* EcDoConnectEx below privacy is then taken */
+	const char *keytab;         /* file with the keys of our services; NULL: no Kerberos */
+	const char *user;           /* to become once the ports are bound, which takes root; NULL: as it is */
+	bool confine;               /* server_run takes the filter of server/process.h */
+	unsigned loops;             /* 0 = one per core */
+	unsigned max_connections;   /* in all; 0 = 16,384; who makes room: server/crowd.h */
+	size_t max_unauthenticated; /* bytes that connections without a user may hold in all; 0 = 256 MiB */
+	unsigned patience_ms; /* for a bind, a handshake, each PDU, and whoever does not read what waits; 0 = 60,000 */
 	const struct log *log;
 };
 

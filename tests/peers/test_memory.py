@@ -2,43 +2,30 @@
 import os
 import pathlib
 import resource
+import select
 import socket
-import struct
 import time
-import uuid
 
 import pytest
 
 from conftest import SOURCE_ROOT, wait_for
+from peer import bound_rpc
+from raw import (ALTER_CONTEXT, AUTH3, FIRST, FRAGMENT, MAPPER, MAX_CALL, MGMT, Peer, bind, bound, ntlm_anonymous,
+                 ntlm_negotiate, pdu, request, trailer)
 
 PLAIN = pathlib.Path(os.environ.get("MAPIWIRE_PLAIN", SOURCE_ROOT / "build" / "mapiwire"))
 pytestmark = pytest.mark.skipif(not PLAIN.exists(), reason="there is no build without sanitizers, whose memory is not "
                                 "the server's: run make build")
 
-NDR20 = uuid.UUID("8a885d04-1ceb-11c9-9fe8-08002b104860").bytes_le + struct.pack("<I", 2)
-MAPPER = uuid.UUID("e1af8308-5d1f-11c9-91a4-08002b14a0fa").bytes_le + struct.pack("<HH", 3, 0)
 KIB, MIB = 1 << 10, 1 << 20
-FRAGMENT = 5840
-MAX_CALL = 4 * MIB
 
 
-def header(ptype, size, flags=3, auth=0):
-    return struct.pack("<4BIHHI", 5, 0, ptype, flags, 0x10, size, auth, 1)
-
-
-def bind(auth=b""):
-    body = struct.pack("<HHIB3x", FRAGMENT, FRAGMENT, 0, 1) + struct.pack("<HBx", 0, 1) + MAPPER + NDR20
-    return header(11, 16 + len(body) + len(auth), auth=max(0, len(auth) - 8)) + body + auth
-
-
-def ntlm_negotiate():
-    token = b"NTLMSSP\0" + struct.pack("<II", 1, 0xE2088297) + bytes(16) + bytes(8)
-    return struct.pack("<4BI", 10, 6, 0, 0, 1) + token
+def half_a_handshake():
+    return bind(trailer() + ntlm_negotiate())
 
 
 def fragment(first=False):
-    stub = bytes(FRAGMENT - 24)
-    return header(0, FRAGMENT, flags=1 if first else 0) + struct.pack("<IHH", 0, 0, 3) + stub
+    return request(bytes(FRAGMENT - 24), 3, FIRST if first else 0, hint=0)
 
 
 @pytest.fixture
@@ -96,7 +83,7 @@ def in_the_middle_of_a_fragment(peer):
     (lambda peer: None, 4 * KIB),
     (lambda peer: peer.sendall(bind()[:20]), 4 * KIB),
     (answered(bind()), 12 * KIB),
-    (answered(bind(ntlm_negotiate())), 16 * KIB),
+    (answered(half_a_handshake()), 16 * KIB),
     (in_the_middle_of_a_fragment, 28 * KIB),
 ], ids=["silent", "part of a bind", "bound", "half a handshake", "part of a request"])
 def test_a_connection_without_a_user(many_descriptors, plain_server, record_property, begin, ceiling):
@@ -134,22 +121,129 @@ def test_the_longest_call_without_a_user(plain_server):
     assert wait_for(lambda: memory_of(plain_server) - before < 8 * MIB), memory_of(plain_server) - before
 
 
-MGMT = uuid.UUID("afa8bd80-7d8a-11c9-bef4-08002b102989").bytes_le + struct.pack("<HH", 1, 0)
-
-
 def test_a_peer_that_does_not_read(plain_server):
     """Requests whose answers are ten times as long: what waits for the peer stays small, and then nothing is read from it."""
     before = memory_of(plain_server)
     peers = [connect(plain_server) for _ in range(8)]
-    request = header(0, 24) + struct.pack("<IHH", 0, 0, 0)
     for peer in peers:
         answered(bind().replace(MAPPER, MGMT))(peer)
         peer.settimeout(1)
         with pytest.raises(TimeoutError):
             for _ in range(1000):
-                peer.sendall(request * 1000)
+                peer.sendall(request() * 1000)
     assert memory_of(plain_server) - before < 8 * 6 * MIB
     with connect(plain_server) as other:
         answered(bind())(other)
+    for peer in peers:
+        peer.close()
+
+
+# ---- All of them together ----
+
+
+def known(server):
+    """A connection with a user: the address book, bound at privacy."""
+    from impacket.dcerpc.v5 import nspi
+    return bound_rpc(server.nspi, nspi.MSRPC_UUID_NSPI)
+
+
+def is_alive(rpc):
+    """The server has not closed it, and answers, be it with a fault: NspiUnbind of no handle."""
+    from impacket.dcerpc.v5 import rpcrt
+    if select.select([rpc.get_rpc_transport().get_socket()], [], [], 0)[0]:
+        return False  # impacket would read on for ever
+    try:
+        rpc.call(1, bytes(24))
+        rpc.recv()
+    except rpcrt.DCERPCException:
+        pass
+    return True
+
+
+def send_what_it_takes(peer, fragments):
+    try:
+        for i in range(fragments):
+            peer.send(fragment(i == 0))
+    except OSError:
+        pass
+
+
+def test_all_without_a_user_together(monkeypatch, serve):
+    """However many strangers there are, all together hold no more than the ceiling; who is known is not touched."""
+    monkeypatch.setenv("MAPIWIRE", str(PLAIN))
+    server = serve("--loops", "2", "--unauthenticated-memory", "32")
+    user = known(server)
+    before = memory_of(server)
+    peers, most = [], 0
+    for _ in range(40):
+        peers.append(bound(server.epm))
+        send_what_it_takes(peers[-1], MAX_CALL // FRAGMENT - 4)
+        most = max(most, memory_of(server) - before)
+    assert wait_for(lambda: memory_of(server) - before > 8 * MIB)
+    assert max(most, memory_of(server) - before) < 40 * MIB, most
+    assert wait_for(lambda: sum(not peer.is_closed(0.001) for peer in peers) <= 8)
+    assert wait_for(lambda: "connections without a user hold too much memory" in server.errors())
+    with bound(server.epm):
+        assert is_alive(user)
+    for peer in peers:
+        peer.close()
+
+
+def test_who_holds_most_goes_first(monkeypatch, serve):
+    """Small ones stay, be they older and silent."""
+    monkeypatch.setenv("MAPIWIRE", str(PLAIN))
+    server = serve("--loops", "1", "--unauthenticated-memory", "8")
+    small = [bound(server.epm) for _ in range(50)]
+    large = [bound(server.epm) for _ in range(6)]
+    for peer in large:
+        send_what_it_takes(peer, 2 * MIB // FRAGMENT)
+    assert wait_for(lambda: any(peer.is_closed(0.01) for peer in large))
+    assert not any(peer.is_closed(0.01) for peer in small)
+    assert small[0].ask(request(opnum=99))[2] == 3
+    for peer in small + large:
+        peer.close()
+
+
+def anonymous_contexts(peer, first, count):
+    for number in range(first, first + count):
+        answer = peer.ask(bind(trailer(2, ctx=number) + ntlm_negotiate(), ptype=ALTER_CONTEXT))
+        assert answer[2] == 15
+        peer.send(pdu(AUTH3, bytes(4), auth=trailer(2, ctx=number) + ntlm_anonymous()))
+
+
+def test_security_contexts_count(monkeypatch, serve):
+    """2,049 security contexts of nobody on each connection cost memory that the ceiling counts for what it is."""
+    monkeypatch.setenv("MAPIWIRE", str(PLAIN))
+    server = serve("--loops", "1", "--unauthenticated-memory", "8")
+    before = memory_of(server)
+    peers = [bound(server.epm) for _ in range(8)]
+    most = 0
+    try:
+        for number in range(16):
+            for peer in peers:
+                anonymous_contexts(peer, 100 * number, 20)
+            most = max(most, memory_of(server) - before)
+    except (AssertionError, TypeError, OSError):
+        pass
+    assert 4 * MIB < most < 11 * MIB, most
+    assert any(peer.is_closed(0.01) for peer in peers)
+    for peer in peers:
+        peer.close()
+
+
+def test_half_open_by_the_thousand(many_descriptors, monkeypatch, serve):
+    """Beyond the most connections the stranger goes who was silent longest; a user's, silent longer than all, stays."""
+    monkeypatch.setenv("MAPIWIRE", str(PLAIN))
+    server = serve("--loops", "1", "--connections", "200")
+    user = known(server)
+    peers = [Peer(server.epm) for _ in range(1000)]
+    with bound(server.epm) as late:
+        assert late.ask(request(opnum=99))[2] == 3
+        time.sleep(0.2)
+        left = [not peer.is_closed(0.001) for peer in peers]
+        assert not any(left[:790]) and all(left[-190:]), left
+        assert is_alive(user)
+    assert wait_for(lambda: "too many connections: closed" in server.errors())
+    assert server.errors().count("too many connections") < 10  # not a line each
     for peer in peers:
         peer.close()
