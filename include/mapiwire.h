@@ -5,16 +5,18 @@
  * libmapiwire: Outlook's RPC, spoken. One client talks to one server as one user:
  * endpoint mapper, referral, address book, information store, notifications.
  *
- * Every call blocks until it is done or the client's timeout has passed; while it
- * waits, answers on the client's other connections are taken in, so that a parked
- * wait (mapiwire_watch_*) runs beside other calls. A client belongs to one thread at
- * a time; there is no global state, several clients may run in several threads. Texts are UTF-8.
+ * Every call has two forms. Made as it stands, it blocks until it is done or the client's timeout
+ * has passed; while it waits, answers on the client's other connections are taken in. Made inside
+ * a task (mapiwire_start, below), it blocks that task alone, and the program's event loop goes on.
+ * A client belongs to one thread at a time; there is no global state, several clients may run in several threads, or
+ * in one loop. Texts are UTF-8.
  *
  * Functions return 0 or a negative MAPIWIRE_E_*; mapiwire_error then tells the
  * cause in words. Outputs are untouched on failure. Closing functions take a pointer to
  * the handle and clear it; NULL is fine. A client outlives what was opened on it.
  */
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +39,7 @@ enum mapiwire_result {
 	MAPIWIRE_E_PROTOCOL = -8,    /* the answer breaks the protocol, or its signature */
 	MAPIWIRE_E_NOTFOUND = -9,    /* no such folder, name, message, property */
 	MAPIWIRE_E_FILE = -10,       /* the capture file */
+	MAPIWIRE_E_CANCELLED = -11,  /* the task was cancelled */
 };
 
 /* What went wrong last; owned by the client, valid until its next call. */
@@ -75,12 +78,61 @@ struct mapiwire;
 
 /* The client's error cannot be asked when this fails: MAPIWIRE_E_ARGUMENT, _MEMORY, _FILE (errno). */
 MAPIWIRE_API int mapiwire_new(const struct mapiwire_options *options, struct mapiwire **out);
-/* 0, or MAPIWIRE_E_FILE when the capture could not be written in full. */
+/* From the next wait on; 0: 10,000. */
+MAPIWIRE_API void mapiwire_set_timeout(struct mapiwire *m, unsigned timeout_ms);
+/* Cancels the tasks that there are and runs them to their ends. 0; MAPIWIRE_E_FILE when the capture could not be
+ * written in full; MAPIWIRE_E_ARGUMENT, and nothing is freed, inside a task. */
 MAPIWIRE_API int mapiwire_free(struct mapiwire **m);
 /* Never NULL. */
 MAPIWIRE_API const struct mapiwire_error *mapiwire_error(const struct mapiwire *m);
 /* Looks the host's name up, which other calls do by themselves. address (may be NULL): the one in use, as text. */
 MAPIWIRE_API int mapiwire_find_host(struct mapiwire *m, const char **address);
+
+/* ---- The event-loop form ---- */
+
+/*
+ * A task is a function of the program's that makes calls as if each of them blocked. It has a stack of its own
+ * (1 MiB): where a call would wait, the task is set aside, and goes on from mapiwire_process when the answer or the
+ * timeout is there. Several tasks may run on one client, and any number of clients in one loop:
+ *
+ *     struct pollfd fds[MAPIWIRE_POLL_MAX];
+ *     int timeout_ms = -1;
+ *     size_t n = mapiwire_poll_list(m, fds, MAPIWIRE_POLL_MAX, &timeout_ms);
+ *     poll(fds, n, timeout_ms);
+ *     mapiwire_process(m);
+ *
+ * Who may do what:
+ *  - work must not wait for anything but calls on its client, nor longjmp or throw out of itself, nor call
+ *    mapiwire_process or mapiwire_free of its client;
+ *  - what a call is using (a book, a store, a watch) is not closed by another task before it has returned. Calls of two
+ *    tasks on one book or store take turns; a table or a message belongs to one task;
+ *  - done is called once for each task, from mapiwire_process (or from a blocking call of the same client, or
+ *    mapiwire_free) and never from mapiwire_start; there mapiwire_error is the task's. It may start tasks. NULL is
+ * fine;
+ *  - the task's handle is valid until done has returned; user belongs to the caller all the time.
+ */
+struct mapiwire_task;
+typedef int mapiwire_work_fn(struct mapiwire *m, void *user);
+typedef void mapiwire_done_fn(struct mapiwire *m, int result, void *user); /* result: what work returned */
+/* out may be NULL. The task begins with the next mapiwire_process. MAPIWIRE_E_MEMORY: also beyond 64 of them. */
+MAPIWIRE_API int mapiwire_start(struct mapiwire *m, mapiwire_work_fn *work, mapiwire_done_fn *done, void *user,
+                                struct mapiwire_task **out);
+/*
+ * The call that the task waits in fails with MAPIWIRE_E_CANCELLED, and so does each later one: work closes what it
+ * opened and returns. A task that has not begun never does. With grace_ms the server is asked to give the call up
+ * (co_cancel), and the task waits so long for what it says: an answer that was already on its way is an answer still. A
+ * call that is given up without one, here or by its timeout, is orphaned at the server.
+ */
+MAPIWIRE_API void mapiwire_cancel(struct mapiwire_task *t, unsigned grace_ms);
+
+#define MAPIWIRE_POLL_MAX 128
+/*
+ * What to wait for now: at most max descriptors, how many. *timeout_ms is lowered to the next deadline (-1: none yet),
+ * so that one variable serves several clients. The list is good until the next call on the client.
+ */
+MAPIWIRE_API size_t mapiwire_poll_list(struct mapiwire *m, struct pollfd *fds, size_t max, int *timeout_ms);
+/* Never waits: takes in what has come, sends what is due, runs the tasks that can go on. */
+MAPIWIRE_API void mapiwire_process(struct mapiwire *m);
 
 /* ---- Endpoint mapper and management ---- */
 

@@ -23,6 +23,7 @@ enum mw_error {
 	MW_E_INVALID = -12, /* an argument or a line of input is wrong */
 	MW_E_AGAIN = -13,   /* not finished: more input or a later call is needed */
 	MW_E_BUSY = -14,
+	MW_E_CANCELLED = -15, /* given up by whoever asked for it */
 };
 
 /* A short English phrase for a code of the above, without a full stop. Static. */

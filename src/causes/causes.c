@@ -113,6 +113,7 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                              50},
         [CAUSE_ROP_UNKNOWN] = {"rop-unknown", "The server does not have an operation that the client needs: %s.",
                                "Update the server, or find the client's feature or add-in that asks for it.", 51},
+        [CAUSE_CANCELLED] = {"cancelled", "The call was cancelled%s.", "Nothing to do, unless nobody meant to.", 52},
 };
 
 const struct cause_row *cause_get(enum cause cause)

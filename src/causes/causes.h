@@ -51,6 +51,7 @@ enum cause {
 	CAUSE_NOTIFICATION_NOT_FETCHED, /* told of news, never asked for it */
 	CAUSE_ROP_FAILS,                /* the same one with the same error, again and again */
 	CAUSE_ROP_UNKNOWN,              /* the server does not have it, and the client goes on */
+	CAUSE_CANCELLED,                /* given up by whoever asked */
 	CAUSE_COUNT,
 };
 

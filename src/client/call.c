@@ -32,19 +32,14 @@ static int fail_ended(struct client_conn *c, const char *what)
 	}
 }
 
-/* Pumps until *done; says why not. */
-static int wait_for(struct client_conn *c, const bool *done, int64_t deadline, const char *what)
+/* Until *done; says why not. */
+static int wait_for(struct client_conn *c, const bool *done, struct client_call *call, int64_t deadline,
+                    const char *what)
 {
-	int r = MW_E_AGAIN;
-	while (!*done && !c->closed && r == MW_E_AGAIN)
-		r = client_pump(c->m, done, deadline);
-	if (*done)
-		return 0;
-	if (c->closed)
+	int r = client_wait(c->m, done, c, call, deadline);
+	if (r == MW_E_AGAIN)
 		return fail_ended(c, what);
-	if (r == MW_E_TIMEOUT)
-		return client_fail_on(c->m, MAPIWIRE_E_TIMEOUT, CAUSE_NO_ANSWER, " %s", what);
-	return client_fail_inside(c->m, r, what);
+	return r == 0 ? 0 : client_fail_wait(c->m, r, what);
 }
 
 /* ---- Bind ---- */
@@ -72,7 +67,7 @@ static const char *name_of(const struct idl_interface *interface)
 static int finish_handshake(struct client_conn *c, const struct idl_interface *interface, const char *what)
 {
 	client_flush(c);
-	int r = wait_for(c, &c->bound, client_deadline(c->m), what);
+	int r = wait_for(c, &c->bound, NULL, client_deadline(c->m), what);
 	if (c->refused)
 		return client_fail_status(c->m, CAUSE_OF_FAULT, c->status, name_of(interface));
 	if (c->cause == CAUSE_BIND_REFUSED && !c->bound)
@@ -151,6 +146,8 @@ void client_call_drop(struct client_call **call)
 		return;
 	*call = NULL;
 	unlink_call(p);
+	if (!p->done && p->id && rpc_client_cancel(p->conn->rpc, p->id, true) == 0)
+		client_flush(p->conn);
 	buf_free(&p->stub);
 	free(p);
 }
@@ -173,6 +170,8 @@ int client_call_begin(struct client_conn *c, unsigned context, unsigned opnum, c
                       struct client_call **out)
 {
 	const struct idl_method *method = &c->interfaces[context]->methods[opnum];
+	if (client_cancelled(c->m))
+		return client_failed(client_fail_wait(c->m, MW_E_CANCELLED, method->name));
 	if (c->closed)
 		return client_failed(fail_ended(c, method->name));
 	struct client_call *call = (struct client_call *)calloc(1, sizeof *call);
@@ -206,6 +205,8 @@ static uint32_t fault_of(const struct client_call *call)
 static int decode_answer(const struct client_call *call, struct arena *arena, void *args)
 {
 	struct mapiwire *m = call->conn->m;
+	if (call->fault && client_cancelled(m))
+		return client_fail_wait(m, MW_E_CANCELLED, call->method->name);
 	if (call->fault)
 		return client_fail_status(m, CAUSE_OF_FAULT, fault_of(call), call->method->name);
 	call->conn->served = true;
@@ -223,7 +224,7 @@ static int decode_answer(const struct client_call *call, struct arena *arena, vo
 int client_call_end(struct client_call **call, struct arena *arena, void *args, int64_t deadline)
 {
 	struct client_call *p = *call;
-	int r = wait_for(p->conn, &p->done, deadline, p->method->name);
+	int r = wait_for(p->conn, &p->done, p, deadline, p->method->name);
 	if (r == 0)
 		r = decode_answer(p, arena, args);
 	client_call_drop(call);
@@ -233,6 +234,12 @@ int client_call_end(struct client_call **call, struct arena *arena, void *args, 
 int client_call(struct client_conn *c, unsigned context, unsigned opnum, struct arena *arena, void *args)
 {
 	struct client_call *call = NULL;
-	int r = client_call_begin(c, context, opnum, args, &call);
-	return r != 0 ? r : client_call_end(&call, arena, args, client_deadline(c->m));
+	int r = client_take_turn(c->m, &c->idle);
+	if (r != 0)
+		return client_fail_wait(c->m, r, c->interfaces[context]->methods[opnum].name);
+	r = client_call_begin(c, context, opnum, args, &call);
+	if (r == 0)
+		r = client_call_end(&call, arena, args, client_deadline(c->m));
+	c->idle = true;
+	return r;
 }

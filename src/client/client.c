@@ -46,6 +46,11 @@ static int open_capture(struct mapiwire *m, const char *path)
 	return MAPIWIRE_E_FILE;
 }
 
+void mapiwire_set_timeout(struct mapiwire *m, unsigned timeout_ms)
+{
+	m->timeout_ns = (int64_t)(timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS) * NS_PER_MS;
+}
+
 int mapiwire_new(const struct mapiwire_options *o, struct mapiwire **out)
 {
 	if (!o->host || !*o->host || o->level > MAPIWIRE_LEVEL_PRIVACY)
@@ -55,8 +60,10 @@ int mapiwire_new(const struct mapiwire_options *o, struct mapiwire **out)
 		return MAPIWIRE_E_MEMORY;
 	m->mapper_port = o->mapper_port ? o->mapper_port : 135;
 	snprintf(m->mapper_text, sizeof m->mapper_text, "%u", m->mapper_port);
-	m->timeout_ns = (int64_t)(o->timeout_ms ? o->timeout_ms : DEFAULT_TIMEOUT_MS) * NS_PER_MS;
+	mapiwire_set_timeout(m, o->timeout_ms);
 	m->level = o->level ? (enum auth_level)o->level : AUTH_LEVEL_PRIVACY;
+	m->wake = -1;
+	m->said = &m->own;
 	client_no_error(m);
 	int r = copy_texts(m, o);
 	if (r == 0)
@@ -73,6 +80,9 @@ int mapiwire_free(struct mapiwire **client)
 	struct mapiwire *m = *client;
 	if (!m)
 		return 0;
+	if (m->running)
+		return MAPIWIRE_E_ARGUMENT;
+	client_tasks_end(m);
 	*client = NULL;
 	while (m->conns) {
 		struct client_conn *c = m->conns;
@@ -81,6 +91,8 @@ int mapiwire_free(struct mapiwire **client)
 	int r = m->capture ? capture_finish(&m->capture) : 0;
 	if (m->password)
 		secret_wipe(m->password, strlen(m->password));
+	if (m->wake >= 0)
+		close(m->wake);
 	free(m->host);
 	free(m->domain);
 	free(m->user);

@@ -1,19 +1,15 @@
 #include "base/time.h"
 #include "client/private.h"
+#include "client/transport.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define READ_SIZE 65536
-/* Connections that one client has at a time: mapper, two of the address book, two of each of two store sessions. */
-#define MAX_CONNS 32
+/* Connections that one client has at a time: mapper, two of the address book, two of each store session. */
+#define MAX_CONNS CLIENT_MAX_CONNS
 
 int64_t client_deadline(const struct mapiwire *m)
 {
@@ -93,167 +89,87 @@ static void on_event(void *user, struct rpc_connection *rpc, const struct rpc_ev
 
 /* ---- Bytes ---- */
 
-static void lost(struct client_conn *c, bool reset)
+static void lost(struct client_conn *c, int error)
 {
-	c->reset = reset;
+	c->error = error;
 	c->closed = true;
-	if (c->captured)
-		capture_closed(c->m->capture, c->capture, false, time_now_ns());
 }
 
 static void read_some(struct client_conn *c)
 {
 	uint8_t data[READ_SIZE];
-	ssize_t n = read(c->fd, data, sizeof data);
+	ssize_t n = c->via->kind->read(c->via, data, sizeof data);
 	if (n > 0) {
-		c->answered = true;
-		if (c->captured)
-			capture_data(c->m->capture, c->capture, false, data, (size_t)n, time_now_ns());
 		rpc_feed(c->rpc, RPC_FROM_SERVER, data, (size_t)n, time_monotonic_ns());
 		client_flush(c);
 	} else if (n == 0) {
 		rpc_eof(c->rpc, RPC_FROM_SERVER, time_monotonic_ns());
-		lost(c, false);
+		lost(c, 0);
 	} else if (errno != EAGAIN && errno != EINTR) {
-		lost(c, true);
+		lost(c, errno);
 	}
 }
 
 void client_flush(struct client_conn *c)
 {
 	struct buf *out = rpc_output(c->rpc);
-	while (out->len > 0 && !c->reset) {
-		ssize_t n = send(c->fd, out->data, out->len, MSG_NOSIGNAL);
+	while (out->len > 0 && c->open && c->error == 0) {
+		ssize_t n = c->via->kind->write(c->via, out->data, out->len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
 			if (errno != EAGAIN)
-				lost(c, true);
+				lost(c, errno);
 			return;
 		}
-		if (c->captured)
-			capture_data(c->m->capture, c->capture, true, out->data, (size_t)n, time_now_ns());
 		buf_consume(out, (size_t)n);
 	}
 }
 
-static int wait_ms(int64_t deadline)
+unsigned client_conn_poll(const struct client_conn *c, struct pollfd fds[CLIENT_TRANSPORT_FDS])
 {
-	int64_t left = deadline - time_monotonic_ns();
-	if (left <= 0)
-		return 0;
-	return left > INT64_C(60000) * NS_PER_MS ? 60000 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
+	return c->via && !c->closed ? c->via->kind->poll(c->via, rpc_output(c->rpc)->len > 0, fds) : 0;
 }
 
-/* Wakes when *done, or when a connection ends: its callers look. */
-int client_pump(struct mapiwire *m, const bool *done, int64_t deadline)
+void client_conn_process(struct client_conn *c)
 {
-	while (!*done) {
-		struct pollfd fds[MAX_CONNS];
-		struct client_conn *conns[MAX_CONNS];
-		nfds_t n = 0;
-		for (struct client_conn *c = m->conns; c && n < MAX_CONNS; c = c->next)
-			if (!c->closed) {
-				conns[n] = c;
-				fds[n++] = (struct pollfd){.fd = c->fd,
-				                           .events = POLLIN | (rpc_output(c->rpc)->len ? POLLOUT : 0)};
-			}
-		int ms = wait_ms(deadline);
-		if (ms == 0)
-			return MW_E_TIMEOUT;
-		if (poll(fds, n, ms) < 0 && errno != EINTR)
-			return MW_E_IO;
-		bool ended = false;
-		for (nfds_t i = 0; i < n; i++) {
-			if (fds[i].revents & POLLOUT)
-				client_flush(conns[i]);
-			if (fds[i].revents & (POLLIN | POLLERR | POLLHUP))
-				read_some(conns[i]);
-			ended = ended || conns[i]->closed;
-		}
-		if (ended)
-			return *done ? 0 : MW_E_AGAIN;
+	if (!c->via || c->closed)
+		return;
+	if (!c->open) {
+		int error = c->via->kind->progress(c->via);
+		c->open = error == 0;
+		if (error != 0 && error != EINPROGRESS)
+			lost(c, error);
+		return;
 	}
-	return 0;
+	client_flush(c);
+	if (!c->closed)
+		read_some(c);
+}
+
+bool client_is_up(struct client_conn *c)
+{
+	if (c)
+		client_conn_process(c);
+	return c && c->open && !c->closed;
 }
 
 /* ---- Connecting ---- */
 
-static void endpoint_of(const struct sockaddr_storage *a, struct capture_endpoint *out)
+/* 0 or an errno, or an MW_E_* of who waits. */
+static int connect_to(struct client_conn *c, const struct client_address *address)
 {
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
-	*out = (struct capture_endpoint){.family = a->ss_family == AF_INET6 ? 6 : 4};
-	if (out->family == 6)
-		memcpy(out->address, &v6->sin6_addr, 16);
-	else
-		memcpy(out->address, &v4->sin_addr, 4);
-	out->port = ntohs(out->family == 6 ? v6->sin6_port : v4->sin_port);
-}
-
-static struct sockaddr_storage with_port(const struct client_address *a, uint16_t port)
-{
-	struct sockaddr_storage s = a->at;
-	if (s.ss_family == AF_INET6)
-		((struct sockaddr_in6 *)&s)->sin6_port = htons(port);
-	else
-		((struct sockaddr_in *)&s)->sin_port = htons(port);
-	return s;
-}
-
-static void note_capture(struct client_conn *c, const struct sockaddr_storage *server, int error, int64_t began)
-{
-	struct sockaddr_storage own = {0};
-	socklen_t len = sizeof own;
-	struct capture_endpoint from, to;
-	if (!c->m->capture)
-		return;
-	if (getsockname(c->fd, (struct sockaddr *)&own, &len) < 0 || own.ss_family == AF_UNSPEC)
-		own.ss_family = server->ss_family;
-	endpoint_of(&own, &from);
-	endpoint_of(server, &to);
-	int64_t now = time_now_ns();
-	if (error == 0) {
-		c->capture = capture_connected(c->m->capture, &from, &to, began, now);
-		c->captured = true;
-	} else {
-		capture_refused(c->m->capture, &from, &to, began, now, error == ECONNREFUSED);
-	}
-}
-
-static int finish_connect(int fd, int64_t deadline)
-{
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	int r;
-	do
-		r = poll(&p, 1, wait_ms(deadline));
-	while (r < 0 && errno == EINTR);
-	if (r <= 0)
-		return r == 0 ? ETIMEDOUT : errno;
-	int error = 0;
-	socklen_t len = sizeof error;
-	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
-}
-
-/* 0 or an errno; c->fd is open when it is 0. */
-static int connect_to(struct client_conn *c, const struct client_address *address, int64_t deadline)
-{
-	struct sockaddr_storage to = with_port(address, c->port);
-	int one = 1;
-	int64_t began = time_now_ns();
-	c->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (c->fd < 0)
-		return errno;
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	int error = connect(c->fd, (const struct sockaddr *)&to, address->len) < 0 ? errno : 0;
-	if (error == EINPROGRESS)
-		error = finish_connect(c->fd, deadline);
-	note_capture(c, &to, error, began);
-	if (error != 0) {
-		close(c->fd);
-		c->fd = -1;
-	}
-	return error;
+	c->closed = c->open = false;
+	c->error = c->transport->open(c, address, &c->via);
+	if (c->error != 0)
+		return c->error;
+	client_conn_process(c);
+	int r = client_wait(c->m, &c->open, c, NULL, client_deadline(c->m));
+	if (r == 0)
+		return 0;
+	c->transport->close(&c->via);
+	c->closed = true;
+	return r == MW_E_TIMEOUT ? ETIMEDOUT : r == MW_E_AGAIN ? c->error : r;
 }
 
 int client_fail_connect(struct client_conn *c, int error)
@@ -274,11 +190,13 @@ static int try_addresses(struct client_conn *c)
 	int error = 0;
 	for (unsigned i = 0; i < m->address_count; i++) {
 		unsigned which = (m->address + i) % m->address_count;
-		error = connect_to(c, &m->addresses[which], client_deadline(m));
+		error = connect_to(c, &m->addresses[which]);
 		if (error == 0) {
 			m->address = which;
 			return 0;
 		}
+		if (error < 0)
+			return client_fail_wait(m, error, "a connect");
 	}
 	return client_fail_connect(c, error);
 }
@@ -288,7 +206,8 @@ static struct client_conn *conn_new(struct mapiwire *m, uint16_t port, bool dyna
 	struct client_conn *c = (struct client_conn *)calloc(1, sizeof *c);
 	if (!c)
 		return NULL;
-	*c = (struct client_conn){.m = m, .fd = -1, .port = port, .dynamic = dynamic, .setting = setting};
+	*c = (struct client_conn){
+	        .m = m, .transport = &client_tcp, .port = port, .dynamic = dynamic, .setting = setting, .idle = true};
 	snprintf(c->port_text, sizeof c->port_text, "%u", port);
 	const struct rpc_config config = {
 	        .role = RPC_CLIENT,
@@ -340,10 +259,8 @@ void client_close(struct client_conn **conn)
 		struct client_call *call = c->calls;
 		client_call_drop(&call);
 	}
-	if (c->captured && !c->closed)
-		capture_closed(c->m->capture, c->capture, true, time_now_ns());
-	if (c->fd >= 0)
-		close(c->fd);
+	if (c->via)
+		c->via->kind->close(&c->via);
 	rpc_connection_free(&c->rpc);
 	free(c);
 }

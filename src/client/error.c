@@ -6,12 +6,12 @@
 int client_fail(struct mapiwire *m, int code, enum cause cause, uint32_t status, const struct cause_about *about)
 {
 	const struct cause_row *row = cause_get(cause);
-	cause_explain(cause, about, m->sentence, m->attempt);
-	m->error = (struct mapiwire_error){
+	cause_explain(cause, about, m->said->sentence, m->said->attempt);
+	m->said->error = (struct mapiwire_error){
 	        .code = code,
 	        .cause = row->id,
-	        .sentence = m->sentence,
-	        .attempt = m->attempt,
+	        .sentence = m->said->sentence,
+	        .attempt = m->said->attempt,
 	        .exit_code = row->exit_code,
 	        .status = status,
 	        .status_name = "",
@@ -77,13 +77,13 @@ int client_fail_status(struct mapiwire *m, enum cause_family family, uint32_t st
 		cause = CAUSE_ANONYMOUS_REFUSED;
 	const char *name = name_of(family, status);
 	char detail[200];
-	snprintf(m->status_text, sizeof m->status_text, "0x%08X", status);
-	detail_of(m, cause, call, name ? name : m->status_text, detail);
+	snprintf(m->said->status_text, sizeof m->said->status_text, "0x%08X", status);
+	detail_of(m, cause, call, name ? name : m->said->status_text, detail);
 	int code = family == CAUSE_OF_BIND_NAK || family == CAUSE_OF_PROVIDER ? MAPIWIRE_E_REFUSED : MAPIWIRE_E_STATUS;
 	if (cause == CAUSE_CREDENTIALS_REFUSED || cause == CAUSE_ACCOUNT_LOCKED)
 		code = MAPIWIRE_E_REFUSED;
 	client_fail(m, code, cause, status, &(struct cause_about){.detail = detail, .mapper_port = m->mapper_text});
-	m->error.status_name = name ? name : "";
+	m->said->error.status_name = name ? name : "";
 	return code;
 }
 
@@ -98,12 +98,26 @@ int client_fail_inside(struct mapiwire *m, int error, const char *what)
 	return client_fail(m, code, cause, 0, &(struct cause_about){.detail = detail});
 }
 
+int client_fail_wait(struct mapiwire *m, int error, const char *what)
+{
+	if (error == MW_E_TIMEOUT)
+		return client_fail_on(m, MAPIWIRE_E_TIMEOUT, CAUSE_NO_ANSWER, " %s", what);
+	if (error == MW_E_CANCELLED)
+		return client_fail_on(m, MAPIWIRE_E_CANCELLED, CAUSE_CANCELLED, ": %s", what);
+	return client_fail_inside(m, error, what);
+}
+
+void client_said_nothing(struct client_said *said)
+{
+	said->error = (struct mapiwire_error){.cause = "none", .sentence = "", .attempt = "", .status_name = ""};
+}
+
 void client_no_error(struct mapiwire *m)
 {
-	m->error = (struct mapiwire_error){.cause = "none", .sentence = "", .attempt = "", .status_name = ""};
+	client_said_nothing(m->said);
 }
 
 const struct mapiwire_error *mapiwire_error(const struct mapiwire *m)
 {
-	return &m->error;
+	return &m->said->error;
 }

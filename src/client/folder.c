@@ -28,11 +28,14 @@ int mapiwire_folder_get(struct mapiwire_store *s, uint64_t folder, const uint32_
 {
 	uint32_t handle = MAPI_NO_HANDLE;
 	client_no_error(s->m);
-	int r = client_open_folder(s, folder, &handle);
+	int r = client_store_enter(s);
 	if (r != 0)
 		return r;
-	r = client_get_properties(s, handle, tags, tag_count, out);
-	client_release(s, handle);
+	r = client_open_folder(s, folder, &handle);
+	if (r == 0)
+		r = client_get_properties(s, handle, tags, tag_count, out);
+	client_release(s, handle, s->epoch);
+	client_store_leave(s);
 	return r;
 }
 
@@ -48,11 +51,14 @@ int mapiwire_folder_set(struct mapiwire_store *s, uint64_t folder, const struct 
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = client_take_value(s->m, arena, &values[i], &in[i]);
 	if (r == 0)
-		r = client_open_folder(s, folder, &handle);
+		r = client_store_enter(s);
 	if (r != 0)
 		return r;
-	r = client_set_properties(s, handle, in, count);
-	client_release(s, handle);
+	r = client_open_folder(s, folder, &handle);
+	if (r == 0)
+		r = client_set_properties(s, handle, in, count);
+	client_release(s, handle, s->epoch);
+	client_store_leave(s);
 	return r;
 }
 
@@ -99,15 +105,10 @@ static int find_child(struct mapiwire_store *s, uint64_t parent, const char *nam
 	return r;
 }
 
-int mapiwire_folder_find(struct mapiwire_store *s, const char *name, uint64_t *folder)
+/* Down a path of display names. */
+static int walk_down(struct mapiwire_store *s, const char *name, uint64_t *folder)
 {
 	uint64_t at = s->folders[LOGON_TOP];
-	client_no_error(s->m);
-	for (size_t i = 0; i < ARRAY_SIZE(special); i++)
-		if (text_casecmp(special[i].name, name) == 0) {
-			*folder = s->folders[special[i].logon];
-			return 0;
-		}
 	while (*name) {
 		size_t len = strcspn(name, "/");
 		int r = find_child(s, at, name, len, &at);
@@ -117,4 +118,20 @@ int mapiwire_folder_find(struct mapiwire_store *s, const char *name, uint64_t *f
 	}
 	*folder = at;
 	return 0;
+}
+
+int mapiwire_folder_find(struct mapiwire_store *s, const char *name, uint64_t *folder)
+{
+	client_no_error(s->m);
+	for (size_t i = 0; i < ARRAY_SIZE(special); i++)
+		if (text_casecmp(special[i].name, name) == 0) {
+			*folder = s->folders[special[i].logon];
+			return 0;
+		}
+	int r = client_store_enter(s);
+	if (r != 0)
+		return r;
+	r = walk_down(s, name, folder);
+	client_store_leave(s);
+	return r;
 }

@@ -147,7 +147,7 @@ static int map(struct client_conn *c, struct arena *arena, const struct mapiwire
 	if (found == 0 &&
 	    (a.status == 0 || cause_of_status(CAUSE_OF_EPM, a.status) == CAUSE_INTERFACE_NOT_REGISTERED)) {
 		client_fail_on(m, MAPIWIRE_E_NOTFOUND, CAUSE_INTERFACE_NOT_REGISTERED, "%s", title(interface));
-		m->error.status = a.status;
+		m->said->error.status = a.status;
 		return MAPIWIRE_E_NOTFOUND;
 	}
 	if (found == 0)
@@ -156,14 +156,19 @@ static int map(struct client_conn *c, struct arena *arena, const struct mapiwire
 	return 0;
 }
 
-/* The mapper's connection stays for the next question. */
+/* The mapper's connection stays for the next question, unless it was lost meanwhile. */
 static int open_mapper(struct mapiwire *m, struct client_conn **out)
 {
-	for (struct client_conn *c = m->conns; c; c = c->next)
-		if (!c->closed && c->bound && c->interfaces[0] == &wire_epm_interface) {
+	for (struct client_conn *c = m->conns, *next; c; c = next) {
+		next = c->next;
+		if (!c->bound || !c->idle || c->interfaces[0] != &wire_epm_interface)
+			continue;
+		if (client_is_up(c)) {
 			*out = c;
 			return 0;
 		}
+		client_close(&c);
+	}
 	return client_open(m, m->mapper_port, NULL, &wire_epm_interface, AUTH_LEVEL_NONE, out);
 }
 

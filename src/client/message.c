@@ -18,6 +18,7 @@
 struct mapiwire_message {
 	struct mapiwire_store *store;
 	uint32_t handle;
+	unsigned epoch;
 };
 
 /* ---- Reading ---- */
@@ -53,7 +54,12 @@ int mapiwire_message_open(struct mapiwire_store *s, uint64_t folder, uint64_t me
 	if (!msg)
 		return client_fail_inside(s->m, MW_E_NOMEM, "a message");
 	msg->store = s;
-	int r = open_message(s, folder, message, &msg->handle);
+	int r = client_store_enter(s);
+	if (r == 0) {
+		r = open_message(s, folder, message, &msg->handle);
+		msg->epoch = s->epoch;
+		client_store_leave(s);
+	}
 	if (r != 0)
 		free(msg);
 	else
@@ -67,7 +73,7 @@ void mapiwire_message_close(struct mapiwire_message **message)
 	if (!msg)
 		return;
 	*message = NULL;
-	client_release(msg->store, msg->handle);
+	client_release(msg->store, msg->handle, msg->epoch);
 	free(msg);
 }
 
@@ -75,7 +81,12 @@ int mapiwire_message_get(struct mapiwire_message *msg, const uint32_t *tags, siz
                          struct mapiwire_rows *out)
 {
 	client_no_error(msg->store->m);
-	return client_get_properties(msg->store, msg->handle, tags, tag_count, out);
+	int r = client_store_enter_same(msg->store, msg->epoch, "the message");
+	if (r != 0)
+		return r;
+	r = client_get_properties(msg->store, msg->handle, tags, tag_count, out);
+	client_store_leave(msg->store);
+	return r;
 }
 
 /* ---- Writing ---- */
@@ -219,8 +230,6 @@ static int compose(struct mapiwire_store *s, uint64_t folder, const struct mapiw
 		r = write_body(s, *handle, draft->body);
 	if (r == 0 && draft->recipient_count > 0)
 		r = set_recipients(s, *handle, draft);
-	if (r != 0)
-		client_release(s, *handle);
 	return r;
 }
 
@@ -228,11 +237,14 @@ int mapiwire_message_save(struct mapiwire_store *s, uint64_t folder, const struc
 {
 	uint32_t handle = MAPI_NO_HANDLE;
 	client_no_error(s->m);
-	int r = compose(s, folder, draft, &handle);
+	int r = client_store_enter(s);
 	if (r != 0)
 		return r;
-	r = save(s, handle, id);
-	client_release(s, handle);
+	r = compose(s, folder, draft, &handle);
+	if (r == 0)
+		r = save(s, handle, id);
+	client_release(s, handle, s->epoch);
+	client_store_leave(s);
 	return r;
 }
 
@@ -240,10 +252,13 @@ int mapiwire_message_send(struct mapiwire_store *s, const struct mapiwire_draft 
 {
 	uint32_t handle = MAPI_NO_HANDLE;
 	client_no_error(s->m);
-	int r = compose(s, s->folders[LOGON_OUTBOX], draft, &handle);
+	int r = client_store_enter(s);
 	if (r != 0)
 		return r;
-	r = submit(s, handle);
-	client_release(s, handle);
+	r = compose(s, s->folders[LOGON_OUTBOX], draft, &handle);
+	if (r == 0)
+		r = submit(s, handle);
+	client_release(s, handle, s->epoch);
+	client_store_leave(s);
 	return r;
 }

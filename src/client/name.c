@@ -1,92 +1,39 @@
-#include "base/time.h"
 #include "client/private.h"
 
-#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * getaddrinfo cannot be given a deadline, so a thread of its own asks; one that is late
- * is left behind and frees what it shares.
- */
+/* getaddrinfo cannot be given a deadline: it is asked aside. */
 struct lookup {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	atomic_int references;
-	bool done;
 	int result;
 	struct addrinfo *found;
 	char host[];
 };
 
-static void unref(struct lookup *l)
+static void ask(void *work)
 {
-	if (atomic_fetch_sub(&l->references, 1) > 1)
-		return;
-	if (l->found)
-		freeaddrinfo(l->found);
-	pthread_mutex_destroy(&l->lock);
-	pthread_cond_destroy(&l->changed);
-	free(l);
+	struct lookup *l = (struct lookup *)work;
+	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+	l->result = getaddrinfo(l->host, NULL, &hints, &l->found);
 }
 
-static void *ask(void *arg)
+static void drop(void *work)
 {
-	struct lookup *l = (struct lookup *)arg;
-	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-	struct addrinfo *found = NULL;
-	int r = getaddrinfo(l->host, NULL, &hints, &found);
-	pthread_mutex_lock(&l->lock);
-	l->result = r;
-	l->found = r == 0 ? found : NULL;
-	l->done = true;
-	pthread_cond_signal(&l->changed);
-	pthread_mutex_unlock(&l->lock);
-	unref(l);
-	return NULL;
+	struct lookup *l = (struct lookup *)work;
+	if (l->result == 0 && l->found)
+		freeaddrinfo(l->found);
+	free(l);
 }
 
 static struct lookup *lookup_new(const char *host)
 {
 	size_t size = strlen(host) + 1;
 	struct lookup *l = (struct lookup *)calloc(1, sizeof *l + size);
-	if (!l)
-		return NULL;
-	pthread_condattr_t attr;
-	memcpy(l->host, host, size);
-	atomic_init(&l->references, 2);
-	pthread_mutex_init(&l->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	if (l)
+		memcpy(l->host, host, size);
 	return l;
-}
-
-static bool start(struct lookup *l)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	bool ok = pthread_create(&thread, &attr, ask, l) == 0;
-	pthread_attr_destroy(&attr);
-	return ok;
-}
-
-static bool wait_for(struct lookup *l, int64_t deadline)
-{
-	struct timespec until = {.tv_sec = deadline / NS_PER_S, .tv_nsec = deadline % NS_PER_S};
-	pthread_mutex_lock(&l->lock);
-	while (!l->done && pthread_cond_timedwait(&l->changed, &l->lock, &until) != ETIMEDOUT)
-		;
-	bool done = l->done;
-	pthread_mutex_unlock(&l->lock);
-	return done;
 }
 
 static void keep_addresses(struct mapiwire *m, const struct addrinfo *found)
@@ -107,16 +54,14 @@ int client_find_host(struct mapiwire *m)
 	if (m->address_count > 0)
 		return 0;
 	struct lookup *l = lookup_new(m->host);
-	if (!l)
-		return client_fail_inside(m, MW_E_NOMEM, m->host);
-	if (!start(l)) {
-		atomic_store(&l->references, 1); /* nobody else came to share it */
-		unref(l);
-		return client_fail_inside(m, MW_E_NOMEM, m->host);
+	int r = l ? client_aside(m, ask, drop, l, client_deadline(m)) : MW_E_NOMEM;
+	if (r < 0 && r != MW_E_TIMEOUT)
+		return client_fail_wait(m, r, m->host);
+	if (r == 0) {
+		if (l->result == 0)
+			keep_addresses(m, l->found);
+		drop(l);
 	}
-	if (wait_for(l, client_deadline(m)) && l->result == 0)
-		keep_addresses(m, l->found);
-	unref(l);
 	if (m->address_count == 0)
 		return client_fail_on(m, MAPIWIRE_E_UNREACHABLE, CAUSE_NAME_NOT_FOUND, "%s", m->host);
 	return 0;

@@ -3,6 +3,8 @@
 
 #include "capture/capture.h"
 #include "causes/causes.h"
+#include "client/transport.h"
+#include "client/wait.h"
 #include "mapi/property.h"
 #include "mapi/status.h"
 #include "mapi/tags.h"
@@ -12,13 +14,13 @@
 #include <sys/socket.h>
 
 /*
- * Inside libmapiwire. conn.c owns sockets and moves bytes between them and the RPC
+ * Inside libmapiwire. tcp.c is a transport; conn.c moves bytes between transports and the RPC
  * machine; call.c binds and calls by the generated tables; the other files are one
- * service each. client_pump is the only place that waits: an event-loop form of
- * the library replaces it and nothing else.
+ * service each. client_wait (wait.h) is the only place that waits.
  */
 
 #define CLIENT_MAX_ADDRESSES 8
+#define CLIENT_MAX_CONNS 32
 #define CLIENT_CODE_PAGE 1252u
 #define CLIENT_LOCALE 0x0409u
 /* What one answer may hold when it is decoded. */
@@ -40,8 +42,11 @@ struct mapiwire {
 	char address_text[64];
 	struct capture_writer *capture;
 	struct client_conn *conns;
-	struct mapiwire_error error;
-	char sentence[CAUSE_TEXT_SIZE], attempt[CAUSE_TEXT_SIZE], status_text[16];
+	struct client_said own, *said; /* said: of the task that runs, else own */
+	struct client_aside *asides;
+	int wake; /* eventfd that their threads write; -1: not needed yet */
+	struct mapiwire_task *tasks, *running;
+	bool ending;
 };
 
 /* ---- error.c: each yields the code it was given ---- */
@@ -53,7 +58,10 @@ int client_fail_on(struct mapiwire *m, int code, enum cause cause, const char *f
 int client_fail_status(struct mapiwire *m, enum cause_family family, uint32_t status, const char *call);
 /* An MW_E_* of our own layers. what: the thing that was being read or written. */
 int client_fail_inside(struct mapiwire *m, int error, const char *what);
+/* What client_wait says but 0 and MW_E_AGAIN. what: that was waited for. */
+int client_fail_wait(struct mapiwire *m, int error, const char *what);
 void client_no_error(struct mapiwire *m);
+void client_said_nothing(struct client_said *said);
 /* Says to an analyser, who sees the callers only, that what the functions above yield is never 0. */
 static inline int client_failed(int code)
 {
@@ -82,16 +90,18 @@ struct client_call {
 struct client_conn {
 	struct client_conn *next;
 	struct mapiwire *m;
-	int fd;
+	const struct client_transport_kind *transport;
+	struct client_transport *via; /* NULL: not connected */
+	int error;                    /* errno that it ended with; 0: the peer closed */
 	uint16_t port;
 	char port_text[8];
 	const char *setting; /* what fixes this port, in words; NULL for the mapper's */
 	struct rpc_connection *rpc;
 	struct auth_client_config auth;
 	enum auth_level level;
-	unsigned capture;
-	bool dynamic, captured, closed, reset, answered, bound, refused;
+	bool dynamic, open, closed, bound, refused;
 	bool served; /* a call was answered: the server has taken the user */
+	bool idle;   /* no call is in the way of another; see client_call */
 	/* Why it is over, from an event. */
 	enum cause cause;
 	uint32_t status;
@@ -105,12 +115,13 @@ struct client_conn {
 MW_NODISCARD int client_connect(struct mapiwire *m, uint16_t port, bool dynamic, const char *setting,
                                 struct client_conn **out);
 void client_close(struct client_conn **c);
-/* Moves bytes on all connections until *done, or MW_E_TIMEOUT at the deadline. */
-MW_NODISCARD int client_pump(struct mapiwire *m, const bool *done, int64_t deadline);
+/* Its descriptors, and what came of them; no waiting. */
+unsigned client_conn_poll(const struct client_conn *c, struct pollfd fds[CLIENT_TRANSPORT_FDS]);
+void client_conn_process(struct client_conn *c);
 int64_t client_deadline(const struct mapiwire *m);
-/* Sends what the machine has to say; what does not go out now goes in the pump. */
+/* Sends what the machine has to say; what does not go out now goes later. */
 void client_flush(struct client_conn *c);
-/* How the socket's connect failed. */
+/* How connecting failed: an errno. */
 int client_fail_connect(struct client_conn *c, int error);
 
 /* ---- call.c ---- */
@@ -128,9 +139,12 @@ MW_NODISCARD int client_call_begin(struct client_conn *c, unsigned context, unsi
                                    struct client_call **out);
 /* Waits for the answer and decodes it into args; texts live in the arena. Frees the call. */
 MW_NODISCARD int client_call_end(struct client_call **call, struct arena *arena, void *args, int64_t deadline);
-/* Frees a call that is not wanted any more. */
+/* Frees a call that is not wanted any more: the server is told by an orphaned PDU, unless the answer is there. */
 void client_call_drop(struct client_call **call);
+/* Both, one call at a time on a connection. */
 MW_NODISCARD int client_call(struct client_conn *c, unsigned context, unsigned opnum, struct arena *arena, void *args);
+/* Whether it is still there: looks at the transport first, since a peer may have closed while nobody waited. */
+bool client_is_up(struct client_conn *c);
 struct rpc_syntax client_syntax(const struct idl_interface *interface);
 struct arena *client_arena(struct mapiwire *m);
 

@@ -62,13 +62,13 @@ static int read_answers(struct client_rops *b, const struct EcDoRpcExt2_args *a,
 static int execute(struct client_rops *b, struct EcDoRpcExt2_args *a)
 {
 	struct mapiwire_store *s = b->store;
-	int r = client_call(s->conn, 0, OP_RPC_EXT2, b->arena, a);
+	int r = client_session_call(s, OP_RPC_EXT2, b->arena, a);
 	if (r == 0 && a->ReturnValue != 0)
 		r = client_fail_status(s->m, CAUSE_OF_MAPI, (uint32_t)a->ReturnValue, "EcDoRpcExt2");
 	return r;
 }
 
-int client_rops_run(struct client_rops *b)
+static int run_in_turn(struct client_rops *b)
 {
 	struct mapiwire_store *s = b->store;
 	struct buf in MW_CLEANUP(buf_free) = {0};
@@ -96,6 +96,16 @@ int client_rops_run(struct client_rops *b)
 	};
 	r = execute(b, &a);
 	return r != 0 ? r : read_answers(b, &a, &requests);
+}
+
+int client_rops_run(struct client_rops *b)
+{
+	int r = client_store_take_turn(b->store);
+	if (r != 0)
+		return r;
+	r = run_in_turn(b);
+	client_store_leave(b->store);
+	return r;
 }
 
 /* Severity in the top bit, or a small code of the store's own: an error. 0x0004....: done, with a remark. */
@@ -130,14 +140,25 @@ void client_rops_end(struct client_rops *b)
 	buf_free(&b->payload);
 }
 
-void client_release(struct mapiwire_store *s, uint32_t handle)
+static void release(struct mapiwire_store *s, uint32_t handle)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = arena_new(CLIENT_ARENA_LIMIT);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
-	if (handle == MAPI_NO_HANDLE || s->conn->closed || s->m->error.code < 0)
-		return;
 	client_rops_begin(&b, s, arena);
 	client_rops_release(&b, client_rops_handle(&b, handle));
 	if (client_rops_run(&b) < 0)
 		client_no_error(s->m);
+}
+
+void client_release(struct mapiwire_store *s, uint32_t handle, unsigned epoch)
+{
+	if (handle == MAPI_NO_HANDLE || s->m->said->error.code < 0)
+		return;
+	if (client_store_take_turn(s) < 0) {
+		client_no_error(s->m);
+		return;
+	}
+	if (epoch == s->epoch && s->conn && !s->conn->closed)
+		release(s, handle);
+	client_store_leave(s);
 }

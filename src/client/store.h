@@ -45,8 +45,17 @@ enum {
 
 struct mapiwire_store {
 	struct mapiwire *m;
-	struct client_conn *conn;
+	struct client_conn *conn; /* NULL: lost, and no new one could be had yet */
 	uint16_t port;
+	char *dn;
+	unsigned epoch; /* counts sessions: handles of an earlier one mean nothing */
+	/* Whose turn it is: a call's, of a task (NULL: of none). It may enter more than once. */
+	const struct mapiwire_task *owner;
+	unsigned entered;
+	bool idle;
+	/* What the server asks of those whom it is too busy for, [MS-OXCRPC] 3.2.4.4. */
+	unsigned retries;
+	int64_t retry_delay_ns;
 	struct idl_context_handle cxh;
 	struct mapi_session *context;
 	uint32_t logon; /* handle */
@@ -54,8 +63,23 @@ struct mapiwire_store {
 	struct mapiwire_watch *watch;
 };
 
-/* store.c. EcDoConnectEx and EcDoDisconnect on a connection of any level. */
-MW_NODISCARD int client_session_connect(struct client_conn *c, const char *dn, struct idl_context_handle *cxh);
+/*
+ * session.c. A public call enters, uses the session, and leaves: one at a time, so that what the session remembers of
+ * requests and answers is not mixed, and handles do not outlive it. Nothing is entered on failure.
+ *   enter: for calls that begin with the logon. A lost session is replaced by a new one, in a new association.
+ *   enter_same: for calls on an object of that epoch: MAPIWIRE_E_LOST when its session is gone. what: "the table", ...
+ */
+MW_NODISCARD int client_store_enter(struct mapiwire_store *s);
+MW_NODISCARD int client_store_enter_same(struct mapiwire_store *s, unsigned epoch, const char *what);
+MW_NODISCARD int client_store_take_turn(struct mapiwire_store *s);
+void client_store_leave(struct mapiwire_store *s);
+/* A call with a session context handle. One that the server is too busy for is repeated as the server asked at the
+ * session's beginning. */
+MW_NODISCARD int client_session_call(struct mapiwire_store *s, unsigned opnum, struct arena *arena, void *args);
+/* EcDoConnectEx and EcDoDisconnect on a connection of any level. */
+struct EcDoConnectEx_args;
+MW_NODISCARD int client_session_connect(struct client_conn *c, struct arena *arena, const char *dn,
+                                        struct EcDoConnectEx_args *out);
 MW_NODISCARD int client_session_disconnect(struct client_conn *c, struct idl_context_handle *cxh);
 
 /* rops.c: some ROPs, sent together. Texts of the answers live in the arena. */
@@ -88,8 +112,8 @@ static inline void client_rops_cleanup(struct client_rops *b)
 {
 	client_rops_end(b);
 }
-/* Releases one handle; what fails is of no interest. */
-void client_release(struct mapiwire_store *s, uint32_t handle);
+/* Releases one handle of this epoch; what fails is of no interest. */
+void client_release(struct mapiwire_store *s, uint32_t handle, unsigned epoch);
 
 /* stream.c: a property of an open object as a whole; bytes in the arena. */
 MW_NODISCARD int client_stream_read(struct mapiwire_store *s, uint32_t handle, uint32_t tag, struct arena *arena,

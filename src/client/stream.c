@@ -80,7 +80,7 @@ int client_stream_read(struct mapiwire_store *s, uint32_t handle, uint32_t tag, 
 		return r;
 	while (r == 0 && more)
 		r = read_chunk(s, stream, &bytes, &more);
-	client_release(s, stream);
+	client_release(s, stream, s->epoch);
 	if (r == 0 && (r = value_of(arena, tag, &bytes, out)) < 0)
 		r = client_fail_inside(s->m, r, "a stream");
 	return r;
@@ -120,6 +120,6 @@ int client_stream_write(struct mapiwire_store *s, uint32_t handle, uint32_t tag,
 		r = write_chunk(s, stream, (const uint8_t *)data + done, (uint16_t)n, done + n == size);
 		done += n;
 	} while (r == 0 && done < size);
-	client_release(s, stream);
+	client_release(s, stream, s->epoch);
 	return r;
 }

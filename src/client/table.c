@@ -9,6 +9,7 @@
 struct mapiwire_table {
 	struct mapiwire_store *store;
 	uint32_t handle;
+	unsigned epoch;
 	uint32_t count;
 	size_t columns;
 };
@@ -86,6 +87,7 @@ static int open_table(struct mapiwire_store *s, const struct wanted *w, struct m
 		r = read_answers(&b, w, &t->count);
 	if (r == 0)
 		t->handle = client_rops_made(&b, at);
+	t->epoch = s->epoch;
 	return r;
 }
 
@@ -101,7 +103,11 @@ int mapiwire_table_open(struct mapiwire_store *s, uint64_t folder, enum mapiwire
 		return client_fail_inside(s->m, MW_E_NOMEM, "a table");
 	t->store = s;
 	t->columns = tag_count;
-	int r = open_table(s, &w, t);
+	int r = client_store_enter(s);
+	if (r == 0) {
+		r = open_table(s, &w, t);
+		client_store_leave(s);
+	}
 	if (r != 0)
 		free(t);
 	else
@@ -115,7 +121,7 @@ void mapiwire_table_close(struct mapiwire_table **table)
 	if (!t)
 		return;
 	*table = NULL;
-	client_release(t->store, t->handle);
+	client_release(t->store, t->handle, t->epoch);
 	free(t);
 }
 
@@ -147,14 +153,12 @@ static int put_rows(struct mapiwire_table *t, struct arena **arena, const struct
 	return r;
 }
 
-int mapiwire_table_read(struct mapiwire_table *t, unsigned max, struct mapiwire_rows *out)
+static int read_rows(struct mapiwire_table *t, unsigned max, struct mapiwire_rows *out)
 {
-	struct mapiwire_store *s = t->store;
-	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
+	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(t->store->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer = NULL;
-	client_no_error(s->m);
-	client_rops_begin(&b, s, arena);
+	client_rops_begin(&b, t->store, arena);
 	const struct RopQueryRowsRequest q = {
 	        .InputHandleIndex = client_rops_handle(&b, t->handle),
 	        .ForwardRead = 1,
@@ -165,4 +169,15 @@ int mapiwire_table_read(struct mapiwire_table *t, unsigned max, struct mapiwire_
 	if (r == 0)
 		r = client_rops_answer(&b, ROP_QUERY_ROWS, &answer);
 	return r != 0 ? r : put_rows(t, &arena, &((const struct RopQueryRowsResponse *)answer)->RowData, out);
+}
+
+int mapiwire_table_read(struct mapiwire_table *t, unsigned max, struct mapiwire_rows *out)
+{
+	client_no_error(t->store->m);
+	int r = client_store_enter_same(t->store, t->epoch, "the table");
+	if (r != 0)
+		return r;
+	r = read_rows(t, max, out);
+	client_store_leave(t->store);
+	return r;
 }

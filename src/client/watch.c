@@ -13,7 +13,10 @@
 
 struct mapiwire_watch {
 	struct mapiwire_store *store;
+	uint64_t folder;
+	unsigned kinds;
 	uint32_t subscription;
+	unsigned epoch; /* of the subscription */
 	struct client_conn *conn;
 	struct idl_context_handle acxh;
 	struct client_call *parked;
@@ -41,7 +44,7 @@ void client_watch_note(struct mapiwire_store *s, const struct RopNotifyResponse 
 	};
 }
 
-static int subscribe(struct mapiwire_watch *w, uint64_t folder, unsigned kinds)
+static int subscribe(struct mapiwire_watch *w)
 {
 	struct mapiwire_store *s = w->store;
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
@@ -52,9 +55,9 @@ static int subscribe(struct mapiwire_watch *w, uint64_t folder, unsigned kinds)
 	const struct RopRegisterNotificationRequest q = {
 	        .InputHandleIndex = in,
 	        .OutputHandleIndex = at,
-	        .NotificationTypes = (uint16_t)kinds,
-	        .WantWholeStore = folder == 0,
-	        .FolderId = folder,
+	        .NotificationTypes = (uint16_t)w->kinds,
+	        .WantWholeStore = w->folder == 0,
+	        .FolderId = w->folder,
 	};
 	client_rops_add(&b, ROP_REGISTER_NOTIFICATION, &q);
 	int r = client_rops_run(&b);
@@ -62,6 +65,7 @@ static int subscribe(struct mapiwire_watch *w, uint64_t folder, unsigned kinds)
 		r = client_rops_answer(&b, ROP_REGISTER_NOTIFICATION, &answer);
 	if (r == 0)
 		w->subscription = client_rops_made(&b, at);
+	w->epoch = s->epoch;
 	return r;
 }
 
@@ -72,7 +76,7 @@ static int async_connect(struct mapiwire_watch *w)
 	struct EcDoAsyncConnectEx_args a = {.cxh = s->cxh};
 	if (!arena)
 		return MAPIWIRE_E_MEMORY;
-	int r = client_call(s->conn, 0, OP_ASYNC_CONNECT_EX, arena, &a);
+	int r = client_session_call(s, OP_ASYNC_CONNECT_EX, arena, &a);
 	if (r == 0 && a.ReturnValue != 0)
 		r = client_fail_status(s->m, CAUSE_OF_MAPI, (uint32_t)a.ReturnValue, "EcDoAsyncConnectEx");
 	if (r == 0)
@@ -95,6 +99,38 @@ static int park(struct mapiwire_watch *w)
 	return w->parked ? 0 : client_call_begin(w->conn, 0, OP_ASYNC_WAIT_EX, &a, &w->parked);
 }
 
+/* Gives the parked call and its connection up. */
+static void stop(struct mapiwire_watch *w)
+{
+	client_call_drop(&w->parked);
+	client_close(&w->conn);
+}
+
+/* With the store's turn: whatever is missing of subscription and second connection, at first or after a loss. */
+static int set_up(struct mapiwire_watch *w)
+{
+	struct mapiwire_store *s = w->store;
+	int r = 0;
+	if (w->epoch == s->epoch && w->conn && !w->conn->closed)
+		return 0;
+	stop(w);
+	if (w->epoch != s->epoch || w->subscription == MAPI_NO_HANDLE)
+		r = subscribe(w);
+	if (r == 0)
+		r = async_connect(w);
+	return r == 0 ? second_connection(w) : r;
+}
+
+static int ready(struct mapiwire_watch *w)
+{
+	int r = client_store_enter(w->store);
+	if (r != 0)
+		return r;
+	r = set_up(w);
+	client_store_leave(w->store);
+	return r == 0 ? park(w) : r;
+}
+
 int mapiwire_watch_open(struct mapiwire_store *s, uint64_t folder, unsigned kinds, struct mapiwire_watch **out)
 {
 	client_no_error(s->m);
@@ -104,15 +140,11 @@ int mapiwire_watch_open(struct mapiwire_store *s, uint64_t folder, unsigned kind
 	if (!w)
 		return client_fail_inside(s->m, MW_E_NOMEM, "a watch");
 	w->store = s;
+	w->folder = folder;
+	w->kinds = kinds;
 	w->subscription = MAPI_NO_HANDLE;
 	s->watch = w;
-	int r = subscribe(w, folder, kinds);
-	if (r == 0)
-		r = async_connect(w);
-	if (r == 0)
-		r = second_connection(w);
-	if (r == 0)
-		r = park(w);
+	int r = ready(w);
 	if (r != 0)
 		mapiwire_watch_close(&w);
 	else
@@ -128,19 +160,24 @@ void mapiwire_watch_close(struct mapiwire_watch **watch)
 	struct mapiwire_store *s = w->store;
 	s->watch = NULL;
 	*watch = NULL;
-	client_call_drop(&w->parked);
-	client_close(&w->conn);
-	client_release(s, w->subscription);
+	stop(w);
+	client_release(s, w->subscription, w->epoch);
 	free(w);
 }
 
 /* Fetches what the server has to tell: an EcDoRpcExt2 without ROPs. */
-static int fetch(struct mapiwire_store *s)
+static int fetch(struct mapiwire_watch *w)
 {
+	struct mapiwire_store *s = w->store;
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
+	int r = client_store_enter_same(s, w->epoch, "the watch");
+	if (r != 0)
+		return r;
 	client_rops_begin(&b, s, arena);
-	return client_rops_run(&b);
+	r = client_rops_run(&b);
+	client_store_leave(s);
+	return r;
 }
 
 /* Until the parked call has returned. */
@@ -151,18 +188,27 @@ static int wait_parked(struct mapiwire_watch *w, int64_t deadline)
 	struct EcDoAsyncWaitEx_args a = {0};
 	if (!arena)
 		return MAPIWIRE_E_MEMORY;
-	int r = 0;
-	while (!w->parked->done && !w->conn->closed && r != MW_E_TIMEOUT)
-		r = client_pump(m, &w->parked->done, deadline);
-	if (!w->parked->done && !w->conn->closed)
+	int r = client_wait(m, &w->parked->done, w->conn, w->parked, deadline);
+	if (r != 0 && r != MW_E_TIMEOUT && r != MW_E_AGAIN)
+		return client_fail_wait(m, r, "EcDoAsyncWaitEx");
+	if (r == MW_E_TIMEOUT)
 		return client_fail_on(m, MAPIWIRE_E_TIMEOUT, CAUSE_NO_NOTIFICATION, "%s", "");
 	w->woken_ns = w->parked->done ? w->parked->arrived_ns : 0;
 	r = client_call_end(&w->parked, arena, &a, deadline);
 	if (r == 0 && a.ReturnValue != 0)
 		r = client_fail_status(m, CAUSE_OF_MAPI, (uint32_t)a.ReturnValue, "EcDoAsyncWaitEx");
 	if (r == 0 && (a.pulFlagsOut & NOTIFICATION_PENDING))
-		r = fetch(w->store);
+		r = fetch(w);
 	return r;
+}
+
+/* What is lost is told once, since changes may have been missed; the next call sets up anew. */
+static int tell_loss(struct mapiwire_watch *w)
+{
+	struct mapiwire_store *s = w->store;
+	if (!w->conn || (w->epoch == s->epoch && client_is_up(w->conn) && client_is_up(s->conn)))
+		return 0;
+	return client_fail_on(s->m, MAPIWIRE_E_LOST, CAUSE_CONNECTION_LOST, " of %s", "the watch");
 }
 
 int mapiwire_watch_next(struct mapiwire_watch *w, unsigned timeout_ms, struct mapiwire_event *out)
@@ -171,10 +217,14 @@ int mapiwire_watch_next(struct mapiwire_watch *w, unsigned timeout_ms, struct ma
 	int r = 0;
 	client_no_error(w->store->m);
 	while (r == 0 && w->count == 0) {
-		r = park(w);
+		r = tell_loss(w);
+		if (r == 0)
+			r = ready(w);
 		if (r == 0)
 			r = wait_parked(w, deadline);
 	}
+	if (r == MAPIWIRE_E_LOST)
+		stop(w);
 	if (r != 0)
 		return r;
 	*out = w->events[w->first];

@@ -1,11 +1,12 @@
 """libmapiwire from outside: its symbols, and a program built on its header alone."""
-import pathlib
-import re
+import json
+import os
 import shutil
 import subprocess
 
 import pytest
-from conftest import SOURCE_ROOT, program
+from building import build, library  # noqa: F401, a fixture
+from conftest import SOURCE_ROOT, USERS, run
 
 PROGRAM = r"""
 #include <mapiwire.h>
@@ -33,14 +34,6 @@ int main(int argc, char **argv)
 """
 
 
-@pytest.fixture
-def library():
-    where = pathlib.Path(program()).parent / "include"
-    if not (where / "libmapiwire.so").exists():
-        pytest.skip("libmapiwire.so was not built beside the program")
-    return where
-
-
 def symbols(*words):
     lines = subprocess.run(["nm", *words], capture_output=True, text=True, check=True).stdout.splitlines()
     return {line.split()[-1].split("@")[0] for line in lines if len(line.split()) == 3}
@@ -53,28 +46,10 @@ def test_exports(library):
     assert {name for name in static if not name.startswith("__odr_asan")} == shared
 
 
-def sanitizers(library):
-    imported = subprocess.run(["nm", "-D", library / "libmapiwire.so"], capture_output=True, text=True,
-                              check=True).stdout
-    return ["-fsanitize=address,undefined"] if "__asan_init" in imported else []
-
-
-def private_libraries(library):
-    """What the pkg-config file tells programs that link the static library."""
-    described = (library.parent / "meson-private" / "mapiwire.pc").read_text(encoding="utf-8")
-    return re.search(r"^Libs.private: (.*)$", described, re.M).group(1).split()
-
-
 @pytest.mark.parametrize("kind", ["shared", "static"])
 def test_program(library, server, tmp_path, kind):
-    compiler = shutil.which("cc")
-    if not compiler:
-        pytest.skip("no C compiler is installed")
     (tmp_path / "p.c").write_text(PROGRAM)
-    libs = ([f"-L{library}", "-lmapiwire", f"-Wl,-rpath,{library}"] if kind == "shared" else
-            [str(library / "libmapiwire.a"), *private_libraries(library)])
-    subprocess.run([compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", *sanitizers(library),
-                    f"-I{SOURCE_ROOT / 'include'}", "-o", tmp_path / "p", tmp_path / "p.c", *libs], check=True)
+    build(library, tmp_path / "p.c", tmp_path / "p", kind)
     password = (server.state / "alice.password").read_text().strip()
     done = subprocess.run([tmp_path / "p", str(server.epm), password], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
@@ -88,3 +63,38 @@ def test_header_is_cxx_too(tmp_path):
     (tmp_path / "p.cc").write_text("#include <mapiwire.h>\nint main() { mapiwire *m = nullptr; return mapiwire_free(&m); }\n")
     subprocess.run([compiler, "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{SOURCE_ROOT / 'include'}",
                     tmp_path / "p.cc"], check=True)
+
+
+# ---- The event-loop form ----
+
+
+@pytest.fixture
+def watch_many(library, tmp_path):
+    """The example, built on the header and the shared library alone."""
+    return build(library, SOURCE_ROOT / "examples" / "watch_many.c", tmp_path / "watch_many")
+
+
+def give_up(capture):
+    """The co_cancel and orphaned PDUs of a conversation, in order."""
+    shown = run("look", "--json", capture).stdout
+    return [row["event"] for row in map(json.loads, shown.splitlines()) if row.get("event") in ("cancel", "orphaned")]
+
+
+def test_several_clients_in_one_loop(watch_many, server, tmp_path):
+    """Two mailboxes of two clients, both parked in one poll loop; both are woken; at the end both are cancelled."""
+    words = [word for user in ("alice", "bob") for word in (user, USERS[user][1])]
+    with subprocess.Popen([watch_many, "127.0.0.1", str(server.epm), "DEMO", *words], text=True, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env={**os.environ, "MAPIWIRE_CAPTURE": str(tmp_path / "loop")}) as process:
+        assert sorted(process.stdout.readline() for _ in range(2)) == ["alice: watching\n", "bob: watching\n"]
+        for user in ("bob", "alice", "bob"):
+            run("mail", "save", "--server", f"127.0.0.1:{server.epm}", "-U", f"DEMO\\{user}", "--password-file",
+                server.state / f"{user}.password", "--subject", "x", stdin="body\n")
+            assert process.stdout.readline() == f"{user}: change 0x4\n"
+        process.stdin.close()
+        rest = process.stdout.read()
+        errors = process.stderr.read()
+    assert process.returncode == 0 and "Sanitizer:" not in errors, rest + errors
+    assert sorted(rest.splitlines()) == [f"{user}: The call was cancelled: EcDoAsyncWaitEx." for user in ("alice", "bob")]
+    for user in ("alice", "bob"):
+        assert give_up(tmp_path / f"loop.{user}.pcapng")[0] == "cancel"

@@ -1,0 +1,102 @@
+#include "client/private.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Whoever changes RUNNING first decides who cleans up. */
+enum { RUNNING, FINISHED, LEFT };
+
+static void *thread(void *arg)
+{
+	struct client_aside *a = (struct client_aside *)arg;
+	int wake = a->wake, running = RUNNING;
+	uint64_t one = 1;
+	a->run(a->work);
+	if (atomic_compare_exchange_strong(&a->state, &running, FINISHED)) {
+		/* a is the waiter's from here on. */
+		ssize_t n = write(wake, &one, sizeof one);
+		(void)n;
+	} else {
+		a->drop(a->work);
+		free(a);
+	}
+	close(wake);
+	return NULL;
+}
+
+static bool start(struct client_aside *a)
+{
+	pthread_attr_t attr;
+	pthread_t id;
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	bool ok = pthread_create(&id, &attr, thread, a) == 0;
+	pthread_attr_destroy(&attr);
+	return ok;
+}
+
+static struct client_aside *aside_new(struct mapiwire *m)
+{
+	if (m->wake < 0)
+		m->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	struct client_aside *a = m->wake < 0 ? NULL : (struct client_aside *)calloc(1, sizeof *a);
+	if (!a)
+		return NULL;
+	atomic_init(&a->state, RUNNING);
+	a->wake = fcntl(m->wake, F_DUPFD_CLOEXEC, 0);
+	if (a->wake >= 0)
+		return a;
+	free(a);
+	return NULL;
+}
+
+void client_asides_look(struct mapiwire *m)
+{
+	for (struct client_aside *a = m->asides; a; a = a->next)
+		a->finished = atomic_load(&a->state) == FINISHED;
+}
+
+static void unlink_aside(struct mapiwire *m, const struct client_aside *a)
+{
+	struct client_aside **link = &m->asides;
+	while (*link != a)
+		link = &(*link)->next;
+	*link = a->next;
+}
+
+/* 0 when the thread has finished after all. */
+static int leave(struct client_aside *a, int error)
+{
+	int running = RUNNING;
+	return atomic_compare_exchange_strong(&a->state, &running, LEFT) ? error : 0;
+}
+
+int client_aside(struct mapiwire *m, void (*run)(void *work), void (*drop)(void *work), void *work, int64_t deadline)
+{
+	struct client_aside *a = client_cancelled(m) ? NULL : aside_new(m);
+	if (!a) {
+		drop(work);
+		return client_cancelled(m) ? MW_E_CANCELLED : MW_E_NOMEM;
+	}
+	a->run = run;
+	a->drop = drop;
+	a->work = work;
+	if (!start(a)) {
+		close(a->wake);
+		free(a);
+		drop(work);
+		return MW_E_NOMEM;
+	}
+	a->next = m->asides;
+	m->asides = a;
+	int r = client_wait(m, &a->finished, NULL, NULL, deadline);
+	unlink_aside(m, a);
+	if (r != 0)
+		r = leave(a, r);
+	if (r == 0)
+		free(a);
+	return r;
+}
