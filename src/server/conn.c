@@ -1,30 +1,13 @@
 #include "server/conn.h"
 
 #include "base/time.h"
+#include "server/stream.h"
 
-#include <errno.h>
-#include <linux/sockios.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-/* A peer that does not read: stop taking its requests, then give it up. */
-#define PAUSE_BYTES ((size_t)4 << 20)
-#define RESUME_BYTES ((size_t)1 << 20)
-#define GIVE_UP_BYTES ((size_t)64 << 20)
-#define DEFAULT_PATIENCE_NS (INT64_C(60) * NS_PER_S)
-/* Answers wait for the rest of their round this long, and in this number of connections, at most. */
-#define UNSENT_NS (NS_PER_MS / 10)
-#define UNSENT_MOST 32
 #define FIRST_BYTES 24 /* of a bind: up to and with assoc_group_id, C706 12.6.4.3 */
-
-struct pending_write {
-	uv_write_t request;
-	struct server_conn *conn;
-	struct buf data; /* what is left of the output: taken over, not copied */
-};
 
 /* A connection on its way to the loop that its association group belongs to. */
 struct moving_conn {
@@ -51,8 +34,6 @@ static void link_conn(struct server_conn *c)
 	struct server_conn **b = bucket(loop, c->id);
 	c->hash_next = *b;
 	*b = c;
-	atomic_fetch_add(&loop->server->connections, 1);
-	crowd_add(c);
 }
 
 static void unlink_conn(struct server_conn *c)
@@ -64,8 +45,6 @@ static void unlink_conn(struct server_conn *c)
 	while (*b != c)
 		b = &(*b)->hash_next;
 	*b = c->hash_next;
-	atomic_fetch_sub(&c->loop->server->connections, 1);
-	crowd_remove(c);
 }
 
 struct server_conn *conn_find(struct server_loop *loop, uint64_t id)
@@ -74,11 +53,6 @@ struct server_conn *conn_find(struct server_loop *loop, uint64_t id)
 	while (c && c->id != id)
 		c = c->hash_next;
 	return c;
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-	free(handle->data);
 }
 
 static void run_gone(struct server_loop *loop, struct loop_message *message)
@@ -108,6 +82,13 @@ static void drop_watches(struct conn_watch **list)
 	}
 }
 
+static void free_conn(struct server_conn *c)
+{
+	loop_send_never(c->loop, &c->unsent);
+	rpc_connection_free(&c->rpc);
+	free(c);
+}
+
 void conn_close(struct server_conn *c)
 {
 	if (c->closing)
@@ -116,30 +97,39 @@ void conn_close(struct server_conn *c)
 	unlink_conn(c);
 	conn_tell_gone(c, true, 0);
 	drop_watches(&c->watches);
+	c->carrier->close(c);
 	if (!c->in_feed)
-		rpc_connection_free(&c->rpc);
-	uv_close((uv_handle_t *)&c->tcp, on_closed);
+		free_conn(c);
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+static void flush_unsent(struct loop_unsent *u)
 {
-	struct server_loop *loop = ((struct server_conn *)handle->data)->loop;
-	(void)suggested;
-	*out = uv_buf_init((char *)loop->read_buffer, sizeof loop->read_buffer);
+	conn_flush((struct server_conn *)((char *)u - offsetof(struct server_conn, unsent)));
 }
 
-static int64_t patience(const struct server *s)
+struct server_conn *conn_new(struct server_loop *loop, enum server_port port, const struct conn_carrier *carrier,
+                             void *user)
 {
-	return s->config.patience_ms ? (int64_t)s->config.patience_ms * NS_PER_MS : DEFAULT_PATIENCE_NS;
+	struct server_conn *c = (struct server_conn *)calloc(1, sizeof *c);
+	if (!c)
+		return NULL;
+	c->loop = loop;
+	c->port = port;
+	c->carrier = carrier;
+	c->user = user;
+	c->unsent.flush = flush_unsent;
+	c->last_ns = c->began_ns = time_monotonic_ns();
+	link_conn(c);
+	return c;
 }
 
-static int start_rpc(struct server_conn *c)
+int conn_start_rpc(struct server_conn *c)
 {
 	struct rpc_config config = {
 	        .role = RPC_SERVER,
 	        .on_event = dispatch_event,
 	        .user = c,
-	        .limits = {.pdu_timeout_ns = patience(c->loop->server)},
+	        .limits = {.pdu_timeout_ns = server_patience_ns(c->loop->server)},
 	        .random = &random_system,
 	        .clock_offset_ns = time_now_ns() - time_monotonic_ns(),
 	        .server = &c->loop->server->setups[c->port][c->loop->index],
@@ -148,50 +138,73 @@ static int start_rpc(struct server_conn *c)
 	return c->rpc ? 0 : MW_E_NOMEM;
 }
 
-void conn_flush_unsent(struct server_loop *loop)
+bool conn_feed(struct server_conn *c, const void *data, size_t size)
 {
-	struct server_conn *c = loop->unsent, *next;
-	loop->unsent = NULL;
-	loop->unsent_count = 0;
-	for (; c; c = next) {
-		next = c->unsent_next;
-		c->unsent = false;
-		if (!c->closing)
-			conn_flush(c);
-	}
-}
-
-/*
- * Sends at the end of the round: answers that leave together wake a peer that has many
- * connections once, not once each, and a wake-up costs as much as the rest of a short call.
- */
-static void flush_later(struct server_conn *c)
-{
-	struct server_loop *loop = c->loop;
-	if (c->unsent)
-		return;
-	if (!loop->unsent)
-		loop->unsent_ns = c->last_ns;
-	c->unsent = true;
-	c->unsent_next = loop->unsent;
-	loop->unsent = c;
-	if (++loop->unsent_count >= UNSENT_MOST || c->last_ns - loop->unsent_ns > UNSENT_NS)
-		conn_flush_unsent(loop);
-}
-
-static void feed(struct server_conn *c, const void *data, size_t size)
-{
+	c->last_ns = time_monotonic_ns();
 	c->in_feed = true;
 	rpc_feed(c->rpc, RPC_FROM_CLIENT, data, size, c->last_ns);
-	c->in_feed = false;
-	if (c->closing)
-		rpc_connection_free(&c->rpc);
-	else
-		flush_later(c);
 	if (!c->closing)
-		crowd_note(c);
-	crowd_hold(c->loop);
+		loop_send_later(c->loop, &c->unsent, c->last_ns); /* may send at once, which may close */
+	c->in_feed = false;
+	if (!c->closing)
+		return true;
+	free_conn(c);
+	return false;
 }
+
+/* What mgmt's statistics count. The output holds whole PDUs when it comes here. */
+static void count_pdus(struct server_conn *c, const struct buf *out)
+{
+	unsigned long n = 0;
+	size_t at = 0;
+	while (out->len - at >= RPC_HEADER_SIZE) {
+		size_t size = out->data[at + 8] | (size_t)out->data[at + 9] << 8;
+		if (size < RPC_HEADER_SIZE || size > out->len - at)
+			break;
+		at += size;
+		n++;
+	}
+	atomic_fetch_add_explicit(&c->loop->server->pdus_out, n, memory_order_relaxed);
+}
+
+void conn_flush(struct server_conn *c)
+{
+	count_pdus(c, rpc_output(c->rpc));
+	bool finishing = c->finishing;
+	uint64_t id = c->id;
+	struct server_loop *loop = c->loop;
+	c->carrier->flush(c);
+	if (!finishing || !(c = conn_find(loop, id)))
+		return;
+	if (c->carrier->finish)
+		c->carrier->finish(c);
+	else
+		conn_close(c);
+}
+
+/* ---- On a socket ---- */
+
+static void socket_flush(struct server_conn *c)
+{
+	stream_send((struct server_stream *)c->user, rpc_output(c->rpc));
+}
+
+static void socket_finish(struct server_conn *c)
+{
+	stream_finish((struct server_stream *)c->user);
+}
+
+static void socket_close(struct server_conn *c)
+{
+	stream_close((struct server_stream *)c->user);
+}
+
+static void socket_known(struct server_conn *c)
+{
+	crowd_know((struct server_stream *)c->user);
+}
+
+static const struct conn_carrier on_socket = {socket_flush, socket_close, socket_finish, socket_known};
 
 static void on_moved(struct server_loop *loop, struct loop_message *message);
 
@@ -199,8 +212,7 @@ static void on_moved(struct server_loop *loop, struct loop_message *message);
 static int move_conn(struct server_conn *c, uint8_t loop, const uint8_t *data, size_t size)
 {
 	struct moving_conn *m = (struct moving_conn *)calloc(1, sizeof *m + c->first_len + size);
-	uv_os_fd_t fd;
-	if (!m || uv_fileno((uv_handle_t *)&c->tcp, &fd) < 0 || (m->fd = dup(fd)) < 0) {
+	if (!m || (m->fd = stream_dup((struct server_stream *)c->user)) < 0) {
 		free(m);
 		return MW_E_NOMEM;
 	}
@@ -222,7 +234,7 @@ static bool names_other_loop(const struct server_conn *c, const uint8_t first[FI
 	return first[2] == RPC_BIND && group && *loop != c->loop->index && *loop < c->loop->server->loop_count;
 }
 
-/* Holds the first bytes back until they tell whose connection this is. Returns whether it stays here. */
+/* Holds the first bytes back until they tell whose connection this is. */
 static void feed_first(struct server_conn *c, const uint8_t *data, size_t size)
 {
 	uint8_t first[FIRST_BYTES], loop;
@@ -234,229 +246,102 @@ static void feed_first(struct server_conn *c, const uint8_t *data, size_t size)
 	}
 	memcpy(first, c->first, c->first_len);
 	memcpy(first + c->first_len, data, FIRST_BYTES - c->first_len);
-	if (names_other_loop(c, first, &loop)) {
-		if (move_conn(c, loop, data, size) == 0) {
-			conn_close(c);
-			return;
-		}
-	}
-	if (start_rpc(c) < 0) {
+	if (names_other_loop(c, first, &loop) && move_conn(c, loop, data, size) == 0) {
 		conn_close(c);
 		return;
 	}
-	if (c->first_len > 0)
-		feed(c, c->first, c->first_len);
-	if (!c->closing)
-		feed(c, data, size);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
-{
-	struct server_conn *c = (struct server_conn *)stream->data;
-	if (c->closing || n == 0)
-		return;
-	c->last_ns = time_monotonic_ns();
-	if (n < 0) {
-		if (c->rpc)
-			rpc_eof(c->rpc, RPC_FROM_CLIENT, c->last_ns);
-		conn_close(c);
-	} else if (c->rpc) {
-		feed(c, buffer->base, (size_t)n);
-	} else {
-		feed_first(c, (const uint8_t *)buffer->base, (size_t)n);
-	}
-}
-
-static void on_written(uv_write_t *request, int status)
-{
-	struct pending_write *w = (struct pending_write *)request->data;
-	struct server_conn *c = w->conn;
-	c->writes--;
-	c->write_bytes -= w->data.len;
-	buf_free(&w->data);
-	free(w);
-	if (c->closing)
-		return;
-	crowd_note(c);
-	if (status < 0 || (c->finishing && c->writes == 0)) {
-		conn_close(c);
-	} else if (c->paused && c->write_bytes < RESUME_BYTES) {
-		c->paused = false;
-		uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
-	}
-}
-
-/* Takes the output over, but for what is sent of it already, and leaves an empty one. */
-static int queue_write(struct server_conn *c, struct buf *out, size_t sent)
-{
-	struct pending_write *w = (struct pending_write *)calloc(1, sizeof *w);
-	if (!w)
-		return MW_E_NOMEM;
-	uv_buf_t buffer = uv_buf_init((char *)out->data + sent, (unsigned)(out->len - sent));
-	w->conn = c;
-	w->request.data = w;
-	if (uv_write(&w->request, (uv_stream_t *)&c->tcp, &buffer, 1, on_written) < 0) {
-		free(w);
-		return MW_E_IO;
-	}
-	if (c->writes++ == 0)
-		c->moving_ns = time_monotonic_ns();
-	c->write_bytes += out->len;
-	c->queued += buffer.len;
-	w->data = *out;
-	*out = (struct buf){.max = out->max};
-	return 0;
-}
-
-/* What mgmt's statistics count. The output holds whole PDUs when it comes here. */
-static void count_pdus(struct server_conn *c, const struct buf *out)
-{
-	unsigned long n = 0;
-	size_t at = 0;
-	while (out->len - at >= RPC_HEADER_SIZE) {
-		size_t size = out->data[at + 8] | (size_t)out->data[at + 9] << 8;
-		if (size < RPC_HEADER_SIZE || size > out->len - at)
-			break;
-		at += size;
-		n++;
-	}
-	atomic_fetch_add_explicit(&c->loop->server->pdus_out, n, memory_order_relaxed);
-}
-
-void conn_flush(struct server_conn *c)
-{
-	struct buf *out = rpc_output(c->rpc);
-	size_t sent = 0;
-	count_pdus(c, out);
-	if (out->len > 0 && c->writes == 0) {
-		uv_buf_t buffer = uv_buf_init((char *)out->data, (unsigned)out->len);
-		int n = uv_try_write((uv_stream_t *)&c->tcp, &buffer, 1);
-		sent = n > 0 ? (size_t)n : 0;
-	}
-	if (sent == out->len) {
-		buf_clear(out);
-	} else if (queue_write(c, out, sent) < 0 || c->write_bytes > GIVE_UP_BYTES) {
+	if (conn_start_rpc(c) < 0) {
 		conn_close(c);
 		return;
 	}
-	if (c->finishing && c->writes == 0) {
-		conn_close(c);
-	} else if (!c->paused && c->write_bytes > PAUSE_BYTES) {
-		c->paused = true;
-		uv_read_stop((uv_stream_t *)&c->tcp);
-	}
-	if (!c->closing && c->writes > 0)
-		crowd_note(c);
+	if (c->first_len == 0 || conn_feed(c, c->first, c->first_len))
+		conn_feed(c, data, size);
 }
 
-static struct server_conn *new_conn(struct server_loop *loop, enum server_port port)
+static void on_bytes(struct server_stream *s, const uint8_t *data, size_t len)
 {
-	struct server_conn *c = (struct server_conn *)calloc(1, sizeof *c);
-	if (!c)
-		return NULL;
-	c->loop = loop;
-	c->port = port;
-	c->last_ns = c->began_ns = time_monotonic_ns();
-	c->tcp.data = c;
-	if (uv_tcp_init(&loop->uv, &c->tcp) < 0) {
-		free(c);
+	struct server_conn *c = (struct server_conn *)s->owner;
+	if (c->rpc)
+		conn_feed(c, data, len);
+	else
+		feed_first(c, data, len);
+}
+
+static void on_eof(struct server_stream *s)
+{
+	struct server_conn *c = (struct server_conn *)s->owner;
+	if (c->rpc)
+		rpc_eof(c->rpc, RPC_FROM_CLIENT, s->last_ns);
+}
+
+static void on_stream_closed(struct server_stream *s)
+{
+	conn_close((struct server_conn *)s->owner);
+}
+
+/* Who does not bind goes. */
+static bool on_tick(struct server_stream *s, int64_t now_ns)
+{
+	const struct server_conn *c = (const struct server_conn *)s->owner;
+	bool bound = c->rpc && rpc_server_association(c->rpc);
+	return bound || now_ns - c->began_ns <= server_patience_ns(c->loop->server);
+}
+
+static size_t held(const struct server_stream *s)
+{
+	const struct server_conn *c = (const struct server_conn *)s->owner;
+	return sizeof *c + (c->rpc ? rpc_held(c->rpc) : 0);
+}
+
+static const struct stream_ops rpc_stream = {
+        .held = held, .bytes = on_bytes, .eof = on_eof, .tick = on_tick, .closed = on_stream_closed};
+
+static struct server_conn *begin(struct server_stream *s)
+{
+	struct server_conn *c = conn_new(s->loop, s->port, &on_socket, s);
+	if (!c) {
+		stream_close(s);
 		return NULL;
 	}
-	link_conn(c);
+	memcpy(c->local_ip, s->local_ip, sizeof c->local_ip);
 	return c;
 }
 
-static void note_local_address(struct server_conn *c)
+void conn_begin(struct server_stream *s)
 {
-	struct sockaddr_storage a;
-	int size = sizeof a;
-	if (uv_tcp_getsockname(&c->tcp, (struct sockaddr *)&a, &size) == 0 && a.ss_family == AF_INET)
-		memcpy(c->local_ip, &((struct sockaddr_in *)&a)->sin_addr, 4);
-}
-
-static void start_reading(struct server_conn *c)
-{
-	note_local_address(c);
-	uv_tcp_nodelay(&c->tcp, 1);
-	if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) < 0)
-		conn_close(c);
-}
-
-void conn_accept(struct server_loop *loop, enum server_port port)
-{
-	if (atomic_load(&loop->server->connections) >= loop->server->config.max_connections)
-		crowd_make_room(loop);
-	struct server_conn *c = new_conn(loop, port);
-	if (!c)
-		return;
-	if (uv_accept((uv_stream_t *)&loop->listeners[port], (uv_stream_t *)&c->tcp) < 0)
-		conn_close(c);
-	else
-		start_reading(c);
+	struct server_conn *c = begin(s);
+	if (c)
+		stream_start(s, &rpc_stream, c);
 }
 
 static void on_moved(struct server_loop *loop, struct loop_message *message)
 {
 	struct moving_conn *m = (struct moving_conn *)message;
-	struct server_conn *c = loop->stopping ? NULL : new_conn(loop, m->port);
-	if (!c || uv_tcp_open(&c->tcp, m->fd) < 0) {
-		close(m->fd);
-		if (c)
-			conn_close(c);
-	} else if (start_rpc(c) < 0) {
+	struct server_stream *s = stream_open(loop, m->port, m->fd);
+	struct server_conn *c = s ? begin(s) : NULL;
+	if (c && conn_start_rpc(c) < 0) {
 		conn_close(c);
-	} else {
-		start_reading(c);
-		if (!c->closing)
-			feed(c, m->data, m->size);
+	} else if (c) {
+		stream_start(s, &rpc_stream, c);
+		if (!s->closing)
+			conn_feed(c, m->data, m->size);
 	}
 	free(m);
 }
 
-/* What waits, with us and in the kernel, whose buffer is large, for the peer to acknowledge it. */
-static uint64_t waiting_bytes(struct server_conn *c)
-{
-	uv_os_fd_t fd;
-	int unsent = 0;
-	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) < 0 || ioctl(fd, SIOCOUTQ, &unsent) < 0)
-		unsent = 0;
-	return uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp) + (unsigned)unsent;
-}
-
-/* What waits does not become less: the peer does not read. */
-static bool is_stuck(struct server_conn *c, int64_t now_ns, int64_t patience_ns)
-{
-	uint64_t written = c->writes > 0 ? c->queued - waiting_bytes(c) : 0;
-	if (c->writes == 0 || written != c->written) {
-		c->written = written;
-		c->moving_ns = now_ns;
-	}
-	return now_ns - c->moving_ns > patience_ns;
-}
-
-/* Who does not bind, or does not read, goes. */
-static bool is_idle(struct server_conn *c, int64_t now_ns)
-{
-	int64_t patience_ns = patience(c->loop->server);
-	bool bound = c->rpc && rpc_server_association(c->rpc);
-	return (!bound && now_ns - c->began_ns > patience_ns) || is_stuck(c, now_ns, patience_ns);
-}
+/* ---- Time ---- */
 
 void conn_tick_all(struct server_loop *loop, int64_t now_ns)
 {
 	for (struct server_conn *c = loop->conns, *next; c; c = next) {
 		next = c->next;
-		if (is_idle(c, now_ns)) {
-			conn_close(c);
-			continue;
-		}
 		if (!c->rpc || now_ns < rpc_deadline(c->rpc))
 			continue;
 		c->in_feed = true;
 		rpc_tick(c->rpc, now_ns);
 		c->in_feed = false;
 		if (c->closing)
-			rpc_connection_free(&c->rpc);
+			free_conn(c);
 		else
 			conn_flush(c);
 	}

@@ -13,40 +13,55 @@ struct conn_watch {
 };
 #define CONN_MAX_WATCHES 64 /* the oldest goes */
 
-/* A TCP connection and its RPC machine; belongs to one loop. */
+/*
+ * What carries an RPC connection: a socket, or two channels of RPC over HTTP. Both functions are called in the loop of
+ * the connection.
+ */
+struct conn_carrier {
+	void (*flush)(struct server_conn *c); /* sends rpc_output(c->rpc), or takes it over */
+	/* The connection has ended, by either side; it is freed after this, its output sent or not. */
+	void (*close)(struct server_conn *c);
+	/* NULL, or: nothing more comes; close once what was flushed is with the peer. Else conn_close is called at
+	 * once. */
+	void (*finish)(struct server_conn *c);
+	void (*known)(struct server_conn *c); /* a user has logged on inside; NULL: of no interest */
+};
+
+/* An RPC connection and its machine; belongs to one loop. */
 struct server_conn {
 	struct server_conn *next, *previous; /* of the loop */
 	struct server_conn *hash_next;
-	struct server_conn *unsent_next; /* while unsent */
 	struct server_loop *loop;
 	uint64_t id;
 	enum server_port port;
 	uint8_t local_ip[4]; /* zeros for IPv6 */
-	uv_tcp_t tcp;
-	struct rpc_connection *rpc; /* NULL until the first PDU tells which loop it belongs to */
+	const struct conn_carrier *carrier;
+	void *user;                 /* the carrier's: struct server_stream for sockets */
+	struct rpc_connection *rpc; /* a socket's: NULL until the first PDU tells which loop it belongs to */
 	uint8_t first[24];          /* its beginning, until then */
 	unsigned first_len;
-	bool closing, paused, in_feed, unsent;
-	bool refused;    /* its user was, which ends it and was logged */
-	bool finishing;  /* close when everything is written */
-	unsigned writes; /* outstanding */
-	size_t write_bytes;
-	uint64_t queued, written; /* bytes in all that had to wait; that the peer had, when the last tick looked */
+	struct loop_unsent unsent;
+	bool closing, in_feed, known;
+	bool refused;   /* its user was, which ends it and was logged */
+	bool finishing; /* close when everything is written */
 	int64_t last_ns, began_ns;
-	int64_t moving_ns;          /* when output last moved, or began to wait */
 	struct conn_watch *watches; /* newest first */
-	struct crowd_place place;   /* crowd.h */
 };
 
-void conn_accept(struct server_loop *loop, enum server_port port);
+/* The RPC connection of a socket that was accepted. */
+void conn_begin(struct server_stream *s);
+/* One that something else carries; port says what is offered there. NULL: out of memory. */
+struct server_conn *conn_new(struct server_loop *loop, enum server_port port, const struct conn_carrier *carrier,
+                             void *user);
+MW_NODISCARD int conn_start_rpc(struct server_conn *c);
+/* Bytes of the peer's. False: the connection is gone. */
+bool conn_feed(struct server_conn *c, const void *data, size_t size);
 struct server_conn *conn_find(struct server_loop *loop, uint64_t id);
-/* Sends what the machine has put out. */
+/* Sends what the machine has put out. May close. */
 void conn_flush(struct server_conn *c);
 void conn_close(struct server_conn *c);
 /* Tells the watches that one call, or with all every call, is no longer waited for. */
 void conn_tell_gone(struct server_conn *c, bool all, uint32_t call_id);
-/* What was put out while this round of the loop read its sockets. */
-void conn_flush_unsent(struct server_loop *loop);
 /* Deadlines of all connections of the loop. */
 void conn_tick_all(struct server_loop *loop, int64_t now_ns);
 

@@ -1,7 +1,7 @@
 #include "server/crowd.h"
 
 #include "base/time.h"
-#include "server/conn.h"
+#include "server/stream.h"
 
 #define LEAST_BITS 10 /* rank 1 ends at 2 KiB */
 
@@ -12,64 +12,64 @@ static uint8_t rank_of(size_t held)
 	return (uint8_t)(rank < CROWD_RANKS ? rank : CROWD_RANKS - 1);
 }
 
-static size_t held_by(const struct server_conn *c)
+static size_t held_by(const struct server_stream *s)
 {
-	return sizeof *c + (c->rpc ? rpc_held(c->rpc) : 0) + c->write_bytes;
+	return sizeof *s + (s->ops ? s->ops->held(s) : 0) + s->write_bytes;
 }
 
-static void take_out(struct server_conn *c)
+static void take_out(struct server_stream *s)
 {
-	struct crowd *crowd = &c->loop->crowd;
-	struct crowd_place *p = &c->place;
+	struct crowd *crowd = &s->loop->crowd;
+	struct crowd_place *p = &s->place;
 	*(p->before ? &p->before->place.after : &crowd->first[p->rank]) = p->after;
 	*(p->after ? &p->after->place.before : &crowd->last[p->rank]) = p->before;
 	crowd->held -= p->held;
 }
 
 /* Behind all of its rank: it was heard from last. */
-static void put_in(struct server_conn *c)
+static void put_in(struct server_stream *s)
 {
-	struct crowd *crowd = &c->loop->crowd;
-	struct crowd_place *p = &c->place;
-	p->held = p->known ? 0 : held_by(c);
+	struct crowd *crowd = &s->loop->crowd;
+	struct crowd_place *p = &s->place;
+	p->held = p->known ? 0 : held_by(s);
 	p->rank = p->known ? 0 : rank_of(p->held);
-	p->since_ns = c->last_ns;
+	p->since_ns = s->last_ns;
 	p->before = crowd->last[p->rank];
 	p->after = NULL;
-	*(p->before ? &p->before->place.after : &crowd->first[p->rank]) = c;
-	crowd->last[p->rank] = c;
+	*(p->before ? &p->before->place.after : &crowd->first[p->rank]) = s;
+	crowd->last[p->rank] = s;
 	crowd->held += p->held;
 }
 
-void crowd_add(struct server_conn *c)
+void crowd_add(struct server_stream *s)
 {
-	put_in(c);
+	put_in(s);
 }
 
-void crowd_remove(struct server_conn *c)
+void crowd_remove(struct server_stream *s)
 {
-	take_out(c);
+	take_out(s);
 }
 
 /* Mostly nothing but a number changes. */
-void crowd_note(struct server_conn *c)
+void crowd_note(struct server_stream *s)
 {
-	struct crowd_place *p = &c->place;
-	size_t held = p->known ? 0 : held_by(c);
-	if (c->last_ns - p->since_ns > NS_PER_S || (!p->known && rank_of(held) != p->rank)) {
-		take_out(c);
-		put_in(c);
+	struct crowd_place *p = &s->place;
+	size_t held = p->known ? 0 : held_by(s);
+	if (s->last_ns - p->since_ns > NS_PER_S || (!p->known && rank_of(held) != p->rank)) {
+		take_out(s);
+		put_in(s);
 	} else {
-		c->loop->crowd.held += held - p->held;
+		s->loop->crowd.held += held - p->held;
 		p->held = held;
 	}
 }
 
-void crowd_know(struct server_conn *c)
+void crowd_know(struct server_stream *s)
 {
-	take_out(c);
-	c->place.known = true;
-	put_in(c);
+	take_out(s);
+	s->place.known = true;
+	put_in(s);
 }
 
 void crowd_hold(struct server_loop *loop)
@@ -82,24 +82,24 @@ void crowd_hold(struct server_loop *loop)
 			continue;
 		}
 		crowd->heavy++;
-		conn_close(crowd->first[rank]);
+		stream_close(crowd->first[rank]);
 	}
 }
 
 void crowd_make_room(struct server_loop *loop)
 {
 	struct crowd *crowd = &loop->crowd;
-	struct server_conn *silent = NULL;
+	struct server_stream *silent = NULL;
 	for (unsigned rank = 1; rank < CROWD_RANKS; rank++) {
-		struct server_conn *c = crowd->first[rank];
-		if (c && (!silent || c->last_ns < silent->last_ns))
-			silent = c;
+		struct server_stream *s = crowd->first[rank];
+		if (s && (!silent || s->last_ns < silent->last_ns))
+			silent = s;
 	}
 	if (!silent)
 		silent = crowd->first[0];
 	if (silent) {
 		crowd->silent_ones++;
-		conn_close(silent);
+		stream_close(silent);
 	}
 }
 

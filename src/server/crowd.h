@@ -15,11 +15,11 @@
  * thousand.
  */
 struct server_loop;
-struct server_conn;
+struct server_stream;
 
 /* A connection's place; embedded in it. */
 struct crowd_place {
-	struct server_conn *before, *after;
+	struct server_stream *before, *after;
 	int64_t since_ns; /* last_ns when it took the place */
 	size_t held;      /* as it counts for the ceiling */
 	uint8_t rank;
@@ -30,18 +30,18 @@ struct crowd_place {
 
 /* Of a loop. Who was silent longest comes first, to within a second. */
 struct crowd {
-	struct server_conn *first[CROWD_RANKS], *last[CROWD_RANKS];
+	struct server_stream *first[CROWD_RANKS], *last[CROWD_RANKS];
 	size_t held, most;           /* by strangers */
 	unsigned silent_ones, heavy; /* let go since the last line of the log */
 	int64_t told_ns;
 };
 
-void crowd_add(struct server_conn *c);
-void crowd_remove(struct server_conn *c);
+void crowd_add(struct server_stream *s);
+void crowd_remove(struct server_stream *s);
 /* It was heard from, or what it holds may have changed. */
-void crowd_note(struct server_conn *c);
+void crowd_note(struct server_stream *s);
 /* A user is known on it. */
-void crowd_know(struct server_conn *c);
+void crowd_know(struct server_stream *s);
 /* Closes connections until the ceiling holds, it may be the one at hand; not inside a feed. */
 void crowd_hold(struct server_loop *loop);
 /* Closes one. */

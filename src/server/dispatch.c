@@ -274,11 +274,12 @@ static void log_refused(struct server_conn *c, const struct rpc_event *event)
 static void note_user(struct server_conn *c, const struct rpc_event *event)
 {
 	struct auth_info info = {0};
-	if (c->place.known || !event->auth)
+	if (c->known || !event->auth)
 		return;
 	auth_get_info(event->auth, &info);
-	if (info.complete && !info.anonymous)
-		crowd_know(c);
+	c->known = info.complete && !info.anonymous;
+	if (c->known && c->carrier->known)
+		c->carrier->known(c);
 }
 
 void dispatch_event(void *user, struct rpc_connection *rpc, const struct rpc_event *event)

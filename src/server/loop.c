@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "server/conn.h"
+#include "server/stream.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,45 @@
 /* A call's memory: its request (4 MiB at most) decoded, and its answer. */
 #define CALL_ARENA_LIMIT ((size_t)64 << 20)
 
+/* Answers wait for the rest of their round this long, and in this number of connections, at most. */
+#define UNSENT_NS (NS_PER_MS / 10)
+#define UNSENT_MOST 32
+
+static void send_unsent(struct server_loop *loop)
+{
+	loop->unsent_count = 0;
+	while (loop->unsent) {
+		struct loop_unsent *u = loop->unsent;
+		loop->unsent = u->next;
+		u->waiting = false;
+		u->flush(u);
+	}
+}
+
+void loop_send_later(struct server_loop *loop, struct loop_unsent *u, int64_t now_ns)
+{
+	if (u->waiting)
+		return;
+	if (!loop->unsent)
+		loop->unsent_ns = now_ns;
+	u->waiting = true;
+	u->next = loop->unsent;
+	loop->unsent = u;
+	if (++loop->unsent_count >= UNSENT_MOST || now_ns - loop->unsent_ns > UNSENT_NS)
+		send_unsent(loop);
+}
+
+void loop_send_never(struct server_loop *loop, struct loop_unsent *u)
+{
+	struct loop_unsent **link = &loop->unsent;
+	if (!u->waiting)
+		return;
+	while (*link != u)
+		link = &(*link)->next;
+	*link = u->next;
+	u->waiting = false;
+}
+
 /* The inbox stays open: other loops may still hand calls back. The loop ends when its work is done. */
 static void stop_all(struct server_loop *loop)
 {
@@ -17,10 +57,10 @@ static void stop_all(struct server_loop *loop)
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
 		if (loop->listeners[p].type == UV_TCP) /* else it was never opened */
 			uv_close((uv_handle_t *)&loop->listeners[p], NULL);
-	for (struct server_conn *c = loop->conns, *next; c; c = next) {
-		next = c->next;
-		conn_close(c);
-	}
+	while (loop->streams)
+		stream_close(loop->streams);
+	while (loop->conns)
+		conn_close(loop->conns);
 	if (loop->tick.type == UV_TIMER)
 		uv_close((uv_handle_t *)&loop->tick, NULL);
 	if (loop->round.type == UV_CHECK)
@@ -58,20 +98,23 @@ static void on_tick(uv_timer_t *timer)
 {
 	struct server_loop *loop = (struct server_loop *)timer->data;
 	int64_t now_ns = time_monotonic_ns();
+	stream_tick_all(loop, now_ns);
 	conn_tick_all(loop, now_ns);
 	crowd_tell(loop, now_ns);
 }
 
 static void on_round(uv_check_t *round)
 {
-	conn_flush_unsent((struct server_loop *)round->data);
+	send_unsent((struct server_loop *)round->data);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
 {
 	struct server_loop *loop = (struct server_loop *)listener->loop->data;
-	if (status == 0)
-		conn_accept(loop, (enum server_port)((uv_tcp_t *)listener - loop->listeners));
+	enum server_port port = (enum server_port)((uv_tcp_t *)listener - loop->listeners);
+	struct server_stream *s = status == 0 ? stream_accept(loop, port) : NULL;
+	if (s)
+		conn_begin(s);
 }
 
 static int listen_on(struct server_loop *loop, int p)

@@ -15,12 +15,20 @@
  */
 struct server_loop;
 struct server_conn;
+struct server_stream;
 struct service;
 
 /* A packed message from one loop to another; embedded in what it carries, which then belongs to the receiver. */
 struct loop_message {
 	struct loop_message *next;
 	void (*run)(struct server_loop *loop, struct loop_message *m);
+};
+
+/* Has something to send; embedded in what does the sending. */
+struct loop_unsent {
+	struct loop_unsent *next;
+	bool waiting;
+	void (*flush)(struct loop_unsent *u);
 };
 
 struct server_loop {
@@ -36,11 +44,12 @@ struct server_loop {
 	struct loop_message *inbox, **inbox_end;
 	bool stopping;
 	struct rpc_associations *associations;
-	struct server_conn *conns; /* newest first */
+	struct server_stream *streams; /* newest first */
+	struct server_conn *conns;     /* likewise */
 	struct server_conn *conns_by_id[1024];
 	uint64_t next_conn;
 	struct crowd crowd;
-	struct server_conn *unsent; /* have answers to send at the end of the round */
+	struct loop_unsent *unsent; /* have answers to send at the end of the round */
 	unsigned unsent_count;
 	int64_t unsent_ns; /* since when */
 	uint8_t read_buffer[65536];
@@ -59,6 +68,13 @@ bool loop_drain(struct server_loop *loop);
 void loop_free(struct server_loop *loop);
 /* From any thread. m->run is called in the receiver's thread. */
 void loop_post(struct server_loop *to, struct loop_message *m);
+/*
+ * Sends at the end of the round: answers that leave together wake a peer that has many
+ * connections once, not once each, and a wake-up costs as much as the rest of a short call.
+ */
+void loop_send_later(struct server_loop *loop, struct loop_unsent *u, int64_t now_ns);
+/* Before what it is embedded in is freed. */
+void loop_send_never(struct server_loop *loop, struct loop_unsent *u);
 /* A call's memory; given back empty. */
 struct arena *loop_arena(struct server_loop *loop);
 void loop_arena_return(struct server_loop *loop, struct arena **arena);
@@ -83,5 +99,8 @@ struct server {
 };
 
 #define SERVER_MAX_LOOPS 16
+
+/* How long a peer may do nothing where something is due; stream.c. */
+int64_t server_patience_ns(const struct server *server);
 
 #endif
