@@ -53,12 +53,12 @@ class Namespace:
     def close(self):
         os.close(self.handle)
 
-    def drop(self, port):
-        """From now on packets to this TCP port get no answer."""
+    def wall(self, port, verdict):
+        """From now on this happens to what comes for this TCP port: nft's "drop", "reject with tcp reset" and such."""
         if not shutil.which("nft"):
-            pytest.skip("nft is not installed")
+            pytest.skip("nft is not installed: apt-get install nftables")
         rules = (f"add table inet wall; add chain inet wall in {{ type filter hook input priority 0; }}; "
-                 f"add rule inet wall in tcp dport {port} drop")
+                 f"add rule inet wall in tcp dport {port} {verdict}")
         with self:
             done = subprocess.run(["nft", rules], capture_output=True, text=True)
         if done.returncode != 0:

@@ -1,8 +1,4 @@
-"""The endpoint mapper and remote management, asked by impacket and by Samba's rpcclient."""
-import os
-import shutil
-import subprocess
-
+"""The endpoint mapper and remote management, asked by impacket."""
 import pytest
 from impacket import uuid
 from impacket.dcerpc.v5 import epm, mgmt, transport
@@ -158,18 +154,3 @@ def test_mgmt_name_in_no_buffer(server, size):
     with pytest.raises(DCERPCException) as refused:
         rpc.request(request)
     assert "bad_stub_data" in str(refused.value).lower() or refused.value.get_error_code() == 0x6f7
-
-
-@pytest.mark.peer("rpcclient")
-def test_rpcclient_epmlookup(serve):
-    """rpcclient asks port 135 and no other: a loopback address of its own has that port free."""
-    rpcclient = shutil.which("rpcclient")
-    if not rpcclient:
-        pytest.skip("rpcclient is not installed: apt-get install smbclient")
-    if os.geteuid() != 0:
-        pytest.skip("port 135 needs root")
-    serve("--listen", "127.0.0.35", "--epm-port", "135")
-    done = subprocess.run([rpcclient, "-N", "ncacn_ip_tcp:127.0.0.35", "-c", "epmlookup"],
-                          capture_output=True, text=True, timeout=60)
-    for identifier, _ in INTERFACES.values():
-        assert identifier in done.stdout.lower(), done.stdout + done.stderr
