@@ -78,6 +78,8 @@ unsigned capture_connected(struct capture_writer *w, const struct capture_endpoi
 /* A connect that failed: SYN, and RST/ACK when refused. */
 void capture_refused(struct capture_writer *w, const struct capture_endpoint *client,
                      const struct capture_endpoint *server, int64_t syn_ns, int64_t reset_ns, bool reset);
+/* Goes with the next frame, as its comment; text: UTF-8, the first 200 bytes of it. */
+void capture_comment(struct capture_writer *w, const char *text);
 void capture_data(struct capture_writer *w, unsigned conn, bool from_client, const void *data, size_t len,
                   int64_t time_ns);
 /* FIN, FIN and ACK; what comes later for that connection is not written. */

@@ -19,6 +19,8 @@ struct connection {
 	bool closed;
 };
 
+#define COMMENT_MAX 200
+
 struct capture_writer {
 	FILE *file;
 	int error;
@@ -27,6 +29,8 @@ struct capture_writer {
 	uint16_t ip_id;
 	int *linktypes; /* by interface */
 	unsigned linktype_count;
+	char comment[COMMENT_MAX];
+	uint16_t comment_len;
 };
 
 static void put(struct capture_writer *w, const void *data, size_t n)
@@ -64,13 +68,29 @@ static void put_frame(struct capture_writer *w, unsigned interface, const void *
 {
 	static const uint8_t zero[4];
 	uint64_t t = time_ns > 0 ? (uint64_t)time_ns : 0;
-	size_t pad = -len & 3;
-	uint32_t size = (uint32_t)(32 + len + pad);
+	size_t pad = -len & 3, note = w->comment_len, note_pad = -note & 3;
+	uint32_t size = (uint32_t)(32 + len + pad + (note ? 4 + note + note_pad + 4 : 0));
 	const uint32_t head[7] = {6, size, interface, (uint32_t)(t >> 32), (uint32_t)t, (uint32_t)len, (uint32_t)len};
 	put(w, head, sizeof head);
 	put(w, data, len);
 	put(w, zero, pad);
+	if (note) { /* opt_comment, opt_endofopt */
+		put(w, &(const uint16_t[2]){1, (uint16_t)note}, 4);
+		put(w, w->comment, note);
+		put(w, zero, note_pad);
+		put(w, zero, 4);
+		w->comment_len = 0;
+	}
 	put(w, &size, sizeof size);
+}
+
+void capture_comment(struct capture_writer *w, const char *text)
+{
+	size_t n = strnlen(text, COMMENT_MAX);
+	while (n == COMMENT_MAX && n > 0 && ((uint8_t)text[n] & 0xC0) == 0x80)
+		n--;
+	memcpy(w->comment, text, n);
+	w->comment_len = (uint16_t)n;
 }
 
 /* The interface with that link type, described on first use. */

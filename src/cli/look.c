@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "capture/capture.h"
 #include "cli/cli.h"
+#include "cli/look_export.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,6 +25,7 @@ const char look_help[] =
         "  --problems        what is wrong, in which frames, and what to do (with --json: as JSON Lines)\n"
         "  --svg FILE        the ladder as a picture\n"
         "  --html FILE       one page of its own: list, ladder, fields, search\n"
+        "  --export FILE     the calls anew as pcapng, opened where a secret fits, for Wireshark\n"
         "\n"
         "  --secrets FILE    opens what NTLM sealed; lines of\n"
         "                      password DOMAIN\\user the password\n"
@@ -111,6 +113,8 @@ static void on_event(void *user, const struct lens_event *e)
 {
 	struct look *l = (struct look *)user;
 
+	if (l->export)
+		look_export_event(l->export, e);
 	for (unsigned i = 0; i < l->output_count; i++) {
 		struct look_output *out = &l->outputs[i];
 		lens_view_event(out->view, e);
@@ -139,6 +143,15 @@ static int end_output(struct look *l, struct look_output *out)
 		return cli_fail("look", CLI_EXIT_FAILED, "cannot write all of %s: is the disk full?", name);
 	if (out->path && isatty(STDERR_FILENO))
 		fprintf(stderr, "Written: %s\n", out->path);
+	return 0;
+}
+
+static int end_export(struct look *l)
+{
+	if (look_export_finish(&l->export) < 0)
+		return cli_fail("look", CLI_EXIT_FAILED, "cannot write all of %s: is the disk full?", l->o.export);
+	if (l->o.export && isatty(STDERR_FILENO))
+		fprintf(stderr, "Written: %s\n", l->o.export);
 	return 0;
 }
 
@@ -293,6 +306,8 @@ static int run(struct look *l)
 	        .keep_events = l->o.ladder || l->o.svg,
 	        .idl = l->idl,
 	        .idl_count = l->idl_count,
+	        .said = l->export ? look_export_said : NULL,
+	        .said_user = l->export,
 	};
 	const struct lens_sink sink = {on_event, l};
 	struct capture_reader *r = NULL;
@@ -309,6 +324,8 @@ static int run(struct look *l)
 	lens_end(l->lens);
 	for (unsigned i = 0; i < l->output_count && code == 0; i++)
 		code = end_output(l, &l->outputs[i]);
+	if (code == 0)
+		code = end_export(l);
 	cli_pager_end();
 	note_end(l, r, n);
 	capture_close(&r);
@@ -360,6 +377,7 @@ int cmd_look(int argc, char **argv)
 	        {"tree", CLI_NUMBER, &l.o.tree},
 	        {"svg", CLI_TEXT, &l.o.svg},
 	        {"html", CLI_TEXT, &l.o.html},
+	        {"export", CLI_TEXT, &l.o.export},
 	        {"secrets", CLI_TEXT, &l.o.secrets},
 	        {"idl", CLI_TEXT, &l.o.idl},
 	        {"Y", CLI_TEXT, &l.o.filter},

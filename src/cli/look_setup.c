@@ -2,6 +2,7 @@
 #include "base/time.h"
 #include "cli/cli.h"
 #include "cli/look.h"
+#include "cli/look_export.h"
 #include "idl/parse.h"
 #include "lens/colors.h"
 #include "lens/filter.h"
@@ -182,7 +183,7 @@ static int add_main(struct look *l)
 	const struct look_options *o = &l->o;
 	bool list = look_is_list(o);
 
-	if (list && (o->svg || o->html))
+	if (list && (o->svg || o->html || o->export))
 		return 0;
 	if (list && !o->interface)
 		l->view.head = &l->head;
@@ -206,6 +207,8 @@ static int add_views(struct look *l)
 		code = add_output(l, lens_svg_new, l->o.svg);
 	if (code == 0 && l->o.html)
 		code = add_output(l, lens_html_new, l->o.html);
+	if (code == 0 && l->o.export && look_export_new(l->o.export, &l->export) < 0)
+		code = cli_usage("look", "cannot write %s: %s.", l->o.export, strerror(errno));
 	return code;
 }
 
@@ -262,6 +265,7 @@ void look_free(struct look *l)
 			fclose(l->outputs[i].file);
 	}
 	lens_free(&l->lens);
+	(void)look_export_finish(&l->export);
 	buf_free(&l->head);
 	auth_keytab_free(&l->keytab);
 	auth_secrets_free(&l->secrets);

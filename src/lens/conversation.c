@@ -73,7 +73,7 @@ struct lens_conversation *lens_talk_new(struct lens_flow *flow, struct smb_file 
 	struct lens_conversation *t = calloc(1, sizeof *t);
 	if (!t)
 		return NULL;
-	*t = (struct lens_conversation){.flow = flow, .file = file, .lens = lens};
+	*t = (struct lens_conversation){.number = ++lens->talks_begun, .flow = flow, .file = file, .lens = lens};
 	const struct rpc_config config = {
 	        .role = RPC_OBSERVER,
 	        .on_event = on_event,

@@ -209,6 +209,7 @@ struct lens_assumed {
 #define LENS_MAX_ASSUMED 8
 
 struct lens_conversation {
+	uint64_t number;
 	struct lens_flow *flow;
 	struct smb_file *file; /* the pipe that it is in, or NULL */
 	const char *pipe;      /* its name */
@@ -365,6 +366,7 @@ struct lens {
 	unsigned spare_count;
 	struct lens_conversation *newest, *oldest, *oldest_awake;
 	unsigned talks, awake;
+	uint64_t talks_begun;
 	struct lens_smb *newest_smb, *oldest_smb;
 	unsigned smbs;
 	size_t smb_held;

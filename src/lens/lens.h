@@ -10,6 +10,18 @@
  */
 struct lens;
 
+/*
+ * What RPC said behind an event, for who writes it anew (--export). conversation: a number for each TCP connection or
+ * pipe that carries RPC. All of it lives during the call.
+ */
+struct lens_said {
+	const struct lens_event *event;
+	const struct rpc_event *rpc;
+	uint64_t conversation;
+	const uint8_t *stub; /* of requests and responses */
+	size_t stub_len;
+};
+
 struct lens_options {
 	const struct auth_secret *secrets;
 	size_t secret_count;
@@ -20,6 +32,8 @@ struct lens_options {
 	                     (a request that an answer points to stays until then) */
 	const struct idl_module *const *idl; /* further interfaces, from --idl */
 	size_t idl_count;
+	void (*said)(void *user, const struct lens_said *said); /* before the event itself; or NULL */
+	void *said_user;
 	size_t stream_limit; /* bytes held for one direction of a stream; 0 = 8 MiB */
 	size_t total_limit;  /* in all; 0 = 64 MiB */
 };

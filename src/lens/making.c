@@ -151,6 +151,14 @@ static void fill(struct lens_making *m)
 	lens_summarize(m);
 }
 
+static void tell_said(const struct lens_making *m)
+{
+	const struct lens_options *o = &m->lens->options;
+	const struct lens_said said = {m->event, m->rpc, m->talk->number, m->rpc->stub, m->rpc->stub_len};
+	if (o->said)
+		o->said(o->said_user, &said);
+}
+
 void lens_make(struct lens_conversation *t, const struct rpc_event *ev)
 {
 	struct lens *lens = t->lens;
@@ -182,6 +190,7 @@ void lens_make(struct lens_conversation *t, const struct rpc_event *ev)
 		pending->iface = m.iface;
 		lens_pending_add(t, pending);
 	}
+	tell_said(&m);
 	lens_tell(lens, m.event);
 	if (is_answer(m.event->kind))
 		t->answered_ns = m.event->last_time_ns;

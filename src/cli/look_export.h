@@ -1,0 +1,20 @@
+#ifndef MW_CLI_LOOK_EXPORT_H
+#define MW_CLI_LOOK_EXPORT_H
+
+#include "lens/lens.h"
+
+/*
+ * look --export: the RPC of a capture written anew as pcapng, each connection and pipe as a TCP connection of its own
+ * between the same hosts, opened where the lens could, without authentication, so that Wireshark reads the calls.
+ */
+struct look_export;
+
+/* 0, MW_E_IO with errno, MW_E_NOMEM. */
+MW_NODISCARD int look_export_new(const char *path, struct look_export **out);
+/* lens_options.said, and each event of the lens. user: the struct look_export. */
+void look_export_said(void *user, const struct lens_said *said);
+void look_export_event(struct look_export *x, const struct lens_event *e);
+/* 0, or the first error of writing. */
+int look_export_finish(struct look_export **x);
+
+#endif
