@@ -32,3 +32,29 @@ def test_the_tests_are_there_and_build_the_rop():
             assert re.search(rf"0x{rop:02x}\b", drivers + text, re.I), f"no test builds Rop{name}"
         else:
             assert limits, f"Rop{name}: why is it not served?"
+
+
+def attack_rows():
+    text = (SOURCE_ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+    table = text[text.index("\n## Attacks"):text.index("\n## Known differences")]
+    return [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ")][1:]
+
+
+def machine_tests(cell):
+    """(file, function): "hostile: test_a, test_b; ../ndr/x: test_c"."""
+    for part in filter(None, map(str.strip, cell.split(";"))):
+        name, functions = part.split(": ")
+        folder, _, name = name.rpartition("/")
+        for function in functions.split(", "):
+            yield (SOURCE_ROOT / "tests/unit/rpc" / folder / f"test_{name}.c").resolve(), function
+
+
+def test_each_attack_has_its_tests():
+    assert len(attack_rows()) > 20
+    attacks = "".join((SOURCE_ROOT / "tests/peers" / name).read_text(encoding="utf-8") for name in ("test_attacks.py", "test_memory.py"))
+    for attack, _, machine, server in attack_rows():
+        assert server.strip(), attack
+        for function in server.strip().split(", "):
+            assert f"def {function}(" in attacks, function
+        for path, function in machine_tests(machine.strip()):
+            assert f"{function}(void **state)" in path.read_text(encoding="utf-8"), (path, function)

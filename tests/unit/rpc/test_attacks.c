@@ -275,6 +275,51 @@ static void test_cve_2022_26809(void **state)
 	rig_close(&r);
 }
 
+/* One step of the client's own; its token is sent in this PDU. */
+static void offer(struct rig *r, struct arena *arena, enum rpc_ptype ptype, const struct buf *token,
+                  struct rpc_pdu *answer)
+{
+	const struct rpc_sec_trailer trailer = {.type = AUTH_NTLM, .level = AUTH_LEVEL_PRIVACY, .context_id = 1};
+
+	put_offer(r, ptype, 0, &trailer, token);
+	if (answer)
+		assert_true(reply(r, arena, answer));
+}
+
+/* NTLM: what proves a user to one connection (challenge) proves nothing on another, nor once more. */
+static void test_ntlm_relayed_and_replayed(void **state)
+{
+	struct arena *arena MW_CLEANUP(arena_cleanup) = arena_new(0);
+	struct buf MW_CLEANUP(buf_free) negotiate = {0}, authenticate = {0};
+	struct auth_env env = {.now_ns = INT64_C(1795507200000000000)};
+	struct auth_context *client;
+	struct rpc_pdu challenge, other;
+	struct rig rigs[3];
+	(void)state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rigs); i++)
+		rig_open(&rigs[i], i + 1);
+	env.random = &rigs[0].random;
+	client = client_of(&rigs[0], AUTH_LEVEL_PRIVACY);
+	assert_int_equal(auth_step(client, &env, cursor_of(NULL, 0), &negotiate, NULL), MW_E_AGAIN);
+	offer(&rigs[0], arena, RPC_BIND, &negotiate, &challenge);
+	assert_int_equal(challenge.header.ptype, RPC_BIND_ACK);
+	struct cursor in = cursor_of(challenge.auth_value, challenge.header.auth_length);
+	assert_int_equal(auth_step(client, &env, in, &authenticate, NULL), 0);
+	for (unsigned i = 1; i < ARRAY_SIZE(rigs); i++) {
+		if (i == 2) /* by now it was good once */
+			offer(&rigs[0], arena, RPC_ALTER_CONTEXT, &authenticate, &challenge);
+		offer(&rigs[i], arena, RPC_BIND, &negotiate, &other);
+		assert_int_equal(other.header.ptype, RPC_BIND_ACK);
+		offer(&rigs[i], arena, RPC_ALTER_CONTEXT, &authenticate, NULL);
+		expect_fault(&rigs[i], arena, RPC_S_SEC_PKG_ERROR);
+	}
+	assert_int_equal(challenge.header.ptype, RPC_ALTER_CONTEXT_RESP);
+	auth_free(&client);
+	for (unsigned i = 0; i < ARRAY_SIZE(rigs); i++)
+		rig_close(&rigs[i]);
+}
+
 static void no_rundown(void *object)
 {
 	(void)object;
@@ -317,9 +362,13 @@ static void test_stolen_handle_and_group(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_cve_2021_23192), cmocka_unit_test(test_cve_2015_5370),
-	        cmocka_unit_test(test_cve_2016_2118),  cmocka_unit_test(test_cve_2012_1182),
-	        cmocka_unit_test(test_cve_2022_26809), cmocka_unit_test(test_stolen_handle_and_group),
+	        cmocka_unit_test(test_cve_2021_23192),
+	        cmocka_unit_test(test_cve_2015_5370),
+	        cmocka_unit_test(test_cve_2016_2118),
+	        cmocka_unit_test(test_cve_2012_1182),
+	        cmocka_unit_test(test_cve_2022_26809),
+	        cmocka_unit_test(test_stolen_handle_and_group),
+	        cmocka_unit_test(test_ntlm_relayed_and_replayed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
