@@ -201,3 +201,24 @@ void rpc_handle_close(struct rpc_association *assoc, struct idl_context_handle *
 	}
 	*handle = (struct idl_context_handle){0};
 }
+
+unsigned rpc_handle_sweep(struct rpc_association *assoc, const struct idl_interface *iface,
+                          bool (*is_to_go)(void *user, const void *object), void *user)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < assoc->slot_count; i++) {
+		struct handle_slot *s = &assoc->slots[i];
+		if (!s->used || s->iface != iface)
+			continue;
+		if (!is_to_go(user, s->object)) {
+			left++;
+			continue;
+		}
+		if (s->rundown)
+			s->rundown(s->object);
+		*s = (struct handle_slot){0};
+		assoc->used--;
+	}
+	return left;
+}

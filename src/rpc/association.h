@@ -35,5 +35,8 @@ void *rpc_handle_find(struct rpc_association *assoc, const struct idl_interface 
                       const struct idl_context_handle *handle);
 /* Forgets the handle without running it down; *handle becomes nil. */
 void rpc_handle_close(struct rpc_association *assoc, struct idl_context_handle *handle);
+/* Runs down each handle of the interface whose object is to go; yields how many of that interface are left. */
+unsigned rpc_handle_sweep(struct rpc_association *assoc, const struct idl_interface *iface,
+                          bool (*is_to_go)(void *user, const void *object), void *user);
 
 #endif

@@ -115,7 +115,7 @@ void service_move(struct service_call *call, struct server_loop *to,
 
 /* ---- Context handles ---- */
 
-static struct rpc_association *association(const struct service_call *call)
+struct rpc_association *service_association(const struct service_call *call)
 {
 	struct server_conn *c = call->at == call->home ? conn_find(call->home, call->conn) : NULL;
 	return c && c->rpc ? rpc_server_association(c->rpc) : NULL;
@@ -124,7 +124,7 @@ static struct rpc_association *association(const struct service_call *call)
 int service_handle_create_for(struct service_call *call, const struct idl_interface *iface, void *object,
                               rpc_rundown_fn rundown, struct idl_context_handle *out)
 {
-	struct rpc_association *a = association(call);
+	struct rpc_association *a = service_association(call);
 	return a ? rpc_handle_create(a, iface, object, rundown, out) : MW_E_STATE;
 }
 
@@ -136,13 +136,13 @@ int service_handle_create(struct service_call *call, void *object, rpc_rundown_f
 
 void *service_handle_find(struct service_call *call, const struct idl_context_handle *handle)
 {
-	struct rpc_association *a = association(call);
+	struct rpc_association *a = service_association(call);
 	return a ? rpc_handle_find(a, call->service->interface, handle) : NULL;
 }
 
 void service_handle_close(struct service_call *call, struct idl_context_handle *handle)
 {
-	struct rpc_association *a = association(call);
+	struct rpc_association *a = service_association(call);
 	if (a)
 		rpc_handle_close(a, handle);
 }

@@ -1,8 +1,9 @@
 #include "wire/epm.h"
+#include "base/time.h"
+#include "server/epm_place.h"
 #include "server/service.h"
 #include "wire/tower.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -19,11 +20,6 @@
 struct registration {
 	const struct service *service;
 	uint16_t port;
-};
-
-/* Where a lookup that did not fit goes on. */
-struct inquiry {
-	unsigned next;
 };
 
 struct question {
@@ -102,52 +98,24 @@ static struct twr_t *make_tower(struct service_call *call, const struct registra
 
 /* ---- The entry handle ---- */
 
-static void forget(void *inquiry)
-{
-	free(inquiry);
-}
-
-static bool is_nil(const struct idl_context_handle *h)
-{
-	return guid_is_nil(&h->uuid);
-}
-
 /* Where to go on; MW_E_NOTFOUND for a handle that is not of this client. */
 static int resume(struct service_call *call, const struct idl_context_handle *handle, unsigned *index)
 {
-	*index = 0;
-	if (is_nil(handle))
-		return 0;
-	struct inquiry *q = (struct inquiry *)service_handle_find(call, handle);
-	if (!q)
-		return MW_E_NOTFOUND;
-	*index = q->next;
-	return 0;
+	struct rpc_association *a = service_association(call);
+	return a ? epm_place_find(a, handle, time_monotonic_ns(), index) : MW_E_NOTFOUND;
 }
 
 static void end_inquiry(struct service_call *call, struct idl_context_handle *handle)
 {
-	struct inquiry *q = is_nil(handle) ? NULL : (struct inquiry *)service_handle_find(call, handle);
-	if (q)
-		service_handle_close(call, handle);
-	free(q);
-	*handle = (struct idl_context_handle){0};
+	struct rpc_association *a = service_association(call);
+	if (a)
+		epm_place_end(a, handle);
 }
 
 static int keep_place(struct service_call *call, unsigned index, struct idl_context_handle *handle)
 {
-	if (!is_nil(handle)) {
-		((struct inquiry *)service_handle_find(call, handle))->next = index;
-		return 0;
-	}
-	struct inquiry *place = (struct inquiry *)calloc(1, sizeof *place);
-	if (!place)
-		return MW_E_NOMEM;
-	place->next = index;
-	int r = service_handle_create(call, place, forget, handle);
-	if (r < 0)
-		free(place);
-	return r;
+	struct rpc_association *a = service_association(call);
+	return a ? epm_place_keep(a, handle, time_monotonic_ns(), index) : MW_E_STATE;
 }
 
 /*

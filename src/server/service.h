@@ -73,6 +73,7 @@ enum service_result service_fault(struct service_call *call, uint32_t status);
  * Context handles, in the home loop of the call only (that is, in the method
  * itself, before a hand-over). The connection's association holds them.
  */
+struct rpc_association *service_association(const struct service_call *call); /* NULL: the connection is gone */
 MW_NODISCARD int service_handle_create(struct service_call *call, void *object, rpc_rundown_fn rundown,
                                        struct idl_context_handle *out);
 void *service_handle_find(struct service_call *call, const struct idl_context_handle *handle);
