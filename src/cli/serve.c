@@ -31,6 +31,9 @@ const char serve_help[] =
         "  --unauthenticated-memory MIB\n"
         "                       most that connections without a user may hold in all; default 256\n"
         "  --patience SECONDS   for a bind, a handshake, each PDU, and a peer that does not read; default 60\n"
+        "  --block-clients LIST no store for these versions: 0.0.0-11.65535.65535;14.0.6126 (ranges or single ones)\n"
+        "  --moved LIST         mailboxes that are on another server now: ACCOUNT=SERVER,...\n"
+        "  --calls-per-second N store calls of one session; what is beyond is asked to come back later\n"
         "  --loops N            event loops; default one per core\n"
         "  --verbose, --quiet   more or less on standard error\n";
 
@@ -87,6 +90,9 @@ int cmd_serve(int argc, char **argv)
 	        {"connections", CLI_NUMBER, &config.max_connections},
 	        {"unauthenticated-memory", CLI_NUMBER, &mebibytes},
 	        {"patience", CLI_SECONDS, &patience_ns},
+	        {"block-clients", CLI_TEXT, &config.blocked_clients},
+	        {"moved", CLI_TEXT, &config.moved},
+	        {"calls-per-second", CLI_NUMBER, &config.calls_per_second},
 	        {"loops", CLI_NUMBER, &config.loops},
 	        {"verbose", CLI_FLAG, &verbose},
 	        {"quiet", CLI_FLAG, &quiet},

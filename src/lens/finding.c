@@ -42,11 +42,28 @@ const char *lens_grade_name(enum lens_grade grade)
 
 /* ---- Keeping ---- */
 
+/* What is wrong with a port. All else is wrong with its server, and told once of its services. */
+static bool is_of_port(enum cause cause)
+{
+	switch (cause) {
+	case CAUSE_PORT_REFUSED:
+	case CAUSE_PORT_FILTERED:
+	case CAUSE_DYNAMIC_PORT_BLOCKED:
+	case CAUSE_DYNAMIC_PORT_REFUSED:
+	case CAUSE_INTERFACE_REFUSED:
+	case CAUSE_BIND_REFUSED:
+	case CAUSE_ANONYMOUS_REFUSED:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool same_server(const struct finding *a, const struct lens_address *server)
 {
-	/* Why calls stay sealed is the same on all ports. */
-	return a->cause == CAUSE_NONE ||
-	       (a->told.server.port == server->port && lens_same_host(&a->told.server, server));
+	/* Why calls stay sealed is the same everywhere. */
+	return a->cause == CAUSE_NONE || (lens_same_host(&a->told.server, server) &&
+	                                  (a->told.server.port == server->port || !is_of_port(a->cause)));
 }
 
 struct finding *finding_note(struct lens_findings *f, enum cause cause, const struct lens_address *client,
@@ -150,8 +167,6 @@ static void put_sentence(struct lens_findings *f, struct finding *one)
 	                                  .mapper_port = one->mapper_port[0] ? one->mapper_port : NULL};
 	char sentence[CAUSE_TEXT_SIZE], attempt[CAUSE_TEXT_SIZE];
 
-	if (one->told.sentence)
-		return;
 	if (one->cause == CAUSE_NONE) {
 		/* Not a cause of anything, but what a reader would ask. */
 		one->told.grade = LENS_NOTE;
@@ -159,7 +174,8 @@ static void put_sentence(struct lens_findings *f, struct finding *one)
 		return;
 	}
 	cause_explain(one->cause, &about, sentence, attempt);
-	one->told.sentence = arena_strdup(f->arena, sentence);
+	if (!one->told.sentence)
+		one->told.sentence = arena_strdup(f->arena, sentence);
 	one->told.attempt = arena_strdup(f->arena, attempt);
 }
 

@@ -111,12 +111,13 @@ static bool is_entrance(const struct lens_event *e)
 static void put_detail(enum cause cause, const struct lens_event *e, const char *status, char out[FINDING_DETAIL])
 {
 	const char *version = e->request ? e->request->says : NULL;
+	const char *user = e->user || !e->request ? e->user : e->request->user;
 
 	out[0] = 0;
 	if (cause == CAUSE_CALL_FAILED || cause == CAUSE_BIND_REFUSED || cause == CAUSE_PROTOCOL_ERROR)
 		snprintf(out, FINDING_DETAIL, "%s%s%s", e->op ? e->op : "", e->op ? ": " : "", status ? status : "?");
-	else if (cause == CAUSE_CREDENTIALS_REFUSED && e->user)
-		snprintf(out, FINDING_DETAIL, " of %s", e->user);
+	else if (cause == CAUSE_CREDENTIALS_REFUSED && user)
+		snprintf(out, FINDING_DETAIL, " of %s", user);
 	else if (cause == CAUSE_UNKNOWN_MAILBOX)
 		snprintf(out, FINDING_DETAIL, "of that name");
 	else if (cause == CAUSE_INTERFACE_REFUSED)

@@ -281,7 +281,7 @@ static void put_findings(const struct html *h)
 		buf_printf(b, "],\"more\":%u,\"harmless\":%s", f.more, f.grade == LENS_NOTE ? "true" : "false");
 		put_text(b, "id", f.id);
 		put_text(b, "sentence", f.sentence);
-		put_text(b, "attempt", f.attempt);
+		put_text(b, "attempt", f.grade == LENS_NOTE ? NULL : f.attempt);
 		buf_put_u8(b, '}');
 	}
 	buf_put_str(b, "],\n");

@@ -480,7 +480,7 @@ static void put_finding(const struct list *l, unsigned number, const struct lens
 		buf_printf(out, " and %u more", more);
 	buf_put_str(out, shown ? "): " : ": ");
 	lens_put_wrapped(&l->v, out, f->sentence, strlen("Finding 1") + (number > 9) + out->len - start, 7);
-	if (f->attempt) {
+	if (f->attempt && f->grade != LENS_NOTE) {
 		buf_put_str(out, "\n  Try  ");
 		lens_put_wrapped(&l->v, out, f->attempt, 7, 7);
 	}

@@ -2,6 +2,7 @@
 
 #include "server/accounts.h"
 #include "server/conn.h"
+#include "server/policy.h"
 #include "server/process.h"
 #include "server/service.h"
 
@@ -156,7 +157,7 @@ int server_new(const struct server_config *config, struct server **out, char why
 	choose_host(s);
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
 		s->sockets[p] = -1;
-	int r = 0;
+	int r = policy_check(config->blocked_clients, config->moved, why);
 	for (int p = 0; r == 0 && p < SERVER_PORT_COUNT; p++)
 		r = bind_port(s, p, why);
 	if (r == 0)

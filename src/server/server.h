@@ -28,6 +28,9 @@ struct server_config {
 	unsigned max_connections;   /* in all; 0 = 16,384; who makes room: server/crowd.h */
 	size_t max_unauthenticated; /* bytes that connections without a user may hold in all; 0 = 256 MiB */
 	unsigned patience_ms; /* for a bind, a handshake, each PDU, and whoever does not read what waits; 0 = 60,000 */
+	/* server/policy.h; NULL: nothing */
+	const char *blocked_clients, *moved;
+	unsigned calls_per_second; /* of a store session; what is beyond is asked to come back later. 0: any number */
 	const struct log *log;
 };
 

@@ -5,6 +5,7 @@
 #include "mapi/aux_buffer.h"
 #include "mapi/ext_buffer.h"
 #include "server/accounts.h"
+#include "server/policy.h"
 #include "wire/aux.h"
 
 #include <stdlib.h>
@@ -126,6 +127,14 @@ static void connected(struct server_loop *loop, struct service_call *call)
 	service_finish(call, SERVICE_DONE);
 }
 
+/* [MS-OXCROPS] 3.1.5.1.1: from 12.0.4228 on. */
+static bool takes_backoff(const uint16_t words[3])
+{
+	uint16_t v[4];
+	policy_version(words, v);
+	return v[0] > 12 || (v[0] == 12 && (v[1] > 0 || v[2] >= 4228));
+}
+
 /* In the loop of the mailbox. */
 static void make_session(struct server_loop *loop, struct service_call *call)
 {
@@ -139,6 +148,7 @@ static void make_session(struct server_loop *loop, struct service_call *call)
 	}
 	if (r == 0) {
 		s->account = call->account;
+		s->takes_backoff = takes_backoff(a->rgwClientVersion);
 		c->ref->session = s->id;
 	}
 	c->status = r == 0               ? 0
@@ -199,6 +209,12 @@ enum service_result emsmdb_connect_ex(struct service_call *call, void *args)
 		return refuse(a, ecRpcFailed);
 	if (call->level != AUTH_LEVEL_PRIVACY && !call->server->config.encryption_optional)
 		return refuse(a, ecNotEncrypted);
+	if (policy_blocks(call->server->config.blocked_clients, a->rgwClientVersion)) {
+		log_line(call->server->config.log, LOG_WARNING,
+		         "store log-on of %s refused: its client's version is blocked",
+		         call->user ? call->user : "somebody unauthenticated");
+		return refuse(a, ecVersion);
+	}
 	struct connecting *c = arena_new_of(call->arena, struct connecting);
 	if (!c)
 		return service_fault(call, NCA_S_SERVER_TOO_BUSY);

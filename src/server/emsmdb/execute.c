@@ -38,6 +38,7 @@ struct execution {
 	bool answered; /* the payload has a response */
 	uint64_t ticket;
 	int64_t now;
+	uint32_t backoff_ms; /* the client is to come back after that */
 	/* The last ROP executed, if it succeeded and a chain may go on with it. */
 	const struct mapi_rop *last;
 	size_t remaining; /* rows or bytes still asked for by it; 0: there are no more */
@@ -252,6 +253,13 @@ static int hand_back(struct execution *x, const struct mapi_rop *rop, struct cur
 	return response ? write_response(x, rop, response, ecBufferTooSmall, room_left(x)) : MW_E_NOMEM;
 }
 
+/* In place of what is delayed and all after it, for the whole logon: [MS-OXCROPS] 3.2.4.2, 2.2.15.2.1. */
+static int back_off(struct execution *x, const struct mapi_rop *rop)
+{
+	struct RopBackoffResponse r = {.LogonId = request_byte(rop, 1), .Duration = x->backoff_ms};
+	return mapi_rop_write_response(&x->writer, MAPI_ROP_BACKOFF, NULL, &r, x->handles, x->requests.handle_count);
+}
+
 static int execute_all(struct execution *x, struct cursor payload)
 {
 	for (unsigned i = 0; i < x->requests.count; i++) {
@@ -261,6 +269,8 @@ static int execute_all(struct execution *x, struct cursor payload)
 			x->last = NULL;
 			continue;
 		}
+		if (x->backoff_ms)
+			return back_off(x, rop);
 		bool handed = false;
 		size_t room = room_for(x, i);
 		int r = room < LEAST_ROOM ? MW_E_LIMIT : execute(x, rop, room);
@@ -330,8 +340,10 @@ static int chain(struct execution *x, size_t limit)
 		if (r == 0)
 			r = execute(x, &rop, room_left(x));
 		struct mapi_rop *kept = arena_new_of(x->call->arena, struct mapi_rop);
-		if (r < 0 || !kept)
+		if (r < 0 || !kept) {
+			x->last = NULL; /* it is this loop's */
 			return r == MW_E_LIMIT ? 0 : r < 0 ? r : MW_E_NOMEM;
+		}
 		if (!x->last) /* it failed: a row that does not fit into what is left, say. The client asks again. */
 			return 0;
 		*kept = rop;
@@ -410,12 +422,30 @@ static uint32_t call_status(const struct EcDoRpcExt2_args *a, int error)
 	return error == MW_E_LIMIT ? ecBufferTooSmall : error == MW_E_NOMEM ? ecServerOOM : ecRpcFormat;
 }
 
+/* How long the client is to wait, in ms: it has had its calls of this second. 0: not at all. */
+static uint32_t count_call(struct emsmdb_session *s, unsigned limit, int64_t now)
+{
+	int64_t second = now / NS_PER_S;
+	if (s->second != second) {
+		s->second = second;
+		s->second_calls = 0;
+	}
+	if (limit == 0 || ++s->second_calls <= limit)
+		return 0;
+	return (uint32_t)((NS_PER_S - now % NS_PER_S + NS_PER_MS - 1) / NS_PER_MS);
+}
+
 static void run_ext2(struct service_call *call, struct emsmdb_session *s)
 {
 	struct execution x = {
 	        .session = s, .call = call, .args = (struct EcDoRpcExt2_args *)call->args, .now = time_now_ns()};
 	if (call->account != s->account) {
 		service_finish(call, service_fault(call, RPC_S_ACCESS_DENIED));
+		return;
+	}
+	x.backoff_ms = count_call(s, call->server->config.calls_per_second, x.now);
+	if (x.backoff_ms && !s->takes_backoff) {
+		service_finish(call, service_fault(call, NCA_S_SERVER_TOO_BUSY));
 		return;
 	}
 	int r = answer(&x);

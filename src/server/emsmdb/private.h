@@ -131,6 +131,9 @@ struct emsmdb_session {
 	char *dn;
 	struct mapi_session *mapi; /* columns and the like */
 	uint32_t code_page;
+	bool takes_backoff; /* its client knows RopBackoff */
+	int64_t second;     /* in which its calls are counted, where they are limited */
+	unsigned second_calls;
 	struct emsmdb_object **objects; /* by slot */
 	unsigned object_count, slot_count;
 	uint16_t generation;

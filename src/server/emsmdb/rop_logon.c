@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "server/accounts.h"
+#include "server/policy.h"
 
 #include <string.h>
 #include <time.h>
@@ -27,14 +28,27 @@ static struct LogonTime logon_time(int64_t now)
 	};
 }
 
-/* Whose mailbox the DN names; only the session's own is served. */
-static uint32_t check_mailbox(const struct rop_call *rop, const char *dn)
+/* Whose mailbox the DN names; only the session's own is served, unless it has been moved elsewhere. */
+static uint32_t check_mailbox(const struct rop_call *rop, const char *dn, const char **elsewhere)
 {
+	const struct server *server = rop->session->loop->server;
 	struct directory_snapshot *book = accounts_snapshot(rop->session->loop->server);
 	const struct directory_user *u = dn ? directory_by_dn(book, dn) : NULL;
-	uint32_t status = !u ? ecUnknownUser : guid_equal(&u->mailbox, &rop->session->mailbox->guid) ? 0 : ecLoginPerm;
+	*elsewhere = u ? policy_moved(rop->arena, server->config.moved, u->account) : NULL;
+	uint32_t status = *elsewhere                                              ? ecWrongServer
+	                  : !u                                                    ? ecUnknownUser
+	                  : guid_equal(&u->mailbox, &rop->session->mailbox->guid) ? 0
+	                                                                          : ecLoginPerm;
 	directory_snapshot_unref(&book);
 	return status;
+}
+
+/* [MS-OXCROPS] 2.2.3.1.3: where the mailbox is instead. */
+static void redirect(const struct RopLogonRequest *q, struct RopLogonResponse *a, const char *server)
+{
+	a->LogonFlags = q->LogonFlags & LOGON_FLAGS_BACK;
+	a->ServerName = (char *)(uintptr_t)server;
+	a->ServerNameSize = (uint8_t)(strlen(server) + 1);
 }
 
 /* [MS-OXCSTOR] 3.2.5.1 */
@@ -46,7 +60,10 @@ uint32_t rop_logon(struct rop_call *rop)
 	struct emsmdb_object *o;
 	if (!(q->LogonFlags & LOGON_PRIVATE))
 		return ecNotSupported; /* public folders */
-	uint32_t status = check_mailbox(rop, q->Essdn);
+	const char *elsewhere;
+	uint32_t status = check_mailbox(rop, q->Essdn, &elsewhere);
+	if (status == ecWrongServer)
+		redirect(q, a, elsewhere);
 	if (status != 0)
 		return status;
 	int r = store_replica_guid(rop_store(rop), STORE_REPLID, &a->ReplGuid);
