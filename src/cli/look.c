@@ -26,6 +26,7 @@ const char look_help[] =
         "  --svg FILE        the ladder as a picture\n"
         "  --html FILE       one page of its own: list, ladder, fields, search\n"
         "  --export FILE     the calls anew as pcapng, opened where a secret fits, for Wireshark\n"
+        "  --rewrite FILE    the same as a copy to share: names, addresses, subjects, bodies are others\n"
         "\n"
         "  --secrets FILE    opens what NTLM sealed; lines of\n"
         "                      password DOMAIN\\user the password\n"
@@ -148,10 +149,22 @@ static int end_output(struct look *l, struct look_output *out)
 
 static int end_export(struct look *l)
 {
+	const char *path = l->o.rewrite ? l->o.rewrite : l->o.export;
+	uint64_t calls = 0, emptied = 0;
+
+	if (!l->export)
+		return 0;
+	look_export_counts(l->export, &calls, &emptied);
 	if (look_export_finish(&l->export) < 0)
-		return cli_fail("look", CLI_EXIT_FAILED, "cannot write all of %s: is the disk full?", l->o.export);
-	if (l->o.export && isatty(STDERR_FILENO))
-		fprintf(stderr, "Written: %s\n", l->o.export);
+		return cli_fail("look", CLI_EXIT_FAILED, "cannot write all of %s: is the disk full?", path);
+	if (l->o.rewrite)
+		fprintf(stderr,
+		        "Written: %s with %" PRIu64 " requests and answers; %" PRIu64
+		        " of them could not be opened and have lost their contents. What is no RPC, and who logged on, "
+		        "is left out. Times and sizes are as they were.\n",
+		        path, calls, emptied);
+	else if (isatty(STDERR_FILENO))
+		fprintf(stderr, "Written: %s\n", path);
 	return 0;
 }
 
@@ -301,13 +314,14 @@ static int run(struct look *l)
 	        .secrets = l->secrets.list,
 	        .secret_count = l->secrets.count,
 	        .keytab = l->keytab,
-	        .want_fields = l->o.tree || l->o.html,
+	        .want_fields = l->o.tree || l->o.html || l->o.rewrite,
 	        .heads_only = l->o.stats && !l->o.filter && !l->o.svg && !l->o.html,
 	        .keep_events = l->o.ladder || l->o.svg,
 	        .idl = l->idl,
 	        .idl_count = l->idl_count,
 	        .said = l->export ? look_export_said : NULL,
 	        .said_user = l->export,
+	        .scrub = l->scrub,
 	};
 	const struct lens_sink sink = {on_event, l};
 	struct capture_reader *r = NULL;
@@ -351,6 +365,8 @@ static int check_options(struct look_options *o, const char *const *files, size_
 		                                 : "name a capture file, or an interface with -i.");
 	if (o->live_filter && !o->interface)
 		return cli_usage("look", "-f is for what is captured with -i; of a file -Y shows a part.");
+	if (o->export && o->rewrite)
+		return cli_usage("look", "--export and --rewrite write one copy: choose one of them.");
 	if (shown > 1)
 		return cli_usage("look", "choose one of --json, --ladder, --stats, --problems and --tree; --json "
 		                         "goes with --problems too.");
@@ -378,6 +394,7 @@ int cmd_look(int argc, char **argv)
 	        {"svg", CLI_TEXT, &l.o.svg},
 	        {"html", CLI_TEXT, &l.o.html},
 	        {"export", CLI_TEXT, &l.o.export},
+	        {"rewrite", CLI_TEXT, &l.o.rewrite},
 	        {"secrets", CLI_TEXT, &l.o.secrets},
 	        {"idl", CLI_TEXT, &l.o.idl},
 	        {"Y", CLI_TEXT, &l.o.filter},

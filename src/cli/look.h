@@ -19,7 +19,7 @@ struct look_options {
 	const char *file, *interface, *live_filter;
 	const char *const *files; /* as named, the first is file; none with -r */
 	size_t file_count;
-	const char *secrets, *idl, *filter, *color, *colors, *svg, *html, *slow, *export;
+	const char *secrets, *idl, *filter, *color, *colors, *svg, *html, *slow, *export, *rewrite;
 	bool json, ladder, stats, problems, all, no_pager;
 	unsigned tree, idle;
 };
@@ -55,6 +55,7 @@ struct look {
 	unsigned output_count;
 	struct lens *lens;
 	struct look_export *export; /* or NULL */
+	struct lens_scrub *scrub;   /* or NULL */
 	bool paging;
 	bool head_behind; /* the list is long: its beginning is out already */
 };

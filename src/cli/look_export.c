@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "capture/capture.h"
+#include "lens/scrub.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@ struct connect {
 
 struct look_export {
 	struct capture_writer *w;
+	struct lens_scrub *scrub; /* or NULL */
+	uint64_t calls, emptied;
 	struct talk *talks; /* by conversation */
 	size_t talk_room;
 	struct connect *connects; /* by the lens's number */
@@ -38,7 +41,7 @@ struct look_export {
 	bool failed; /* out of memory */
 };
 
-int look_export_new(const char *path, struct look_export **out)
+int look_export_new(const char *path, struct lens_scrub *scrub, struct look_export **out)
 {
 	struct look_export *x = (struct look_export *)calloc(1, sizeof *x);
 
@@ -49,8 +52,15 @@ int look_export_new(const char *path, struct look_export **out)
 		free(x);
 		return r;
 	}
+	x->scrub = scrub;
 	*out = x;
 	return 0;
+}
+
+void look_export_counts(const struct look_export *x, uint64_t *calls, uint64_t *emptied)
+{
+	*calls = x->calls;
+	*emptied = x->emptied;
 }
 
 int look_export_finish(struct look_export **export)
@@ -96,11 +106,13 @@ static struct connect *connect_of(struct look_export *x, const struct lens_conn 
 	return &x->connects[c->number];
 }
 
-static struct capture_endpoint endpoint_of(const struct lens_address *a)
+static struct capture_endpoint endpoint_of(struct look_export *x, const struct lens_address *a)
 {
 	struct capture_endpoint e = {.family = a->family == 6 ? 6 : 4, .port = a->port};
 
 	memcpy(e.address, a->bytes, sizeof e.address);
+	if (x->scrub)
+		lens_scrub_address(x->scrub, e.family, e.address);
 	return e;
 }
 
@@ -117,7 +129,7 @@ static struct talk *talk_of(struct look_export *x, const struct lens_said *said)
 	struct talk *t = &x->talks[said->conversation];
 	if (t->conn)
 		return t;
-	struct capture_endpoint client = endpoint_of(&e->conn->client), server = endpoint_of(&e->conn->server);
+	struct capture_endpoint client = endpoint_of(x, &e->conn->client), server = endpoint_of(x, &e->conn->server);
 	bool pipe = strcmp(e->transport, "pipe") == 0;
 	if (pipe)
 		server.port = (uint16_t)(PIPE_PORT + said->conversation % PIPE_PORTS);
@@ -183,7 +195,6 @@ static void put_fragment(struct look_export *x, const struct lens_said *said, in
 	        (uint8_t)((at == 0 ? RPC_PFC_FIRST_FRAG : 0) | (at + size == said->stub_len ? RPC_PFC_LAST_FRAG : 0) |
 	                  (ev->object ? RPC_PFC_OBJECT_UUID : 0) | (ev->flags & RPC_PFC_MAYBE));
 	const struct rpc_sec_trailer trailer = {(uint8_t)ev->auth_type, (uint8_t)ev->level, 0, 0, 0};
-	bool sealed = ev->sealed && !ev->decrypted;
 
 	rpc_put_header(b, (enum rpc_ptype)ptype, flags, ev->call_id);
 	buf_put_u32(b, (uint32_t)(said->stub_len - at));
@@ -195,8 +206,8 @@ static void put_fragment(struct look_export *x, const struct lens_said *said, in
 		buf_put(b, uuid, sizeof uuid);
 	}
 	buf_put(b, said->stub + at, size);
-	rpc_pdu_finish(b, start, sealed ? &trailer : NULL, NULL, SIGNATURE);
-	if (ev->big_endian && !buf_error(b))
+	rpc_pdu_finish(b, start, said->sealed ? &trailer : NULL, NULL, SIGNATURE);
+	if (said->big_endian && !buf_error(b))
 		turn_header(b->data + start);
 }
 
@@ -269,6 +280,8 @@ void look_export_said(void *user, const struct lens_said *said)
 	else
 		put_other(x, said, ptype);
 	x->failed |= buf_error(&x->pdu) != 0;
+	x->calls += ptype == RPC_REQUEST || ptype == RPC_RESPONSE;
+	x->emptied += said->emptied;
 	put_comment(x, e);
 	capture_data(x->w, t->written, e->from_client, x->pdu.data, x->pdu.len, e->last_time_ns);
 }
@@ -277,7 +290,7 @@ void look_export_said(void *user, const struct lens_said *said)
 
 static void note_open(struct look_export *x, const struct lens_event *e)
 {
-	struct capture_endpoint client = endpoint_of(&e->conn->client), server = endpoint_of(&e->conn->server);
+	struct capture_endpoint client = endpoint_of(x, &e->conn->client), server = endpoint_of(x, &e->conn->server);
 	struct connect *c = connect_of(x, e->conn);
 
 	if (e->failed)

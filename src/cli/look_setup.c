@@ -1,3 +1,4 @@
+#include "base/random.h"
 #include "base/secret.h"
 #include "base/time.h"
 #include "cli/cli.h"
@@ -6,6 +7,7 @@
 #include "idl/parse.h"
 #include "lens/colors.h"
 #include "lens/filter.h"
+#include "lens/scrub.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -183,7 +185,7 @@ static int add_main(struct look *l)
 	const struct look_options *o = &l->o;
 	bool list = look_is_list(o);
 
-	if (list && (o->svg || o->html || o->export))
+	if (list && (o->svg || o->html || o->export || o->rewrite))
 		return 0;
 	if (list && !o->interface)
 		l->view.head = &l->head;
@@ -199,6 +201,26 @@ static int add_main(struct look *l)
 	return code;
 }
 
+/* The calls anew: as they are, or with other words, for which there is a key that nobody keeps. */
+static int add_copy(struct look *l)
+{
+	const char *path = l->o.rewrite ? l->o.rewrite : l->o.export;
+	uint8_t key[16];
+
+	if (!path)
+		return 0;
+	if (l->o.rewrite) {
+		random_system.fill(random_system.user, key, sizeof key);
+		l->scrub = lens_scrub_new(key);
+		explicit_bzero(key, sizeof key);
+		if (!l->scrub)
+			return cli_fail("look", CLI_EXIT_FAILED, "out of memory.");
+	}
+	if (look_export_new(path, l->scrub, &l->export) < 0)
+		return cli_usage("look", "cannot write %s: %s.", path, strerror(errno));
+	return 0;
+}
+
 static int add_views(struct look *l)
 {
 	int code = add_main(l);
@@ -207,9 +229,7 @@ static int add_views(struct look *l)
 		code = add_output(l, lens_svg_new, l->o.svg);
 	if (code == 0 && l->o.html)
 		code = add_output(l, lens_html_new, l->o.html);
-	if (code == 0 && l->o.export && look_export_new(l->o.export, &l->export) < 0)
-		code = cli_usage("look", "cannot write %s: %s.", l->o.export, strerror(errno));
-	return code;
+	return code == 0 ? add_copy(l) : code;
 }
 
 /* --slow: up to four times in ms, each the more serious one. */
@@ -266,6 +286,7 @@ void look_free(struct look *l)
 	}
 	lens_free(&l->lens);
 	(void)look_export_finish(&l->export);
+	lens_scrub_free(&l->scrub);
 	buf_free(&l->head);
 	auth_keytab_free(&l->keytab);
 	auth_secrets_free(&l->secrets);

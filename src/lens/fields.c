@@ -59,6 +59,7 @@ static void take_field(struct lens_making *m, struct lens_field_list *l, const s
 static void take_rop_field(void *user, const struct ndr_field *f)
 {
 	struct lens_opening *o = user;
+	lens_rewrite_note(o->making->lens, true, f);
 	take_field(o->making, &o->making->rop_fields, f, o);
 }
 
@@ -70,6 +71,7 @@ struct ndr_tracer lens_rop_tracer(struct lens_opening *o)
 static void take_stub_field(void *user, const struct ndr_field *f)
 {
 	struct lens_making *m = user;
+	lens_rewrite_note(m->lens, false, f);
 	if (f->what == NDR_FIELD_LEAF && f->depth == 0 && f->name &&
 	    (strcmp(f->name, "rgb") == 0 || strcmp(f->name, "rgbIn") == 0 || strcmp(f->name, "rgbOut") == 0))
 		m->rops_at = f->offset;

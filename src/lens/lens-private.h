@@ -326,6 +326,7 @@ void lens_open_fields(struct lens_making *m);
 struct lens_opening {
 	struct lens_making *making;
 	size_t base;
+	bool extended;
 	bool packed; /* compressed: fields have their places in what was decompressed */
 };
 /* Gathers the fields of ROPs in making->rop_fields. */
@@ -339,6 +340,18 @@ void lens_tell(struct lens *lens, struct lens_event *e);
 /* Marks the event as damaged, unless it is already. why: static, or as long as the event. */
 void lens_note_damage(struct lens_making *m, size_t at, const char *why);
 const char *lens_hex(struct arena *arena, const uint8_t *data, size_t len);
+
+/* rewrite.c: what is said with other words, while lens_options.scrub asks for it. */
+struct lens_rewrite;
+struct ndr_field;
+void lens_rewrite_begin(struct lens *lens);
+void lens_rewrite_free(struct lens *lens);
+/* A field of the stub, or of the ROPs' payload that is being read. */
+void lens_rewrite_note(struct lens *lens, bool in_rops, const struct ndr_field *f);
+/* That payload is read: as far as good, the rest of it was not understood. */
+void lens_rewrite_payload(struct lens_making *m, struct cursor payload, size_t good, bool extended);
+/* false: out of memory, nothing may be said. */
+bool lens_rewrite_stub(struct lens_making *m, struct lens_said *said);
 
 /* learn.c: what a first look over the capture remembers of a connection. */
 struct lens_scout;
@@ -372,6 +385,7 @@ struct lens {
 	size_t smb_held;
 	struct lens_scout *scout;
 	struct lens_datagrams *datagrams;
+	struct lens_rewrite *rewrite;
 	struct lens_session sessions[LENS_SESSION_SETS][LENS_SESSION_WAYS];
 	struct lens_stamp now;
 };

@@ -58,6 +58,7 @@ void lens_free(struct lens **l)
 		return;
 	lens_flows_free(lens);
 	lens_datagrams_free(lens);
+	lens_rewrite_free(lens);
 	free_conns(lens);
 	while (lens->spare_pending) {
 		struct lens_pending *p = lens->spare_pending;

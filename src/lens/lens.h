@@ -9,6 +9,7 @@
  * caller reads the capture (capture/capture.h). Memory is bounded by limits, oldest idle first.
  */
 struct lens;
+struct lens_scrub;
 
 /*
  * What RPC said behind an event, for who writes it anew (--export). conversation: a number for each TCP connection or
@@ -18,8 +19,10 @@ struct lens_said {
 	const struct lens_event *event;
 	const struct rpc_event *rpc;
 	uint64_t conversation;
-	const uint8_t *stub; /* of requests and responses */
+	const uint8_t *stub; /* of requests and responses; with other words, when those are asked for */
 	size_t stub_len;
+	bool big_endian, sealed;
+	bool emptied; /* it could not be opened: zeros */
 };
 
 struct lens_options {
@@ -34,8 +37,9 @@ struct lens_options {
 	size_t idl_count;
 	void (*said)(void *user, const struct lens_said *said); /* before the event itself; or NULL */
 	void *said_user;
-	size_t stream_limit; /* bytes held for one direction of a stream; 0 = 8 MiB */
-	size_t total_limit;  /* in all; 0 = 64 MiB */
+	struct lens_scrub *scrub; /* said with other words (scrub.h); wants want_fields; or NULL */
+	size_t stream_limit;      /* bytes held for one direction of a stream; 0 = 8 MiB */
+	size_t total_limit;       /* in all; 0 = 64 MiB */
 };
 
 struct lens_totals {

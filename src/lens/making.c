@@ -151,11 +151,19 @@ static void fill(struct lens_making *m)
 	lens_summarize(m);
 }
 
-static void tell_said(const struct lens_making *m)
+static void tell_said(struct lens_making *m)
 {
 	const struct lens_options *o = &m->lens->options;
-	const struct lens_said said = {m->event, m->rpc, m->talk->number, m->rpc->stub, m->rpc->stub_len};
-	if (o->said)
+	struct lens_said said = {
+	        .event = m->event,
+	        .rpc = m->rpc,
+	        .conversation = m->talk->number,
+	        .stub = m->rpc->stub,
+	        .stub_len = m->rpc->stub_len,
+	        .big_endian = m->rpc->big_endian,
+	        .sealed = m->rpc->sealed && !m->rpc->decrypted,
+	};
+	if (o->said && (!o->scrub || lens_rewrite_stub(m, &said)))
 		o->said(o->said_user, &said);
 }
 
@@ -165,6 +173,7 @@ void lens_make(struct lens_conversation *t, const struct rpc_event *ev)
 	if ((size_t)ev->type >= ARRAY_SIZE(kinds))
 		return;
 	arena_reset(lens->scratch);
+	lens_rewrite_begin(lens);
 	struct lens_pending *pending = expects_answer(ev) ? lens_pending_new(lens) : NULL;
 	struct lens_pending *request = find_request(t, ev);
 	struct arena *work = pending ? pending->arena : lens->scratch;

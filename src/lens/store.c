@@ -135,6 +135,7 @@ static void read_payload(struct lens_making *m, struct mapi_session *s, struct c
 		bad = mapi_decode_requests(s, m->work, payload, t, list);
 	else
 		bad = mapi_decode_responses(s, m->work, payload, m->request ? m->request->rops : NULL, t, list);
+	lens_rewrite_payload(m, payload, bad < 0 ? 0 : list->error ? list->error_offset : SIZE_MAX, o->extended);
 	if (bad < 0) {
 		lens_note_damage(m, 0, "the ROP buffer's size does not fit");
 		return;
@@ -169,7 +170,7 @@ static void read_extended(struct lens_making *m, struct mapi_session *s, const u
 		return;
 	}
 	for (unsigned i = 0; i < count; i++) {
-		struct lens_opening o = {.making = m, .base = p[i].offset + MAPI_EXT_HEADER_SIZE};
+		struct lens_opening o = {.making = m, .extended = true, .base = p[i].offset + MAPI_EXT_HEADER_SIZE};
 		if (p[i].flags & MAPI_EXT_XOR_MAGIC)
 			m->event->encoding |= LENS_ENCODING_XOR;
 		if (p[i].flags & MAPI_EXT_COMPRESSED) {
