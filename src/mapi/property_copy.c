@@ -42,6 +42,26 @@ static int copy_shaped(struct arena *arena, uint16_t type, union mapi_datum *d)
 	return r;
 }
 
+int mapi_restriction_encode(struct arena *arena, const struct mapi_restriction *r, struct buf *out)
+{
+	struct mapi_shape_context wide = {.extended_rules = true};
+	struct ndr n = ndr_encoder(NDR_PACKED, arena, out);
+	n.context = &wide;
+	return shape_restriction(&n, (struct mapi_restriction *)r);
+}
+
+int mapi_restriction_decode(struct arena *arena, const void *data, size_t size, struct mapi_restriction **out)
+{
+	struct mapi_shape_context wide = {.extended_rules = true};
+	struct ndr n = ndr_decoder(NDR_PACKED, arena, cursor_of(data, size));
+	struct mapi_restriction *r = arena_new_of(arena, struct mapi_restriction);
+	n.context = &wide;
+	int e = r ? shape_restriction(&n, r) : MW_E_NOMEM;
+	if (e >= 0)
+		*out = r;
+	return e < 0 ? e : 0;
+}
+
 static int copy_datum(struct arena *arena, uint16_t type, union mapi_datum *d)
 {
 	switch (type) {

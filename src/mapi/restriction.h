@@ -54,4 +54,10 @@ struct mapi_restriction {
 	struct mapi_value *values; /* content, property: one; comment: count */
 };
 
+/* To bytes and back, for keeping; not the form of the wire. decode: MW_E_MALFORMED; all of it in the arena. */
+struct buf;
+struct arena;
+int mapi_restriction_encode(struct arena *arena, const struct mapi_restriction *r, struct buf *out);
+int mapi_restriction_decode(struct arena *arena, const void *data, size_t size, struct mapi_restriction **out);
+
 #endif

@@ -1,4 +1,5 @@
 #include "store/private.h"
+#include "store/search_private.h"
 #include "store/table_private.h"
 
 #include <stdlib.h>
@@ -66,4 +67,6 @@ void store_tell(struct store_mailbox *m, const struct store_change *change)
 	for (const struct store_observer *o = m->observers; o; o = o->next)
 		if (concerns(o, change))
 			o->heard(o->user, change);
+	if (!change->counts_only)
+		store_searches_tell(m, change->ticket);
 }

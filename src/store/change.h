@@ -15,6 +15,7 @@ enum store_change_kind {
 	STORE_MODIFIED = 1 << 3,
 	STORE_MOVED = 1 << 4,
 	STORE_COPIED = 1 << 5,
+	STORE_SEARCH_DONE = 1 << 6, /* a search folder has looked at all there is */
 };
 
 struct store_change {

@@ -68,9 +68,36 @@ static uint16_t *fold(struct arena *arena, const uint16_t *text, uint16_t level)
 	return apart;
 }
 
+/* Whether some word of the text begins like that. */
+static bool has_word(const uint16_t *text, const uint16_t *word, int32_t n)
+{
+	for (size_t i = 0; text[i]; i++)
+		if ((i == 0 || !u_isalnum(text[i - 1])) &&
+		    u_strncmp((const UChar *)text + i, (const UChar *)word, n) == 0)
+			return true;
+	return false;
+}
+
+/* [MS-OXCFOLD] 2.2.1.4.1, CONTENT_INDEXED_SEARCH: each word of the pattern begins one of the text. */
+static bool words_match(const struct subject *s, const uint16_t *text, const uint16_t *pattern)
+{
+	const uint16_t *a = fold(s->scratch, text, MAPI_FUZZY_LOOSE), *b = fold(s->scratch, pattern, MAPI_FUZZY_LOOSE);
+
+	for (int32_t i = 0, n; a && b && b[i]; i += n) {
+		for (n = 0; u_isalnum(b[i + n]); n++)
+			;
+		if (n > 0 && !has_word(a, b + i, n))
+			return false;
+		n += n == 0;
+	}
+	return a && b;
+}
+
 static bool text_matches(const struct subject *s, const struct mapi_restriction *r, const uint16_t *text,
                          const uint16_t *pattern)
 {
+	if (s->c->by_words && r->fuzzy_low != MAPI_FUZZY_FULL)
+		return words_match(s, text, pattern);
 	const uint16_t *a = fold(s->scratch, text, r->fuzzy_high), *b = fold(s->scratch, pattern, r->fuzzy_high);
 
 	if (!a || !b)

@@ -8,11 +8,12 @@
 struct store_condition {
 	struct store_mailbox *m;
 	struct arena *arena, *scratch; /* scratch: of one row */
-	struct mapi_restriction *root;
-	uint32_t *tags; /* what it asks a row for */
+	struct mapi_restriction *root; /* as it was given */
+	uint32_t *tags;                /* what it asks a row for */
 	size_t count;
 	uint32_t met[8]; /* rows that each count restriction has let through */
 	uint32_t counters;
+	bool by_words; /* texts match where words begin with the pattern's */
 };
 
 /* Copies. MW_E_UNSUPPORTED. */

@@ -4,6 +4,7 @@
 #include "base/utf16.h"
 #include "mapi/tags.h"
 #include "store/object.h"
+#include "store/search.h"
 
 #include <string.h>
 
@@ -130,8 +131,15 @@ int store_folder_find(struct store_mailbox *m, uint64_t parent, const char *name
 	return r > 0 ? 0 : r < 0 ? r : MW_E_NOTFOUND;
 }
 
-static int insert(struct store_mailbox *m, uint64_t id, uint64_t parent, const char *name, const char *key,
-                  const struct buf *record, int64_t now)
+/* What a new folder is. */
+struct birth {
+	const char *name, *key, *container_class;
+	enum store_folder_type type;
+	int64_t now;
+};
+
+static int insert(struct store_mailbox *m, uint64_t id, uint64_t parent, const struct birth *b,
+                  const struct buf *record)
 {
 	STORE_STMT s = store_statement(m, STMT_FOLDER_ADD);
 
@@ -139,21 +147,21 @@ static int insert(struct store_mailbox *m, uint64_t id, uint64_t parent, const c
 		return MW_E_IO;
 	sqlite3_bind_int64(s, 1, (int64_t)id);
 	sqlite3_bind_int64(s, 2, (int64_t)parent);
-	sqlite3_bind_int(s, 3, STORE_FOLDER_GENERIC);
+	sqlite3_bind_int(s, 3, (int)b->type);
 	sqlite3_bind_int64(s, 4, (int64_t)store_next_id(m));
-	sqlite3_bind_int64(s, 5, (int64_t)filetime_from_ns(now));
-	sqlite3_bind_text(s, 6, name, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 7, key, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 5, (int64_t)filetime_from_ns(b->now));
+	sqlite3_bind_text(s, 6, b->name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 7, b->key, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(s, 8, record->data, (int)record->len, SQLITE_STATIC);
 	return store_run(m, s, "Making a folder");
 }
 
-static int create(struct store_mailbox *m, struct arena *arena, uint64_t parent, const char *name, const char *key,
-                  const char *container_class, int64_t now, struct store_change *change)
+static int create(struct store_mailbox *m, struct arena *arena, uint64_t parent, const struct birth *b,
+                  struct store_change *change)
 {
 	struct buf record = {0};
 	uint64_t id, ticket = 0;
-	int r = store_folder_record(arena, container_class, now, &record);
+	int r = store_folder_record(arena, b->container_class, b->now, &record);
 
 	if (r >= 0)
 		r = store_reserve_ids(m, 2);
@@ -161,7 +169,7 @@ static int create(struct store_mailbox *m, struct arena *arena, uint64_t parent,
 		r = store_begin(m);
 	if (r >= 0) {
 		id = store_next_id(m);
-		r = insert(m, id, parent, name, key, &record, now);
+		r = insert(m, id, parent, b, &record);
 		if (r >= 0)
 			r = store_commit(m, &ticket);
 		else
@@ -173,8 +181,7 @@ static int create(struct store_mailbox *m, struct arena *arena, uint64_t parent,
 	return r;
 }
 
-int store_folder_create(struct store_mailbox *m, uint64_t parent, const char *name, const char *container_class,
-                        int64_t now, uint64_t *out, uint64_t *ticket)
+static int make(struct store_mailbox *m, uint64_t parent, struct birth *b, uint64_t *out, uint64_t *ticket)
 {
 	STORE_ARENA arena = arena_new(0);
 	struct store_change change = {
@@ -182,22 +189,23 @@ int store_folder_create(struct store_mailbox *m, uint64_t parent, const char *na
 	struct store_object above = {0};
 	uint64_t child;
 	size_t units = 0;
-	char *key;
 	int r;
 
-	if (!arena || strnlen(name, NAME_MAX_BYTES) >= NAME_MAX_BYTES || !utf8_to_utf16(arena, name, &units) ||
+	if (!arena || strnlen(b->name, NAME_MAX_BYTES) >= NAME_MAX_BYTES || !utf8_to_utf16(arena, b->name, &units) ||
 	    units == 0 || units > 255)
 		return arena ? MW_E_INVALID : MW_E_NOMEM;
-	key = store_name_key(arena, name);
-	r = key ? load(m, arena, parent, &above) : MW_E_NOMEM;
+	b->key = store_name_key(arena, b->name);
+	r = b->key ? load(m, arena, parent, &above) : MW_E_NOMEM;
+	if (r >= 0 && above.type == STORE_FOLDER_SEARCH)
+		r = MW_E_UNSUPPORTED;
 	if (r >= 0)
-		r = find_child(m, above.id, key, &child);
+		r = find_child(m, above.id, b->key, &child);
 	if (r > 0) {
 		*out = store_id(STORE_REPLID, child);
 		return MW_E_EXISTS;
 	}
 	if (r >= 0)
-		r = create(m, arena, above.id, name, key, container_class ? container_class : "", now, &change);
+		r = create(m, arena, above.id, b, &change);
 	if (r < 0)
 		return r;
 	*out = change.folder;
@@ -205,6 +213,25 @@ int store_folder_create(struct store_mailbox *m, uint64_t parent, const char *na
 		*ticket = change.ticket;
 	store_tell(m, &change);
 	return 0;
+}
+
+int store_folder_create(struct store_mailbox *m, uint64_t parent, const char *name, const char *container_class,
+                        int64_t now, uint64_t *out, uint64_t *ticket)
+{
+	struct birth b = {.name = name,
+	                  .container_class = container_class ? container_class : "",
+	                  .type = STORE_FOLDER_GENERIC,
+	                  .now = now};
+
+	return make(m, parent, &b, out, ticket);
+}
+
+int store_search_create(struct store_mailbox *m, uint64_t parent, const char *name, int64_t now, uint64_t *out,
+                        uint64_t *ticket)
+{
+	struct birth b = {.name = name, .container_class = "", .type = STORE_FOLDER_SEARCH, .now = now};
+
+	return make(m, parent, &b, out, ticket);
 }
 
 /* ---- Changing properties ---- */

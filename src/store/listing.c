@@ -262,6 +262,21 @@ static int load_attachment(const struct store_table *t, uint64_t number, struct 
 	return MW_E_NOTFOUND;
 }
 
+/* What the search folder has found; it has no associated messages. */
+static int add_found(struct listing *l)
+{
+	STORE_STMT s = store_statement(l->t->m, STMT_FOUND_ROWS);
+	int r = s ? 1 : MW_E_IO;
+
+	if (s)
+		sqlite3_bind_int64(s, 1, (int64_t)l->t->folder);
+	while (r > 0 && !l->t->associated && (r = store_step(l->t->m, s, "Reading a table")) > 0) {
+		int e = add_message(l, s);
+		r = e < 0 ? e : 1;
+	}
+	return r < 0 ? r : 0;
+}
+
 static int collect(struct listing *l)
 {
 	STORE_ARENA arena = arena_new(LISTING_MAX);
@@ -273,6 +288,8 @@ static int collect(struct listing *l)
 		return add_attachments(l);
 	if (l->t->hierarchy)
 		return add_folders(l, arena, l->t->folder, 1);
+	if (l->t->search)
+		return add_found(l);
 	all.index = STORE_BY_NATURE;
 	all.descending = false;
 	all.anchored = false;

@@ -3,7 +3,9 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "mapi/tags.h"
+#include "store/folder.h"
 #include "store/part.h"
+#include "store/search_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +87,8 @@ int store_message_create(struct store_mailbox *m, uint64_t folder, bool associat
 	if (!store_own_id(folder, &counter))
 		return MW_E_NOTFOUND;
 	r = arena ? store_folder_load(m, arena, counter, &f) : MW_E_NOMEM;
+	if (r >= 0 && f.type == STORE_FOLDER_SEARCH)
+		r = MW_E_UNSUPPORTED;
 	if (r < 0)
 		return r;
 	msg = calloc(1, sizeof *msg);
@@ -143,7 +147,7 @@ static int load(struct store_message *msg, uint64_t folder, uint64_t id)
 		return r < 0 ? r : MW_E_NOTFOUND;
 	r = store_message_row(msg->m, s, &o);
 	if (r >= 0 && folder != 0 && o.parent != folder)
-		r = MW_E_NOTFOUND;
+		r = store_found_has(msg->m, folder, id) > 0 ? 0 : MW_E_NOTFOUND;
 	return r < 0 ? r : fill(msg, &o, s);
 }
 

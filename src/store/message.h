@@ -10,9 +10,10 @@
  */
 struct store_message;
 
+/* MW_E_UNSUPPORTED: a search folder takes no messages of its own. */
 MW_NODISCARD int store_message_create(struct store_mailbox *m, uint64_t folder, bool associated, int64_t now,
                                       struct store_message **out);
-/* folder 0: wherever it is. MW_E_NOTFOUND also when it is in another folder. */
+/* folder 0: wherever it is. MW_E_NOTFOUND also when it is in another folder, unless a search folder shows it. */
 MW_NODISCARD int store_message_open(struct store_mailbox *m, uint64_t folder, uint64_t message, bool writable,
                                     struct store_message **out);
 /* Drops what was not saved; streams on it are closed first. */

@@ -81,7 +81,7 @@ struct store_arrival {
 int store_message_write(struct store_message *msg, bool force, const struct store_arrival *how, int64_t now,
                         uint64_t *ticket);
 /* Inside a transaction: the flags, under a new change number of the read state (one id reserved). */
-int store_message_write_flags(struct store_mailbox *m, uint64_t id, uint32_t flags, uint32_t status);
+int store_message_write_flags(struct store_mailbox *m, const struct store_object *o, uint32_t flags, uint32_t status);
 /* Inside a transaction: the row and its large values. */
 int store_message_delete_row(struct store_mailbox *m, uint64_t id);
 /* The message's row; MW_E_NOTFOUND when it is not in that folder. Without its record. */

@@ -1,4 +1,4 @@
-#include "store/private.h"
+#include "store/search_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -237,7 +237,7 @@ static int open_all(struct store_mailbox *m, const struct store_place *place, co
 		r = store_open_collator(m);
 	if (r >= 0)
 		sweep(m);
-	return r;
+	return r < 0 ? r : store_searches_load(m);
 }
 
 int store_mailbox_open(const struct store_place *place, const struct guid *mailbox, struct store_mailbox **out,
@@ -271,6 +271,7 @@ void store_mailbox_close(struct store_mailbox **mailbox)
 		return;
 	if (m->db && !m->failed)
 		(void)!store_sync(m);
+	store_searches_free(m);
 	for (int i = 0; i < STORE_STATEMENT_COUNT; i++)
 		sqlite3_finalize(m->statements[i]);
 	/* Moves the log into the file, unless that fails: then the log stays and is read at the next opening. After a

@@ -188,8 +188,8 @@ int store_outbox_abort(struct store_mailbox *m, uint64_t message, uint64_t *tick
 		r = store_begin(m);
 	if (r < 0)
 		return r;
+	r = store_message_write_flags(m, &o, o.flags & ~MF_SUBMITTED, o.status);
 	o.flags &= ~MF_SUBMITTED;
-	r = store_message_write_flags(m, o.id, o.flags, o.status);
 	if (r >= 0)
 		r = drop_row(m, o.id);
 	r = finish(m, r, ticket);
@@ -206,7 +206,7 @@ static int clear_and_drop(struct store_mailbox *m, const struct store_object *o,
 		r = store_begin(m);
 	if (r < 0)
 		return r;
-	r = store_message_write_flags(m, o->id, (o->flags & ~(MF_SUBMITTED | MF_UNSENT)) | MF_READ | MF_EVER_READ,
+	r = store_message_write_flags(m, o, (o->flags & ~(MF_SUBMITTED | MF_UNSENT)) | MF_READ | MF_EVER_READ,
 	                              o->status);
 	if (r >= 0 && !(o->flags & MF_READ)) {
 		struct store_counts by = {.unread = -1};

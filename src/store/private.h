@@ -25,6 +25,7 @@ struct store_mailbox {
 	int64_t log_pages; /* in the write-ahead log after the last commit */
 	struct store_observer *observers;
 	struct store_table *tables;
+	struct store_search *searches; /* search_private.h */
 	char error[256];
 };
 

@@ -1,6 +1,7 @@
 #include "store/message_private.h"
 
 #include "store/folder.h"
+#include "store/search_private.h"
 
 /*
  * Folders and what is in them, deleted: one transaction a folder, from the leaves up, so that a failure leaves whole
@@ -109,7 +110,9 @@ static int drop_rows(struct removal *x, uint64_t folder, bool associated, const 
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < count; i++) {
-		r = store_message_delete_row(x->m, rows[i].id);
+		r = store_found_drop(x->m, rows[i].id, rows[i].flags, rows[i].size);
+		if (r >= 0)
+			r = store_message_delete_row(x->m, rows[i].id);
 		by.size -= (int64_t)rows[i].size;
 		by.unread -= !associated && !(rows[i].flags & MF_READ);
 	}
@@ -173,6 +176,8 @@ static int drop_folder(struct removal *x, const struct store_object *o)
 	sqlite3_bind_int64(s, 1, (int64_t)o->id);
 	r = store_run(x->m, s, DOING);
 	sqlite3_reset(s);
+	if (r >= 0 && o->type == STORE_FOLDER_SEARCH)
+		r = store_search_remove(x->m, o->id);
 	if (r < 0) {
 		store_rollback(x->m);
 		return r;
@@ -181,6 +186,7 @@ static int drop_folder(struct removal *x, const struct store_object *o)
 	if (r < 0)
 		return r;
 	x->ticket = change.ticket;
+	store_search_forget(x->m, o->id);
 	store_tell(x->m, &change);
 	return 0;
 }
@@ -199,7 +205,7 @@ static int remove_folder(struct removal *x, uint64_t folder, unsigned depth)
 		r = store_folder_load(x->m, x->arena, folder, &o);
 	if (r < 0)
 		return r;
-	if (folder < STORE_FIRST_ID || o.children > 0 || o.contents > 0) {
+	if (folder < STORE_FIRST_ID || o.children > 0 || (o.contents > 0 && o.type != STORE_FOLDER_SEARCH)) {
 		x->partial = true;
 		return 0;
 	}

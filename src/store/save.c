@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "mapi/tags.h"
 #include "store/part.h"
+#include "store/search_private.h"
 
 #include <string.h>
 
@@ -185,7 +186,11 @@ static int in_transaction(struct store_message *msg, bool force, const struct st
 		by.associated = msg->associated;
 		by.unread = !msg->associated && !(w->flags & MF_READ);
 	}
-	r = write_row(msg, w);
+	r = w->is_new ? 0 : store_found_drop(msg->m, w->id, old.flags, old.size);
+	if (r >= 0)
+		r = write_row(msg, w);
+	if (r >= 0)
+		r = store_found_look(msg->m, w->id);
 	if (r >= 0)
 		r = store_parts_adopt(msg, w->id, msg->had_values);
 	if (r >= 0)
@@ -331,19 +336,31 @@ int store_message_find(struct store_mailbox *m, uint64_t folder, uint64_t messag
 		return r < 0 ? r : MW_E_NOTFOUND;
 	r = store_message_row(m, s, out);
 	out->record = (struct store_record){0}; /* it was the statement's */
-	return r >= 0 && out->parent != in ? MW_E_NOTFOUND : r;
+	if (r >= 0 && out->parent != in)
+		r = store_found_has(m, in, id) > 0 ? 0 : MW_E_NOTFOUND;
+	return r;
 }
 
-int store_message_write_flags(struct store_mailbox *m, uint64_t id, uint32_t flags, uint32_t status)
+int store_message_write_flags(struct store_mailbox *m, const struct store_object *o, uint32_t flags, uint32_t status)
 {
 	STORE_STMT s = store_statement(m, STMT_MESSAGE_READ);
+	int r = s ? store_found_drop(m, o->id, o->flags, o->size) : MW_E_IO;
 
-	if (!s)
-		return MW_E_IO;
-	sqlite3_bind_int64(s, 1, (int64_t)id);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, (int64_t)o->id);
 	sqlite3_bind_int64(s, 2, store_join_flags(flags, status));
 	sqlite3_bind_int64(s, 3, (int64_t)store_next_id(m));
-	return store_run(m, s, "Marking a message");
+	r = store_run(m, s, "Marking a message");
+	return r < 0 ? r : store_found_look(m, o->id);
+}
+
+/* Inside a transaction: the row goes, also from what searches have found. */
+static int delete_found_row(struct store_mailbox *m, const struct store_object *o)
+{
+	int r = store_found_drop(m, o->id, o->flags, o->size);
+
+	return r < 0 ? r : store_message_delete_row(m, o->id);
 }
 
 int store_message_delete_row(struct store_mailbox *m, uint64_t id)
@@ -368,7 +385,7 @@ static int change_row(struct store_mailbox *m, const struct store_object *o, uin
 		r = store_begin(m);
 	if (r < 0)
 		return r;
-	r = gone ? store_message_delete_row(m, o->id) : store_message_write_flags(m, o->id, flags, status);
+	r = gone ? delete_found_row(m, o) : store_message_write_flags(m, o, flags, status);
 	if (r >= 0)
 		r = store_folder_count(m, o->parent, by, &change->content_count, &change->unread_count);
 	if (r < 0) {
@@ -395,6 +412,7 @@ int store_message_set_read(struct store_mailbox *m, uint64_t folder, uint64_t me
 		*ticket = 0;
 	if (((o.flags & MF_READ) != 0) == read)
 		return 0;
+	change.folder = store_id(STORE_REPLID, o.parent);
 	by.unread = o.associated ? 0 : read ? -1 : 1;
 	change.associated = o.associated;
 	change.message_flags = read ? o.flags | MF_READ | MF_EVER_READ : o.flags & ~MF_READ;
@@ -422,6 +440,7 @@ int store_message_delete(struct store_mailbox *m, uint64_t folder, uint64_t mess
 		r = MW_E_STATE;
 	if (r < 0)
 		return r;
+	change.folder = store_id(STORE_REPLID, o.parent);
 	by.contents = o.associated ? 0 : -1;
 	by.associated = o.associated ? -1 : 0;
 	by.unread = !o.associated && !(o.flags & MF_READ) ? -1 : 0;
@@ -467,6 +486,7 @@ int store_message_set_status(struct store_mailbox *m, uint64_t folder, uint64_t 
 	if (r < 0)
 		return r;
 	*ticket = change.ticket;
+	change.folder = store_id(STORE_REPLID, o.parent);
 	change.associated = o.associated;
 	change.message_flags = o.flags;
 	change.message_class = "";

@@ -11,6 +11,14 @@
 	" since INTEGER NOT NULL);"                                                                                    \
 	"CREATE TABLE delivered(submission BLOB PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;"
 
+#define SEARCH                                                                                                         \
+	"CREATE TABLE search("                                                                                         \
+	" folder INTEGER PRIMARY KEY, flags INTEGER NOT NULL, running INTEGER NOT NULL, at INTEGER NOT NULL,"          \
+	" restriction BLOB NOT NULL, scope BLOB NOT NULL);"                                                            \
+	"CREATE TABLE found(folder INTEGER NOT NULL, message INTEGER NOT NULL, PRIMARY KEY(folder, message))"          \
+	" WITHOUT ROWID;"                                                                                              \
+	"CREATE INDEX found_message ON found(message);"
+
 const char store_schema[] =
         "CREATE TABLE mailbox("
         " one INTEGER PRIMARY KEY CHECK(one = 1), guid BLOB NOT NULL, replica BLOB NOT NULL,"
@@ -48,11 +56,14 @@ const char store_schema[] =
         "CREATE INDEX value_message ON value(message);"
         "CREATE TABLE chunk(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
         /* What waits to be sent, and what was delivered here by submissions: store/outbox.h. */
-        OUTBOX;
+        OUTBOX
+                /* What search folders look for, and what they have found: store/search.h. */
+                SEARCH;
 
 const char *const store_upgrades[STORE_SCHEMA_VERSION] = {
         [1] = "ALTER TABLE message ADD COLUMN attachments BLOB NOT NULL DEFAULT x''",
         [2] = OUTBOX,
+        [3] = SEARCH,
 };
 
 #define FOLDER_COLUMNS                                                                                                 \
@@ -123,6 +134,22 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
         [STMT_OUTBOX_DELETE] = "DELETE FROM outbox WHERE message = ?1",
         [STMT_DELIVERED_ADD] = "INSERT INTO delivered VALUES(?1, ?2)",
         [STMT_DELIVERED_FIND] = "SELECT 1 FROM delivered WHERE submission = ?1",
+        [STMT_SEARCH_ALL] = "SELECT folder, flags, running, at, restriction, scope FROM search ORDER BY folder",
+        [STMT_SEARCH_PUT] = "INSERT OR REPLACE INTO search VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+        [STMT_SEARCH_AT] = "UPDATE search SET running = ?2, at = ?3 WHERE folder = ?1",
+        [STMT_SEARCH_DELETE] = "DELETE FROM search WHERE folder = ?1",
+        [STMT_SEARCH_NEXT] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message WHERE id > ?1 AND associated = 0"
+                             " ORDER BY id LIMIT ?2",
+        [STMT_FOUND_ADD] = "INSERT OR IGNORE INTO found VALUES(?1, ?2)",
+        [STMT_FOUND_LOOK] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message WHERE id = ?1",
+        [STMT_FOUND_HAS] = "SELECT 1 FROM found WHERE folder = ?1 AND message = ?2",
+        [STMT_FOUND_OF] = "SELECT folder FROM found WHERE message = ?1",
+        [STMT_FOUND_DROP] = "DELETE FROM found WHERE folder = ?1 AND message = ?2",
+        [STMT_FOUND_CLEAR] = "DELETE FROM found WHERE folder = ?1",
+        [STMT_FOUND_ROWS] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message WHERE id IN"
+                            " (SELECT message FROM found WHERE folder = ?1)",
+        [STMT_FOLDER_PARENT] = "SELECT parent FROM folder WHERE id = ?1",
+        [STMT_FOLDER_EMPTY] = "UPDATE folder SET contents = 0, unread = 0, size = 0 WHERE id = ?1",
 };
 
 const char *store_sql(enum store_statement which)

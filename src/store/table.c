@@ -2,6 +2,7 @@
 #include "store/attachment.h"
 #include "store/category.h"
 #include "store/condition.h"
+#include "store/folder.h"
 #include "store/message_private.h"
 #include "store/table_private.h"
 
@@ -30,6 +31,8 @@ static int open_table(struct store_mailbox *m, uint64_t folder, struct store_tab
 		return MW_E_NOMEM;
 	*t = *model;
 	t->m = m;
+	t->search = !t->hierarchy && f.type == STORE_FOLDER_SEARCH;
+	t->walked = t->walked && !t->search;
 	t->next = m->tables;
 	m->tables = t;
 	*out = t;
@@ -104,6 +107,8 @@ void store_table_hear(struct store_mailbox *m, const struct store_change *change
 		if (t->hierarchy)
 			t->stale |= change->message == 0 &&
 			            (t->deep || parent == t->folder || old_parent == t->folder || change->counts_only);
+		else if (t->search) /* any message may come or go */
+			t->stale |= change->message != 0 || folder == t->folder;
 		else
 			t->stale |= change->message != 0 && (folder == t->folder || old == t->folder);
 	}
@@ -278,8 +283,8 @@ static void settle(struct store_table *t)
 	store_walk_begin(t);
 	forget_list(t);
 	t->instances_of = instances_of(t);
-	t->walked =
-	        !t->hierarchy && !t->of && !t->filter.keep && indexed && t->category_count == 0 && t->instances_of == 0;
+	t->walked = !t->hierarchy && !t->search && !t->of && !t->filter.keep && indexed && t->category_count == 0 &&
+	            t->instances_of == 0;
 	t->index = index;
 	t->descending = t->sort_count == 1 && t->sort[0].descending;
 	t->stale = false;

@@ -38,9 +38,9 @@ struct store_listed {
 struct store_table {
 	struct store_mailbox *m;
 	struct store_table *next;
-	uint64_t folder; /* counter */
-	bool hierarchy, deep, associated;
-	struct store_message *of; /* a table of its attachments */
+	uint64_t folder;                          /* counter */
+	bool hierarchy, deep, associated, search; /* search: of a search folder */
+	struct store_message *of;                 /* a table of its attachments */
 	uint32_t *columns;
 	size_t column_count;
 	struct store_sort sort[STORE_MAX_SORT_KEYS];

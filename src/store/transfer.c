@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "base/utf16.h"
 #include "store/folder.h"
+#include "store/search_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +49,12 @@ static int move_row(const struct store_object *o, uint64_t id, uint64_t to, stru
                     struct store_change *here)
 {
 	struct store_counts by = counts_of(o, 1), back = counts_of(o, -1);
-	int r = run_move(o->m, o->id, id, to, store_next_id(o->m));
+	int r = store_found_drop(o->m, o->id, o->flags, o->size);
 
+	if (r >= 0)
+		r = run_move(o->m, o->id, id, to, store_next_id(o->m));
+	if (r >= 0)
+		r = store_found_look(o->m, id);
 	if (r >= 0)
 		r = store_folder_count(o->m, to, &by, &there->content_count, &there->unread_count);
 	if (r >= 0)
@@ -86,6 +91,18 @@ static int find_folder(struct store_mailbox *m, uint64_t folder, uint64_t *count
 	return arena ? store_folder_load(m, arena, *counter, &o) : MW_E_NOMEM;
 }
 
+/* One that something may be put into. */
+static int find_place(struct store_mailbox *m, uint64_t folder, uint64_t *counter)
+{
+	STORE_ARENA arena = arena_new(0);
+	struct store_object o = {0};
+	int r = MW_E_NOTFOUND;
+
+	if (store_own_id(folder, counter))
+		r = arena ? store_folder_load(m, arena, *counter, &o) : MW_E_NOMEM;
+	return r >= 0 && o.type == STORE_FOLDER_SEARCH ? MW_E_UNSUPPORTED : r;
+}
+
 int store_message_move(struct store_mailbox *m, uint64_t folder, uint64_t message, uint64_t to, int64_t now,
                        uint64_t *moved, uint64_t *ticket)
 {
@@ -94,7 +111,7 @@ int store_message_move(struct store_mailbox *m, uint64_t folder, uint64_t messag
 	struct store_change here = {.folder = folder};
 	struct store_object o = {0};
 	uint64_t counter = 0;
-	int r = find_folder(m, to, &counter);
+	int r = find_place(m, to, &counter);
 
 	(void)now; /* the time of last modification stays */
 	if (r >= 0)
@@ -105,6 +122,7 @@ int store_message_move(struct store_mailbox *m, uint64_t folder, uint64_t messag
 		r = move(&o, counter, &there, &here);
 	if (r < 0)
 		return r;
+	there.old_folder = here.folder = store_id(STORE_REPLID, o.parent);
 	there.associated = o.associated;
 	there.message_flags = o.flags;
 	here.ticket = *ticket = there.ticket;
@@ -164,7 +182,7 @@ static int check(struct store_mailbox *m, uint64_t folder, uint64_t parent, cons
 	int r = find_folder(m, folder, counter);
 
 	if (r >= 0)
-		r = find_folder(m, parent, above);
+		r = find_place(m, parent, above);
 	if (r >= 0)
 		r = is_above(m, *counter, *above);
 	if (r != 0)
@@ -238,7 +256,7 @@ int store_folder_move(struct store_mailbox *m, uint64_t folder, uint64_t parent,
 		return r;
 	*ticket = change.ticket;
 	store_tell(m, &change);
-	return 0;
+	return m->searches ? store_searches_restart(m, ticket) : 0;
 }
 
 struct copying {

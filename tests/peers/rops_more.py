@@ -344,6 +344,27 @@ MORE.update({0x0D: nothing, 0x0F: read_recipient_rows, 0x10: read_reloaded, 0x11
              0x09: read_tags, 0x5F: read_names, 0x2E: read_position, 0x2F: nothing, 0x5E: read_size, 0x3B: nothing})
 
 
+# ---- Search folders ----
+
+def set_search_criteria(restriction, folders, flags=2, at=0):
+    return head(0x30, at) + struct.pack("<H", len(restriction)) + restriction + struct.pack(
+        f"<H{len(folders)}QI", len(folders), *folders, flags)
+
+
+def get_search_criteria(unicode=1, restriction=1, folders=1, at=0):
+    return head(0x31, at) + bytes([unicode, restriction, folders])
+
+
+def read_criteria(cursor, out, columns):
+    out["restriction"] = cursor.take(cursor.get("H"))
+    out["logon"] = cursor.get("B")
+    out["folders"] = [cursor.get("Q") for _ in range(cursor.get("H"))]
+    out["flags"] = cursor.get("I")
+
+
+MORE.update({0x30: nothing, 0x31: read_criteria})
+
+
 # ---- Categories ----
 
 def expand_row(category, count=0, at=0):

@@ -32,8 +32,10 @@ int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct
 	}
 	m->references++;
 	*out = m;
-	if (opened) /* what a crash has left there */
+	if (opened) { /* what a crash has left there */
 		emsmdb_outbox_look(m);
+		emsmdb_search(m);
+	}
 	return 0;
 }
 
@@ -142,6 +144,7 @@ static void end_sync(uv_work_t *work, int status)
 		emsmdb_sync(m);
 		maybe_checkpoint(m);
 		emsmdb_outbox_look(m);
+		emsmdb_search(m);
 	}
 	emsmdb_mailbox_unref(&m);
 }

@@ -53,8 +53,10 @@ struct emsmdb_mailbox {
 	struct emsmdb_waiter *waiters;
 	struct emsmdb_outgoing *outgoing; /* the message that is being sent: outbox.h */
 	bool held;                        /* something waits in the outbox: that is a reference */
-	int64_t outbox_ns;                /* when to look there, since 1970 */
-	uint64_t outbox_ticket;           /* what is there is safe from this commit on */
+	bool searching;                   /* a slice of a search is on its way */
+	struct loop_message search_slice;
+	int64_t outbox_ns;      /* when to look there, since 1970 */
+	uint64_t outbox_ticket; /* what is there is safe from this commit on */
 	struct emsmdb_session *sessions;
 	bool syncing, checkpointing;
 	uv_work_t sync_work, checkpoint_work;
@@ -70,6 +72,8 @@ void emsmdb_mailbox_unref(struct emsmdb_mailbox **m);
 void emsmdb_finish_when_safe(struct emsmdb_mailbox *m, struct service_call *call, uint64_t ticket);
 /* The same for a waiter, whose ticket and safe are set. */
 void emsmdb_when_safe(struct emsmdb_mailbox *m, struct emsmdb_waiter *w);
+/* Goes on with searches that have not looked at all yet, in slices between other work: rop_search.c. */
+void emsmdb_search(struct emsmdb_mailbox *m);
 /* Makes the newest commits safe, then wakes the sessions that have news of them. */
 void emsmdb_sync(struct emsmdb_mailbox *m);
 

@@ -50,6 +50,8 @@ const struct rop_row rop_rows[] = {
         {0x2D, EMSMDB_STREAM, rop_write_stream},
         {0x2E, EMSMDB_STREAM, rop_seek_stream},
         {0x2F, EMSMDB_STREAM, rop_set_stream_size},
+        {0x30, EMSMDB_FOLDER, rop_set_search_criteria},
+        {0x31, EMSMDB_FOLDER, rop_get_search_criteria},
         {0x32, EMSMDB_MESSAGE, rop_submit_message},
         {0x33, EMSMDB_FOLDER, rop_move_copy_messages},
         {0x34, EMSMDB_LOGON, rop_abort_submit},

@@ -1,5 +1,7 @@
 #include "server/emsmdb/rop_more.h"
 
+#include "store/search.h"
+
 /* Folders made and deleted, and what is in them: [MS-OXCFOLD]. What is deleted is gone for good: there is no store of
  * soft-deleted things. */
 
@@ -35,7 +37,10 @@ static int create_or_open(struct rop_call *rop, const struct RopCreateFolderRequ
 	uint64_t ticket = 0;
 	if (!name || !comment)
 		return MW_E_NOMEM;
-	int r = store_folder_create(rop_store(rop), rop->in->u.folder, name, NULL, rop->now, folder, &ticket);
+	struct store_mailbox *m = rop_store(rop);
+	int r = q->FolderType == FOLDER_SEARCH
+	                ? store_search_create(m, rop->in->u.folder, name, rop->now, folder, &ticket)
+	                : store_folder_create(m, rop->in->u.folder, name, NULL, rop->now, folder, &ticket);
 	if (r == MW_E_EXISTS && q->OpenExisting)
 		return 0;
 	if (r < 0)
@@ -50,15 +55,15 @@ uint32_t rop_create_folder(struct rop_call *rop)
 	const struct RopCreateFolderRequest *q = (const struct RopCreateFolderRequest *)rop->request;
 	struct RopCreateFolderResponse *a = (struct RopCreateFolderResponse *)rop->response;
 	struct emsmdb_object *o;
-	if (q->FolderType != FOLDER_GENERIC)
-		return q->FolderType == FOLDER_SEARCH ? ecNotSupported : ecInvalidParam;
+	if (q->FolderType != FOLDER_GENERIC && q->FolderType != FOLDER_SEARCH)
+		return ecInvalidParam;
 	int r = emsmdb_object_new(rop->session, EMSMDB_FOLDER, rop->logon, &o);
 	if (r < 0)
 		return rop_status(rop, r);
 	r = create_or_open(rop, q, &o->u.folder);
 	if (r < 0) {
 		emsmdb_object_release(o);
-		return rop_status(rop, r);
+		return r == MW_E_UNSUPPORTED ? ecSearchFolder : rop_status(rop, r);
 	}
 	a->FolderId = o->u.folder;
 	rop_put_handle(rop, o);

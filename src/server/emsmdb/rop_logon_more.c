@@ -1,8 +1,11 @@
 #include "server/emsmdb/rop_more.h"
 
+#include "store/search.h"
+
 /* Receive folders changed and listed, and what a transport asks: [MS-OXCSTOR], [MS-OXOMSG]. */
 
-#define ADDRESS_TYPES_SIZE 8 /* "EX" and "SMTP" with their NULs */
+#define STORE_HAS_SEARCHES 0x01000000u /* PidTagStoreState, [MS-OXCSTOR] 2.2.2.1 */
+#define ADDRESS_TYPES_SIZE 8           /* "EX" and "SMTP" with their NULs */
 
 /* [MS-OXCSTOR] 3.2.5.3 */
 uint32_t rop_set_receive_folder(struct rop_call *rop)
@@ -48,11 +51,13 @@ uint32_t rop_get_receive_folder_table(struct rop_call *rop)
 	return count ? 0 : ecNoReceiveFolder;
 }
 
-/* [MS-OXCSTOR] 3.2.5.5: there are no search folders, which are all that it tells. */
+/* [MS-OXCSTOR] 3.2.5.5: whether there are search folders, which is all that it tells. */
 uint32_t rop_get_store_state(struct rop_call *rop)
 {
-	((struct RopGetStoreStateResponse *)rop->response)->StoreState = 0;
-	return 0;
+	bool any, running;
+	int r = store_searches(rop_store(rop), &any, &running);
+	((struct RopGetStoreStateResponse *)rop->response)->StoreState = any ? STORE_HAS_SEARCHES : 0;
+	return r < 0 ? rop_status(rop, r) : 0;
 }
 
 /* [MS-OXOMSG] 3.2.5.6: the address types of recipients that have a meaning here. */

@@ -136,7 +136,7 @@ uint32_t rop_create_message(struct rop_call *rop)
 	struct store_message *msg;
 	int r = store_message_create(rop_store(rop), q->FolderId, q->AssociatedFlag, rop->now, &msg);
 	if (r < 0)
-		return rop_status(rop, r);
+		return r == MW_E_UNSUPPORTED ? ecSearchFolder : rop_status(rop, r);
 	r = rop_add_message(rop, msg, q->CodePageId);
 	if (r < 0) {
 		store_message_close(&msg);

@@ -90,7 +90,15 @@ uint32_t rop_collapse_row(struct rop_call *rop);
 uint32_t rop_get_collapse_state(struct rop_call *rop);
 uint32_t rop_set_collapse_state(struct rop_call *rop);
 
+/* ---- rop_search.c ---- */
+uint32_t rop_set_search_criteria(struct rop_call *rop);
+uint32_t rop_get_search_criteria(struct rop_call *rop);
+
 /* ---- rop_table_more.c ---- */
+/* The restriction with its texts as PTYP_STRING, in the arena. depth: 0. */
+#define ROP_RESTRICTION_DEPTH 64
+MW_NODISCARD int rop_widen(struct rop_call *rop, const struct mapi_restriction *in, struct mapi_restriction *out,
+                           unsigned depth);
 /* A bookmark of the position. */
 MW_NODISCARD int rop_make_bookmark(struct rop_call *rop, uint8_t **data, uint16_t *size);
 uint32_t rop_restrict(struct rop_call *rop);

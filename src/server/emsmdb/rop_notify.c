@@ -18,6 +18,8 @@ static unsigned kinds_of(uint16_t types)
 		kinds |= STORE_MODIFIED;
 	if (types & MAPI_NOTIFY_MOVED)
 		kinds |= STORE_MOVED;
+	if (types & MAPI_NOTIFY_SEARCH)
+		kinds |= STORE_SEARCH_DONE;
 	if (types & MAPI_NOTIFY_COPIED)
 		kinds |= STORE_COPIED;
 	return kinds;
@@ -29,9 +31,10 @@ static void describe(const struct store_change *c, struct mapi_notification *n)
 		enum store_change_kind kind;
 		uint16_t flags;
 	} types[] = {
-	        {STORE_NEW_MAIL, MAPI_NOTIFY_NEW_MAIL}, {STORE_CREATED, MAPI_NOTIFY_CREATED},
-	        {STORE_DELETED, MAPI_NOTIFY_DELETED},   {STORE_MODIFIED, MAPI_NOTIFY_MODIFIED},
-	        {STORE_MOVED, MAPI_NOTIFY_MOVED},       {STORE_COPIED, MAPI_NOTIFY_COPIED},
+	        {STORE_NEW_MAIL, MAPI_NOTIFY_NEW_MAIL},  {STORE_CREATED, MAPI_NOTIFY_CREATED},
+	        {STORE_DELETED, MAPI_NOTIFY_DELETED},    {STORE_MODIFIED, MAPI_NOTIFY_MODIFIED},
+	        {STORE_MOVED, MAPI_NOTIFY_MOVED},        {STORE_COPIED, MAPI_NOTIFY_COPIED},
+	        {STORE_SEARCH_DONE, MAPI_NOTIFY_SEARCH},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (types[i].kind == c->kind)

@@ -11,7 +11,6 @@
 #define BOOKMARK_END 2
 #define BOOKMARK_CUSTOM 3
 #define FIND_HEAD 8 /* bytes of RopFindRow's response before its row */
-#define DEPTH_MAX 64
 
 /* ---- Texts of a restriction become PTYP_STRING ---- */
 
@@ -21,12 +20,12 @@ static uint32_t as_wide(uint32_t tag)
 	return (type & ~PTYP_MULTIPLE) == PTYP_STRING8 ? mapi_tag_as(tag, (type & PTYP_MULTIPLE) | PTYP_STRING) : tag;
 }
 
-static int widen(struct rop_call *rop, const struct mapi_restriction *in, struct mapi_restriction *out, unsigned depth)
+int rop_widen(struct rop_call *rop, const struct mapi_restriction *in, struct mapi_restriction *out, unsigned depth)
 {
 	bool many = in->type == MAPI_RES_AND || in->type == MAPI_RES_OR;
 	uint32_t children = many ? in->count : in->children ? 1 : 0;
 	uint32_t values = in->type == MAPI_RES_COMMENT ? in->count : in->values ? 1 : 0;
-	int r = depth < DEPTH_MAX ? 0 : MW_E_LIMIT;
+	int r = depth < ROP_RESTRICTION_DEPTH ? 0 : MW_E_LIMIT;
 	*out = *in;
 	out->tag = as_wide(in->tag);
 	out->tag2 = as_wide(in->tag2);
@@ -35,7 +34,7 @@ static int widen(struct rop_call *rop, const struct mapi_restriction *in, struct
 	if (r == 0 && children > 0 && !(out->children = arena_new_array(rop->arena, struct mapi_restriction, children)))
 		r = MW_E_NOMEM;
 	for (uint32_t i = 0; r == 0 && i < children; i++)
-		r = widen(rop, &in->children[i], &out->children[i], depth + 1);
+		r = rop_widen(rop, &in->children[i], &out->children[i], depth + 1);
 	return r;
 }
 
@@ -49,7 +48,7 @@ uint32_t rop_restrict(struct rop_call *rop)
 {
 	const struct RopRestrictRequest *q = (const struct RopRestrictRequest *)rop->request;
 	struct mapi_restriction wide;
-	int r = q->RestrictionData ? widen(rop, q->RestrictionData, &wide, 0) : 0;
+	int r = q->RestrictionData ? rop_widen(rop, q->RestrictionData, &wide, 0) : 0;
 	if (r == 0)
 		r = store_table_restrict(rop->in->u.table, q->RestrictionData ? &wide : NULL);
 	if (r == 0)
@@ -157,7 +156,7 @@ static int go_to_origin(struct rop_call *rop, const struct RopFindRowRequest *q,
 static int find(struct rop_call *rop, const struct RopFindRowRequest *q)
 {
 	struct mapi_restriction wide = {.type = MAPI_RES_AND};
-	int r = q->RestrictionData ? widen(rop, q->RestrictionData, &wide, 0) : 0;
+	int r = q->RestrictionData ? rop_widen(rop, q->RestrictionData, &wide, 0) : 0;
 	return r < 0 ? r : store_table_find(rop->in->u.table, &wide, !(q->FindRowFlags & FIND_BACKWARD));
 }
 
