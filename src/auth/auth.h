@@ -84,6 +84,7 @@ struct auth_server_config {
 	void *user;
 	bool require_mic;
 	bool allow_anonymous;
+	bool allow_ntlm_v1;               /* with extended session security, for clients that know no better */
 	const struct auth_keytab *keytab; /* the services' keys (auth_keytab.h); NULL: no Kerberos. find_account is
 	                                   * asked with the realm as the domain; no hash is needed */
 };

@@ -155,6 +155,23 @@ uint32_t ntlm_required_flags(enum auth_level level)
 	return flags;
 }
 
+bool ntlm_v1_base_key(const struct ntlm_context *n, const struct ntlm_authenticate *m, const uint8_t nt_hash[16],
+                      uint8_t base_key[16])
+{
+	const struct ntlm_bytes nt = m->nt_response, lm = m->lm_response;
+	uint8_t challenge[8], response[24], key[16];
+	if (nt.len != 24 || lm.len < 8)
+		return false;
+	ntlm_v1_ess_challenge(n->server_challenge, lm.data, challenge);
+	ntlm_desl(nt_hash, challenge, response);
+	if (!secret_equal(response, nt.data, sizeof response))
+		return false;
+	ntlm_v1_session_base_key(nt_hash, key);
+	ntlm_v1_ess_kxkey(key, n->server_challenge, lm.data, base_key);
+	secret_wipe(key, sizeof key);
+	return true;
+}
+
 void ntlm_unwrap_key(const struct ntlm_authenticate *m, uint32_t flags, const uint8_t key_exchange_key[16],
                      uint8_t out[16])
 {

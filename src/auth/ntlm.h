@@ -77,6 +77,12 @@ uint32_t ntlm_required_flags(enum auth_level level);
 /* An exported session key comes encrypted when key exchange was negotiated and the field has one. */
 void ntlm_unwrap_key(const struct ntlm_authenticate *m, uint32_t flags, const uint8_t key_exchange_key[16],
                      uint8_t out[16]);
+/*
+ * NTLMv1 with extended session security, MS-NLMP 3.3.1 ("NTLM2 session response"): false when the response does not
+ * prove this hash; else the key that the session's is encrypted with.
+ */
+bool ntlm_v1_base_key(const struct ntlm_context *n, const struct ntlm_authenticate *m, const uint8_t nt_hash[16],
+                      uint8_t base_key[16]);
 /* The MIC of an AUTHENTICATE_MESSAGE that has a MIC field; the field itself counts as zeros. */
 void ntlm_mic(const struct ntlm_context *n, struct cursor authenticate, uint8_t out[16]);
 /* UTF-16LE, or OEM where the flags say so, as UTF-8 in the context's arena; NULL when out of memory. */

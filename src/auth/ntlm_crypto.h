@@ -25,7 +25,7 @@ void ntlm_v2_proof(const uint8_t response_key[16], const uint8_t server_challeng
                    uint8_t out[16]);
 void ntlm_v2_session_base_key(const uint8_t response_key[16], const uint8_t proof[16], uint8_t out[16]);
 
-/* DESL: 24 bytes from a 16-byte key and 8 bytes of data. The NTLMv1 response, only observed here. */
+/* DESL: 24 bytes from a 16-byte key and 8 bytes of data. The NTLMv1 response. */
 void ntlm_desl(const uint8_t key[16], const uint8_t data[8], uint8_t out[24]);
 /* The challenge that DESL covers with extended session security: MD5(server, client)[0..7]. */
 void ntlm_v1_ess_challenge(const uint8_t server[8], const uint8_t client[8], uint8_t out[8]);

@@ -48,23 +48,6 @@ static bool v2_base_key(const struct handshake *h, const uint8_t nt_hash[16], ui
 	return fits;
 }
 
-/* NTLM2 session response: old clients, MS-NLMP 3.3.1 with extended session security. */
-static bool v1_base_key(const struct handshake *h, const uint8_t nt_hash[16], uint8_t base_key[16])
-{
-	const struct ntlm_bytes nt = h->message.nt_response, lm = h->message.lm_response;
-	uint8_t challenge[8], response[24], key[16];
-	if (nt.len != 24 || lm.len < 8)
-		return false;
-	ntlm_v1_ess_challenge(h->n->server_challenge, lm.data, challenge);
-	ntlm_desl(nt_hash, challenge, response);
-	if (!secret_equal(response, nt.data, sizeof response))
-		return false;
-	ntlm_v1_session_base_key(nt_hash, key);
-	ntlm_v1_ess_kxkey(key, h->n->server_challenge, lm.data, base_key);
-	secret_wipe(key, sizeof key);
-	return true;
-}
-
 static bool exported_key(const struct handshake *h, const struct auth_secret *secret, uint8_t out[16])
 {
 	uint8_t nt_hash[16], base_key[16];
@@ -76,7 +59,8 @@ static bool exported_key(const struct handshake *h, const struct auth_secret *se
 		memcpy(nt_hash, secret->key, sizeof nt_hash);
 	else
 		ntlm_nt_hash(secret->password != NULL ? secret->password : "", nt_hash);
-	bool fits = h->is_v2 ? v2_base_key(h, nt_hash, base_key) : v1_base_key(h, nt_hash, base_key);
+	bool fits =
+	        h->is_v2 ? v2_base_key(h, nt_hash, base_key) : ntlm_v1_base_key(h->n, &h->message, nt_hash, base_key);
 	if (fits)
 		ntlm_unwrap_key(&h->message, h->n->flags, base_key, out);
 	secret_wipe(nt_hash, sizeof nt_hash);

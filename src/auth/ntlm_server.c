@@ -3,7 +3,10 @@
 #include "base/secret.h"
 #include "base/time.h"
 
-/* MS-NLMP 3.2: the server. NTLMv2 only; a MIC is verified whenever the client announced it. */
+/*
+ * MS-NLMP 3.2: the server. NTLMv2, and NTLMv1 with extended session security where the configuration allows it; LM
+ * and plain NTLMv1 never. A MIC is verified whenever the client announced it.
+ */
 
 /* What we can do; the client chooses from it. */
 #define SERVER_FLAGS                                                                                                   \
@@ -107,7 +110,8 @@ static bool proof_fits(const struct ntlm_context *n, const uint8_t nt_hash[16], 
 	return fits;
 }
 
-/* An unknown user takes the same path with a hash that nobody has, so that the time does not tell. */
+/* An unknown user takes the same path with a hash that nobody has, so that the time does not tell. response NULL: the
+ * message's is NTLMv1. */
 static int verify_user(struct ntlm_context *n, const struct auth_env *env, const struct ntlm_authenticate *m,
                        const struct ntlm_v2_response *response, uint8_t base_key[16], uint32_t *status)
 {
@@ -118,7 +122,8 @@ static int verify_user(struct ntlm_context *n, const struct auth_env *env, const
 		return found;
 	if (found < 0)
 		env->random->fill(env->random->user, account.nt_hash, sizeof account.nt_hash);
-	bool fits = proof_fits(n, account.nt_hash, m, response, base_key);
+	bool fits = response ? proof_fits(n, account.nt_hash, m, response, base_key)
+	                     : ntlm_v1_base_key(n, m, account.nt_hash, base_key);
 	secret_wipe(account.nt_hash, sizeof account.nt_hash);
 	if (found == MW_E_AUTH)
 		return refuse(status, STATUS_ACCOUNT_LOCKED_OUT);
@@ -183,6 +188,22 @@ static int accept_anonymous(struct ntlm_context *n, const struct ntlm_authentica
 	return 0;
 }
 
+/* NTLMv1 has no MIC: a bidding down that it would show stays unseen, which is why it must be asked for. */
+static int accept_v1(struct ntlm_context *n, const struct auth_env *env, const struct ntlm_authenticate *m,
+                     uint32_t *status)
+{
+	const struct auth_server_config *config = n->config.server;
+	uint8_t base_key[16];
+	if (!config->allow_ntlm_v1 || config->require_mic || !(n->flags & NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY))
+		return refuse(status, STATUS_NTLM_BLOCKED);
+	int r = verify_user(n, env, m, NULL, base_key, status);
+	if (r < 0)
+		return r;
+	finish(n, m, base_key);
+	secret_wipe(base_key, sizeof base_key);
+	return 0;
+}
+
 static int accept_user(struct ntlm_context *n, const struct auth_env *env, struct cursor in,
                        const struct ntlm_authenticate *m, uint32_t *status)
 {
@@ -190,7 +211,7 @@ static int accept_user(struct ntlm_context *n, const struct auth_env *env, struc
 	uint8_t base_key[16];
 	/* LM and NTLMv1 answers have 24 bytes, or none in the place of the NT response. */
 	if (m->nt_response.len < NTLM_V2_RESPONSE_MIN)
-		return refuse(status, STATUS_NTLM_BLOCKED);
+		return accept_v1(n, env, m, status);
 	int r = ntlm_v2_response_parse(m->nt_response, &response);
 	if (r < 0)
 		return r;

@@ -23,6 +23,8 @@ const char serve_help[] =
         "  --encryption WORD    required (default): the store is open only to encrypted connections;\n"
         "                       optional: to all\n"
         "  --keytab FILE        keys of this server's Kerberos services; without it NTLM alone is offered\n"
+        "  --ntlmv1             also take NTLMv1 from clients that know no better, with extended session\n"
+        "                       security alone; a stolen answer of theirs gives the password away\n"
         "  --user NAME          become this user once the ports are bound; without it a server that root\n"
         "                       starts stays root\n"
         "  --no-seccomp         do without the filter that keeps the server from connecting anywhere and\n"
@@ -85,6 +87,7 @@ int cmd_serve(int argc, char **argv)
 	        {"store-port", CLI_PORT, &config.ports[SERVER_PORT_STORE]},
 	        {"encryption", CLI_TEXT, &encryption},
 	        {"keytab", CLI_TEXT, &config.keytab},
+	        {"ntlmv1", CLI_FLAG, &config.ntlm_v1},
 	        {"user", CLI_TEXT, &config.user},
 	        {"no-seccomp", CLI_FLAG, &no_seccomp},
 	        {"connections", CLI_NUMBER, &config.max_connections},

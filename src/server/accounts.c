@@ -55,6 +55,7 @@ static int set_names(struct server *s, const struct directory_settings *d)
 	s->auth.netbios_computer = strdup(d->server_name);
 	/* As Windows: the mapper and mgmt answer everyone; the services ask for an account themselves. */
 	s->auth.allow_anonymous = true;
+	s->auth.allow_ntlm_v1 = s->config.ntlm_v1;
 	s->auth.dns_domain = strdup(d->mail_domain);
 	s->auth.dns_computer = strdup(s->host);
 	s->auth.find_account = find_account;

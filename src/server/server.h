@@ -21,6 +21,7 @@ struct server_config {
 	uint16_t ports[SERVER_PORT_COUNT]; /* 0 = dynamic, but for the mapper's, which is 135 */
 	const char *host; /* the name clients know the server by; NULL = the listen address, or the host's name */
 	bool encryption_optional;   /* EcDoConnectEx below privacy is then taken */
+	bool ntlm_v1;               /* NTLMv1 is taken too */
 	const char *keytab;         /* file with the keys of our services; NULL: no Kerberos */
 	const char *user;           /* to become once the ports are bound, which takes root; NULL: as it is */
 	bool confine;               /* server_run takes the filter of server/process.h */

@@ -2,7 +2,12 @@
 import json
 import sqlite3
 
+import pytest
+from impacket.dcerpc.v5 import mgmt
+from impacket.dcerpc.v5.rpcrt import DCERPCException
+
 from conftest import USERS, run
+from peer import open_rpc
 
 EXPIRED = 2  # enum directory_flags
 
@@ -57,3 +62,23 @@ def test_nobody(server):
     (server.state / "mallory.password").write_text("guessed\n")
     assert mail(server, "mallory") != 0
     assert set(refusals(server)) == {"user DEMO\\mallory, 0xC000006D The server refused the user name or password."}
+
+
+def manage(server, monkeypatch):
+    """Whether impacket gets an answer that is sealed by what NTLMv1 agreed on."""
+    monkeypatch.setattr("impacket.ntlm.USE_NTLMv2", False)
+    rpc = open_rpc(server.epm)
+    rpc.bind(mgmt.MSRPC_UUID_MGMT)
+    try:
+        return mgmt.hinq_if_ids(rpc)["if_id_vector"]["count"] > 0
+    except DCERPCException as refused:
+        assert "access_denied" in str(refused)
+        return False
+
+
+@pytest.mark.parametrize("options", [[], ["--ntlmv1"]])
+def test_ntlm_v1_is_taken_on_request_alone(serve, monkeypatch, options):
+    server = serve(*options)
+    assert manage(server, monkeypatch) == bool(options)
+    assert refusals(server) == ([] if options else [
+        "user DEMO\\alice, 0xC0000418 The server does not take this kind of authentication."])

@@ -3,10 +3,13 @@
 import json
 import pathlib
 import shutil
+import sqlite3
 import subprocess
+import time
 
 import pytest
 
+from awkward import Between
 from conftest import CAPTURES, program, run
 from peer import LEVELS as IMPACKET_LEVELS
 from realm import KDC, PASSWORD, RC4, REALM, SERVICES, STORE, Realm
@@ -88,11 +91,11 @@ def test_falls_back_to_ntlm(pair):
 # ---- impacket ----
 
 
-def impacket_rpc(port, level, host, provider):
+def impacket_rpc(port, level, host, provider, user="alice"):
     rpcrt = pytest.importorskip("impacket.dcerpc.v5.rpcrt", reason="python3-impacket is not installed")
     from impacket.dcerpc.v5 import mgmt, transport
     rpc_transport = transport.DCERPCTransportFactory(f"ncacn_ip_tcp:127.0.0.1[{port}]")
-    rpc_transport.set_credentials("alice", "", REALM)
+    rpc_transport.set_credentials(user, "", REALM)
     rpc_transport.set_kerberos(True)
     rpc_transport.setRemoteName(host)
     rpc_transport.setRemoteHost("127.0.0.1")
@@ -116,6 +119,50 @@ def test_impacket(kerberos_server, realm, monkeypatch, host, level):
     rpc, mgmt = impacket_rpc(kerberos_server.epm, level, host, None)
     for _ in range(5):
         assert mgmt.hinq_if_ids(rpc)["if_id_vector"]["count"] > 0
+
+
+# ---- Refused, and told apart in the log ----
+
+
+def refused_by(server, realm, monkeypatch, host="aes.demo.test", user="alice", port=None):
+    """What the log says of impacket's attempt with a ticket of the KDC's."""
+    monkeypatch.setenv("KRB5CCNAME", realm.tickets(f"host/{host}", user)[len("FILE:"):])
+    with pytest.raises(Exception):
+        rpc, mgmt = impacket_rpc(port or server.epm, "privacy", host, None, user)
+        mgmt.hinq_if_ids(rpc)
+    return [line.split("authentication refused: ")[1] for line in server.errors().splitlines() if "refused:" in line]
+
+
+@pytest.mark.peer("MIT's KDC", "impacket")
+def test_account_may_not_log_on(kerberos_server, realm, monkeypatch):
+    server = kerberos_server
+    run("user", "lock", "alice@demo.test", "--state", server.state)
+    assert refused_by(server, realm, monkeypatch) == [
+        f"user {REALM}\\alice, 0xC0000234 The account is locked or disabled."]
+    with sqlite3.connect(server.state / "directory.sqlite") as database:
+        database.execute("UPDATE user SET flags = 2 WHERE account = 'alice'")
+    assert refused_by(server, realm, monkeypatch)[1:] == [f"user {REALM}\\alice, 0xC0000193 The account has expired."]
+    assert refused_by(server, realm, monkeypatch, user="stranger")[2:] == [
+        f"user {REALM}\\stranger, 0xC000006D The server refused the user name or password."]
+
+
+@pytest.mark.peer("MIT's KDC", "impacket")
+def test_ticket_for_another_service(kerberos_server, realm, monkeypatch):
+    said = refused_by(kerberos_server, realm, monkeypatch, host="elsewhere.demo.test")
+    assert len(said) == 1 and "0xC0000322 The server has no key for the service that the ticket is for." in said[0]
+
+
+@pytest.mark.peer("MIT's KDC", "impacket")
+def test_clocks_too_far_apart(serve, realm, monkeypatch):
+    """A server that bears one second, and a way to it that takes two and a half."""
+    config = realm.path / "strict.conf"
+    config.write_text((realm.path / "krb5.conf").read_text().replace("[libdefaults]", "[libdefaults]\n clockskew = 1"))
+    monkeypatch.setenv("KRB5_CONFIG", str(config))
+    server = serve("--keytab", str(realm.keytab))
+    slow = Between(server.epm, to_server=lambda data: time.sleep(2.5) or data)
+    said = refused_by(server, realm, monkeypatch, port=slow.port)
+    slow.close()
+    assert len(said) == 1 and "0xC0000133 The clocks of client and server are too far apart." in said[0]
 
 
 # ---- Samba ----

@@ -133,12 +133,36 @@ def test_impacket_refused(tool, user, password):
     assert server.token(type3.getData()) == (E_AUTH, b"", 0xC000006D)
 
 
-def test_impacket_ntlm_v1_refused(tool):
-    server = tool("server", "privacy")
+def ntlm_v1(server, password=PASSWORD, session_security=True):
+    """impacket's NTLMv1; what the server says, the flags and the key."""
     type1 = ntlm.getNTLMSSPType1("", "", signingRequired=True, use_ntlmv2=False)
+    if not session_security:
+        type1["flags"] &= ~ntlm.NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY
     _, challenge, _ = server.token(type1.getData())
-    type3, _ = ntlm.getNTLMSSPType3(type1, challenge, USER, PASSWORD, DOMAIN, use_ntlmv2=False)
-    assert server.token(type3.getData()) == (E_AUTH, b"", 0xC0000418)
+    type3, key = ntlm.getNTLMSSPType3(type1, challenge, USER, password, DOMAIN, use_ntlmv2=False)
+    return server.token(type3.getData()), type3["flags"], key
+
+
+def test_impacket_ntlm_v1_refused(tool):
+    assert ntlm_v1(tool("server", "privacy"))[0] == (E_AUTH, b"", 0xC0000418)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_impacket_ntlm_v1_allowed(tool, level):
+    server = tool("server-v1", level)
+    said, flags, key = ntlm_v1(server)
+    assert said[0] == 0 and server.key() == key
+    if level != "connect":
+        exchange("s", server, Impacket(flags, key, level))
+
+
+def test_impacket_ntlm_v1_wrong_password(tool):
+    assert ntlm_v1(tool("server-v1", "privacy"), "wrong")[0] == (E_AUTH, b"", 0xC000006D)
+
+
+def test_impacket_plain_ntlm_v1_refused(tool):
+    """Without extended session security, even where NTLMv1 is allowed, and where nothing is signed."""
+    assert ntlm_v1(tool("server-v1", "connect"), session_security=False)[0] == (E_AUTH, b"", 0xC0000418)
 
 
 def challenge_for(flags, server_challenge):

@@ -1,7 +1,7 @@
 /*
  * NTLM on a pipe, for tests against other programs (tests/peers/test_ntlm.py).
  *
- *   ntlm_tool client|server|observer LEVEL DOMAIN USER PASSWORD
+ *   ntlm_tool client|server|server-v1|observer LEVEL DOMAIN USER PASSWORD
  *
  * Reads lines and answers each with one:
  *   t SIDE TOKEN                   a token; the answer is the code and our token
@@ -139,7 +139,8 @@ int main(int argc, char **argv)
 	                                    .netbios_computer = "MAIL",
 	                                    .dns_domain = "demo.test",
 	                                    .dns_computer = "mail.demo.test",
-	                                    .find_account = find_account};
+	                                    .find_account = find_account,
+	                                    .allow_ntlm_v1 = strcmp(argv[1], "server-v1") == 0};
 	struct auth_secret secret = {
 	        .kind = AUTH_SECRET_PASSWORD, .domain = argv[3], .user = argv[4], .password = argv[5]};
 	struct auth_observer_config observer = {&secret, 1};
