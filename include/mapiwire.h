@@ -65,6 +65,14 @@ enum mapiwire_level {                             /* [MS-RPCE] 2.2.1.1.8 */
 	              MAPIWIRE_LEVEL_PRIVACY = 6,
 };
 
+enum mapiwire_auth {
+	/* With a password, NTLM. Else negotiate with tickets, where there are any (from kinit). */
+	MAPIWIRE_AUTH_DEFAULT = 0,
+	MAPIWIRE_AUTH_NTLM = 1,
+	MAPIWIRE_AUTH_KERBEROS = 2,
+	MAPIWIRE_AUTH_NEGOTIATE = 3, /* SPNEGO: Kerberos, or NTLM where no ticket can be had and a password is here */
+};
+
 struct mapiwire_options {
 	const char *host;                     /* name or address */
 	uint16_t mapper_port;                 /* 0: 135 */
@@ -72,6 +80,13 @@ struct mapiwire_options {
 	enum mapiwire_level level;
 	unsigned timeout_ms; /* of a connect, and of an answer; 0: 10,000 */
 	const char *capture; /* pcapng file of all that is said (rpc in clear only where it was); or NULL */
+	enum mapiwire_auth auth;
+	/* Kerberos, by MIT krb5 and its krb5.conf; all copied, NULL is fine.
+	 *   ccache: tickets from there ("FILE:/tmp/krb5cc_0"); else by the password; without one from the default cache
+	 *   realm: of user and service; else the domain in capitals where it has a dot; else krb5.conf's
+	 *   service: principal that tickets are for; else exchangeMDB/HOST, exchangeRFR/HOST, exchangeAB/HOST as
+	 *     Outlook's, and host/HOST for other interfaces. HOST must be a name then, as the KDC has it. */
+	const char *ccache, *realm, *service;
 };
 
 struct mapiwire;
@@ -85,6 +100,10 @@ MAPIWIRE_API void mapiwire_set_timeout(struct mapiwire *m, unsigned timeout_ms);
 MAPIWIRE_API int mapiwire_free(struct mapiwire **m);
 /* Never NULL. */
 MAPIWIRE_API const struct mapiwire_error *mapiwire_error(const struct mapiwire *m);
+/* What the last connection that logged on did so with: "ntlm", "kerberos", "none". Static. */
+MAPIWIRE_API const char *mapiwire_auth_used(const struct mapiwire *m);
+/* Whose tickets there are: "alice@DEMO.TEST". ccache NULL: the default cache. MAPIWIRE_E_NOTFOUND. */
+MAPIWIRE_API int mapiwire_ticket_owner(const char *ccache, char owner[256]);
 /* Looks the host's name up, which other calls do by themselves. address (may be NULL): the one in use, as text. */
 MAPIWIRE_API int mapiwire_find_host(struct mapiwire *m, const char **address);
 

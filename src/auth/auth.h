@@ -68,6 +68,9 @@ struct auth_client_config {
 	bool kerberos; /* SPNEGO tries Kerberos first; NTLM when no ticket can be had and a password is here */
 };
 
+/* Whose tickets the cache (NULL: the default one) has, be they still good or not: "alice@DEMO.TEST". MW_E_NOTFOUND. */
+MW_NODISCARD int auth_ticket_owner(const char *ccache, char out[256]);
+
 /* The answer to "who is this, and what proves it?" */
 struct auth_account {
 	uint64_t id; /* the directory's */

@@ -41,26 +41,41 @@ void kerberos_get_info(const struct auth_context *ctx, struct auth_info *out)
 /* ---- The handshake's end ---- */
 
 /* What a person can do something about has a status of its own. */
-static uint32_t status_of(OM_uint32 minor)
+static const struct {
+	krb5_error_code code;
+	uint32_t status;
+} statuses[] = {
+        {KRB5KRB_AP_ERR_SKEW, STATUS_TIME_DIFFERENCE_AT_DC},
+        {KRB5KRB_AP_ERR_TKT_NYV, STATUS_TIME_DIFFERENCE_AT_DC},
+        {KRB5_KDCREP_SKEW, STATUS_TIME_DIFFERENCE_AT_DC},
+        {KRB5_KT_NOTFOUND, STATUS_NO_KERB_KEY},
+        {KRB5_KT_KVNONOTFOUND, STATUS_NO_KERB_KEY},
+        {KRB5KRB_AP_ERR_NOKEY, STATUS_NO_KERB_KEY},
+        {KRB5KRB_AP_ERR_NOT_US, STATUS_NO_KERB_KEY},
+        {KRB5KRB_AP_WRONG_PRINC, STATUS_NO_KERB_KEY},
+        {KRB5KRB_AP_ERR_MODIFIED, STATUS_NO_KERB_KEY}, /* a server's word for a ticket that it cannot open */
+        {KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN, SEC_E_TARGET_UNKNOWN},
+        {KRB5_KDC_UNREACH, STATUS_NO_LOGON_SERVERS},
+        {KRB5_REALM_UNKNOWN, STATUS_NO_LOGON_SERVERS},
+        {KRB5_REALM_CANT_RESOLVE, STATUS_NO_LOGON_SERVERS},
+        {KRB5_CONFIG_NODEFREALM, STATUS_NO_LOGON_SERVERS},
+        {KRB5KRB_AP_ERR_TKT_EXPIRED, SEC_E_CONTEXT_EXPIRED},
+        {KRB5KDC_ERR_KEY_EXP, STATUS_PASSWORD_EXPIRED},
+        {KRB5KDC_ERR_NAME_EXP, STATUS_ACCOUNT_EXPIRED},
+        {KRB5KDC_ERR_CLIENT_REVOKED, STATUS_ACCOUNT_LOCKED_OUT},
+        {KRB5_FCC_NOFILE, SEC_E_NO_CREDENTIALS},
+        {KRB5_CC_NOTFOUND, SEC_E_NO_CREDENTIALS},
+        {KRB5_CC_FORMAT, SEC_E_NO_CREDENTIALS},
+};
+
+static uint32_t status_of(OM_uint32 routine, OM_uint32 minor)
 {
-	switch ((krb5_error_code)minor) {
-	case KRB5KRB_AP_ERR_SKEW:
-	case KRB5KRB_AP_ERR_TKT_NYV:
-		return STATUS_TIME_DIFFERENCE_AT_DC;
-	case KRB5_KT_NOTFOUND:
-	case KRB5_KT_KVNONOTFOUND:
-	case KRB5KRB_AP_ERR_NOKEY:
-	case KRB5KRB_AP_ERR_NOT_US:
-	case KRB5KRB_AP_WRONG_PRINC:
-	case KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN:
-		return STATUS_NO_KERB_KEY;
-	case KRB5_KDC_UNREACH:
-	case KRB5_REALM_UNKNOWN:
-	case KRB5_REALM_CANT_RESOLVE:
-		return STATUS_NO_LOGON_SERVERS;
-	default:
-		return STATUS_LOGON_FAILURE;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (statuses[i].code == (krb5_error_code)minor)
+			return statuses[i].status;
+	if (routine == GSS_S_CREDENTIALS_EXPIRED)
+		return SEC_E_CONTEXT_EXPIRED;
+	return routine == GSS_S_NO_CRED && minor == 0 ? SEC_E_NO_CREDENTIALS : STATUS_LOGON_FAILURE;
 }
 
 int kerberos_outcome(OM_uint32 major, OM_uint32 minor, uint32_t *status)
@@ -69,7 +84,7 @@ int kerberos_outcome(OM_uint32 major, OM_uint32 minor, uint32_t *status)
 	if (GSS_CALLING_ERROR(major) || routine == GSS_S_DEFECTIVE_TOKEN)
 		return MW_E_MALFORMED;
 	if (routine != 0) {
-		*status = status_of(minor);
+		*status = status_of(routine, minor);
 		return (int)minor == ENOMEM ? MW_E_NOMEM : MW_E_AUTH;
 	}
 	return major & GSS_S_CONTINUE_NEEDED ? MW_E_AGAIN : 0;

@@ -13,8 +13,12 @@
  * MS-KILE 3.4.5.1): the context of client and server. Private to src/auth.
  */
 
-/* MS-ERREF 2.3.1 */
+/* MS-ERREF 2.3.1; 2.1.1 for what Windows' clients say of a ticket before it goes anywhere. */
 #define STATUS_NO_LOGON_SERVERS 0xC000005Eu
+#define STATUS_PASSWORD_EXPIRED 0xC0000071u
+#define SEC_E_TARGET_UNKNOWN 0x80090303u
+#define SEC_E_NO_CREDENTIALS 0x8009030Eu
+#define SEC_E_CONTEXT_EXPIRED 0x80090317u
 #define STATUS_TIME_DIFFERENCE_AT_DC 0xC0000133u
 #define STATUS_NO_KERB_KEY 0xC0000322u
 

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The initiator. Its first step may ask the KDC, and waits for the answer. */
 
@@ -43,11 +44,21 @@ static int by_password(struct kerberos_context *k, uint32_t *status)
 static int by_ccache(struct kerberos_context *k, uint32_t *status)
 {
 	gss_key_value_element_desc element = {"ccache", k->config.client->ccache};
-	gss_key_value_set_desc store = {1, &element};
+	gss_key_value_set_desc store = {element.value ? 1 : 0, &element};
 	gss_OID_set_desc mechs = krb5_alone();
 	OM_uint32 minor;
 	OM_uint32 major = gss_acquire_cred_from(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, &mechs, GSS_C_INITIATE, &store,
 	                                        &k->cred, NULL, NULL);
+	return kerberos_outcome(major, minor, status);
+}
+
+/* MIT krb5 asks for integrity and confidentiality unless it is told not to. A server signs as it was asked: Samba's
+ * makes signatures of privacy's size below it, and then fails. */
+static int ask_for_no_more(struct kerberos_context *k, uint32_t *status)
+{
+	gss_buffer_desc nothing = GSS_C_EMPTY_BUFFER;
+	OM_uint32 minor;
+	OM_uint32 major = gss_set_cred_option(&minor, &k->cred, (gss_OID)GSS_KRB5_CRED_NO_CI_FLAGS_X, &nothing);
 	return kerberos_outcome(major, minor, status);
 }
 
@@ -58,16 +69,16 @@ static int prepare(struct kerberos_context *k, uint32_t *status)
 	int r = import_name(config->target, &k->target);
 	if (r < 0)
 		return r;
-	if (config->ccache != NULL)
-		return by_ccache(k, status);
-	return config->password != NULL ? by_password(k, status) : 0;
+	r = config->ccache == NULL && config->password != NULL ? by_password(k, status) : by_ccache(k, status);
+	return r == 0 ? ask_for_no_more(k, status) : r;
 }
 
 static int exchange(struct kerberos_context *k, struct cursor in, struct buf *out, uint32_t *status)
 {
 	gss_buffer_desc token = kerberos_buffer(cursor_here(&in), cursor_left(&in)), reply = GSS_C_EMPTY_BUFFER;
 	OM_uint32 wanted = GSS_C_MUTUAL_FLAG | GSS_C_DCE_STYLE | GSS_C_REPLAY_FLAG | GSS_C_SEQUENCE_FLAG |
-	                   GSS_C_INTEG_FLAG | (k->base.level == AUTH_LEVEL_PRIVACY ? GSS_C_CONF_FLAG : 0);
+	                   (auth_level_signs(k->base.level) ? GSS_C_INTEG_FLAG : 0) |
+	                   (k->base.level == AUTH_LEVEL_PRIVACY ? GSS_C_CONF_FLAG : 0);
 	OM_uint32 major, minor, ignored, flags = 0;
 	major = gss_init_sec_context(&minor, k->cred, &k->gss, k->target, (gss_OID)gss_mech_krb5, wanted, 0,
 	                             GSS_C_NO_CHANNEL_BINDINGS, &token, NULL, &reply, &flags, NULL);
@@ -124,4 +135,36 @@ int kerberos_client_new(enum auth_level level, const struct auth_client_config *
 	k->config.client = config;
 	*out = &k->base;
 	return 0;
+}
+
+/* ---- Whose tickets there are ---- */
+
+static int owner_of(krb5_context krb5, krb5_ccache cache, char out[256])
+{
+	krb5_principal owner = NULL;
+	char *text = NULL;
+	if (krb5_cc_get_principal(krb5, cache, &owner) != 0)
+		return MW_E_NOTFOUND;
+	int r = krb5_unparse_name(krb5, owner, &text) == 0 && strlen(text) < 256 ? 0 : MW_E_NOTFOUND;
+	if (r == 0)
+		snprintf(out, 256, "%s", text);
+	krb5_free_unparsed_name(krb5, text);
+	krb5_free_principal(krb5, owner);
+	return r;
+}
+
+int auth_ticket_owner(const char *ccache, char out[256])
+{
+	krb5_context krb5;
+	krb5_ccache cache = NULL;
+	if (krb5_init_context(&krb5) != 0)
+		return MW_E_NOTFOUND;
+	int r = (ccache ? krb5_cc_resolve(krb5, ccache, &cache) : krb5_cc_default(krb5, &cache)) == 0 ? 0
+	                                                                                              : MW_E_NOTFOUND;
+	if (r == 0)
+		r = owner_of(krb5, cache, out);
+	if (cache)
+		krb5_cc_close(krb5, cache);
+	krb5_free_context(krb5);
+	return r;
 }

@@ -114,6 +114,17 @@ static const struct cause_row rows[CAUSE_COUNT] = {
         [CAUSE_ROP_UNKNOWN] = {"rop-unknown", "The server does not have an operation that the client needs: %s.",
                                "Update the server, or find the client's feature or add-in that asks for it.", 51},
         [CAUSE_CANCELLED] = {"cancelled", "The call was cancelled%s.", "Nothing to do, unless nobody meant to.", 52},
+        [CAUSE_NO_TICKET] = {"no-ticket", "There is no Kerberos ticket to log on with%s.",
+                             "Get one with kinit, name its cache (--ccache), or log on with -U and a password.", 53},
+        [CAUSE_TICKET_EXPIRED] = {"ticket-expired", "The Kerberos ticket has expired%s.",
+                                  "Get a new one with kinit; when it is new, set the clocks.", 54},
+        [CAUSE_KDC_UNREACHABLE] = {"kdc-unreachable", "No KDC of the realm can be found or reached%s.",
+                                   "Check the realm in krb5.conf or --realm, and port 88 on the way to the KDC.", 55},
+        [CAUSE_TICKET_REFUSED] = {"ticket-refused",
+                                  "The server refused the Kerberos ticket for %s and does not say why.",
+                                  "Compare the server's keytab with the KDC's key for that name, and the clocks; the "
+                                  "server must know the user, too.",
+                                  56},
 };
 
 const struct cause_row *cause_get(enum cause cause)
@@ -200,6 +211,11 @@ static const struct status_row statuses[] = {
         {CAUSE_OF_FAULT, 0xC0000193, CAUSE_ACCOUNT_EXPIRED},        /* STATUS_ACCOUNT_EXPIRED */
         {CAUSE_OF_FAULT, 0xC0000133, CAUSE_CLOCK_SKEW},             /* STATUS_TIME_DIFFERENCE_AT_DC */
         {CAUSE_OF_FAULT, 0xC0000322, CAUSE_WRONG_SERVICE},          /* STATUS_NO_KERB_KEY */
+        {CAUSE_OF_FAULT, 0x80090303, CAUSE_SERVICE_NAME_UNKNOWN},   /* SEC_E_TARGET_UNKNOWN */
+        {CAUSE_OF_FAULT, 0x8009030E, CAUSE_NO_TICKET},              /* SEC_E_NO_CREDENTIALS */
+        {CAUSE_OF_FAULT, 0x80090317, CAUSE_TICKET_EXPIRED},         /* SEC_E_CONTEXT_EXPIRED */
+        {CAUSE_OF_FAULT, 0xC000005E, CAUSE_KDC_UNREACHABLE},        /* STATUS_NO_LOGON_SERVERS */
+        {CAUSE_OF_FAULT, 0xC0000071, CAUSE_PASSWORD_EXPIRED},       /* STATUS_PASSWORD_EXPIRED */
         {CAUSE_OF_FAULT, 0xC0000418, CAUSE_AUTH_TYPE_REFUSED},      /* STATUS_NTLM_BLOCKED */
         {CAUSE_OF_FAULT, 0x1C010014, CAUSE_SERVER_BUSY},            /* nca_s_server_too_busy */
         {CAUSE_OF_FAULT, 0x1C010003, CAUSE_INTERFACE_REFUSED},      /* nca_s_unk_if */

@@ -52,6 +52,10 @@ enum cause {
 	CAUSE_ROP_FAILS,                /* the same one with the same error, again and again */
 	CAUSE_ROP_UNKNOWN,              /* the server does not have it, and the client goes on */
 	CAUSE_CANCELLED,                /* given up by whoever asked */
+	CAUSE_NO_TICKET,                /* no ticket cache, and no password */
+	CAUSE_TICKET_EXPIRED,           /* one, but too old */
+	CAUSE_KDC_UNREACHABLE,          /* nobody to get one from */
+	CAUSE_TICKET_REFUSED,           /* the server did not say why */
 	CAUSE_COUNT,
 };
 

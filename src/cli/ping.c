@@ -333,9 +333,12 @@ int cmd_ping(int argc, char **argv)
 		return cli_usage(command,
 		                 "'%s' is no interface: take rfr, nspi, store, asyncemsmdb, epm, mgmt or a UUID.",
 		                 words[1]);
-	if (count == 1 && remote.user)
+	if (count == 1 && (remote.user || remote.auth || remote.ccache))
 		return cli_usage(command, "-U belongs to an INTERFACE: the endpoint mapper asks nobody who it is.");
-	int code = cli_remote_open(command, &remote, words[0], remote.user != NULL);
+	bool as_user = remote.user || remote.auth || remote.ccache;
+	if (!as_user)
+		remote.level = "none";
+	int code = cli_remote_open(command, &remote, words[0], as_user);
 	if (code == 0 && (p.times = arena_new_array(remote.arena, int64_t, p.count)) == NULL)
 		code = cli_fail(command, CLI_EXIT_FAILED, "out of memory.");
 	if (code == 0)

@@ -42,6 +42,42 @@ int cli_split_host(struct arena *arena, const char *text, char **host, uint16_t 
 	return *host ? 0 : MW_E_NOMEM;
 }
 
+static int parse_auth(const char *word, enum mapiwire_auth *out)
+{
+	static const char *const words[] = {
+	        [MAPIWIRE_AUTH_NTLM] = "ntlm",
+	        [MAPIWIRE_AUTH_KERBEROS] = "kerberos",
+	        [MAPIWIRE_AUTH_NEGOTIATE] = "negotiate",
+	};
+	if (!word)
+		return 0;
+	for (unsigned i = MAPIWIRE_AUTH_NTLM; i < ARRAY_SIZE(words); i++)
+		if (strcmp(words[i], word) == 0) {
+			*out = (enum mapiwire_auth)i;
+			return 0;
+		}
+	return MW_E_INVALID;
+}
+
+/* Without -U: who the tickets are for. */
+static int find_ticket(const char *command, struct cli_remote *r)
+{
+	char owner[256];
+	if (r->method == MAPIWIRE_AUTH_NTLM || mapiwire_ticket_owner(r->ccache, owner) < 0)
+		return cli_usage(command, "say who logs on: -U 'DOMAIN\\user', or get a Kerberos ticket with kinit.");
+	const char *at = strrchr(owner, '@') ? strrchr(owner, '@') : owner + strlen(owner);
+	const char *realm = *at ? at + 1 : at;
+	r->name = arena_strndup(r->arena, owner, (size_t)(at - owner));
+	r->domain = arena_strndup(r->arena, realm, strcspn(realm, "."));
+	if (!r->realm && *realm)
+		r->realm = arena_strdup(r->arena, realm);
+	if (!r->name || !r->domain)
+		return cli_fail(command, CLI_EXIT_FAILED, "out of memory.");
+	if (r->method == MAPIWIRE_AUTH_DEFAULT)
+		r->method = MAPIWIRE_AUTH_NEGOTIATE;
+	return 0;
+}
+
 static int read_options(const char *command, struct cli_remote *r, const char *host)
 {
 	enum auth_level level = AUTH_LEVEL_DEFAULT;
@@ -59,6 +95,8 @@ static int read_options(const char *command, struct cli_remote *r, const char *h
 		return cli_usage(command, "--level is none, connect, call, packet, integrity or privacy, not '%s'.",
 		                 r->level);
 	r->chosen = r->level ? (enum mapiwire_level)level : MAPIWIRE_LEVEL_PRIVACY;
+	if (parse_auth(r->auth, &r->method) < 0)
+		return cli_usage(command, "--auth is ntlm, kerberos or negotiate, not '%s'.", r->auth);
 	if (cli_color(r->color, &r->colored) < 0)
 		return cli_usage(command, "--color is auto, always or never, not '%s'.", r->color);
 	r->domain = r->name = "";
@@ -78,6 +116,10 @@ static int make_client(const char *command, struct cli_remote *r, const char *pa
 	        .level = r->chosen,
 	        .timeout_ms = r->timeout_ns ? (unsigned)((r->timeout_ns + NS_PER_MS - 1) / NS_PER_MS) : 0,
 	        .capture = r->capture,
+	        .auth = r->method,
+	        .ccache = r->ccache,
+	        .realm = r->realm,
+	        .service = r->service,
 	};
 	int code = mapiwire_new(&o, &r->m);
 	if (code == MAPIWIRE_E_FILE)
@@ -92,12 +134,13 @@ int cli_remote_open(const char *command, struct cli_remote *r, const char *host,
 	int code = read_options(command, r, host);
 	if (code != 0)
 		return code;
-	if (need_user && !*r->name)
-		return cli_usage(command, "say who logs on: -U 'DOMAIN\\user'.");
+	bool tickets = need_user && (!*r->name || r->ccache);
+	if (need_user && !*r->name && (code = find_ticket(command, r)) != 0)
+		return code;
 	snprintf(prompt, sizeof prompt, "Password of %s", r->user ? r->user : "");
-	if (need_user && cli_password(r->password_file, prompt, password, why) < 0)
+	if (need_user && !tickets && cli_password(r->password_file, prompt, password, why) < 0)
 		return cli_usage(command, "%s", why);
-	code = make_client(command, r, password);
+	code = make_client(command, r, tickets ? NULL : password);
 	secret_wipe(password, sizeof password);
 	return code;
 }
@@ -139,6 +182,15 @@ const char *cli_short_failure(const struct mapiwire_error *e)
 	        {"credentials-refused", "user or password refused"},
 	        {"anonymous-refused", "anonymous access refused"},
 	        {"account-locked", "account locked"},
+	        {"account-expired", "account expired"},
+	        {"password-expired", "password expired"},
+	        {"clock-skew", "clocks differ"},
+	        {"no-ticket", "no Kerberos ticket"},
+	        {"ticket-expired", "Kerberos ticket expired"},
+	        {"ticket-refused", "Kerberos ticket refused"},
+	        {"kdc-unreachable", "no KDC reached"},
+	        {"service-name-unknown", "service unknown to the KDC"},
+	        {"wrong-service", "no key for this service"},
 	        {"encryption-required", "encryption required"},
 	        {"unknown-mailbox", "unknown mailbox"},
 	        {"no-mailbox-access", "no access to the mailbox"},

@@ -7,6 +7,7 @@
 /* What the commands that speak to a server share: HOST[:PORT], who logs on, how, and for how long. */
 struct cli_remote {
 	const char *user, *password_file, *level, *capture, *color;
+	const char *auth, *ccache, *realm, *service;
 	uint16_t epm_port;
 	int64_t timeout_ns;
 	bool json;
@@ -15,6 +16,7 @@ struct cli_remote {
 	char *host;
 	const char *domain, *name; /* of the user */
 	enum mapiwire_level chosen;
+	enum mapiwire_auth method;
 	bool colored;
 	struct mapiwire *m;
 };
@@ -24,6 +26,8 @@ struct cli_remote {
 	{"U", CLI_TEXT, &(r)->user}, {"user", CLI_TEXT, &(r)->user}, {"password-file", CLI_TEXT, &(r)->password_file}, \
 	        {"level", CLI_TEXT, &(r)->level}, {"w", CLI_TEXT, &(r)->capture}, {"color", CLI_TEXT, &(r)->color},    \
 	        {"epm-port", CLI_PORT, &(r)->epm_port}, {"timeout", CLI_SECONDS, &(r)->timeout_ns},                    \
+	        {"auth", CLI_TEXT, &(r)->auth}, {"ccache", CLI_TEXT, &(r)->ccache}, {"realm", CLI_TEXT, &(r)->realm},  \
+	        {"service", CLI_TEXT, &(r)->service},                                                                  \
 	{                                                                                                              \
 		"json", CLI_FLAG, &(r)->json                                                                           \
 	}
@@ -31,6 +35,11 @@ struct cli_remote {
 #define CLI_REMOTE_HELP                                                                                                \
 	"  -U 'DOMAIN\\user'        who logs on; the password is asked for, or\n"                                      \
 	"  --password-file FILE    is the first line of FILE (- is standard input)\n"                                  \
+	"  --auth WORD             ntlm (default with -U), kerberos, negotiate (default without -U: tickets of "       \
+	"kinit)\n"                                                                                                     \
+	"  --ccache CACHE          Kerberos tickets from there: FILE:/tmp/krb5cc_0; the default cache without -U\n"    \
+	"  --realm REALM           Kerberos realm; default: a domain with a dot in it, else krb5.conf's\n"             \
+	"  --service NAME/HOST     the service to ask tickets for; default as Outlook: exchangeMDB/HOST, ...\n"        \
 	"  --level LEVEL           none, connect, call, packet, integrity, privacy (default)\n"                        \
 	"  --epm-port PORT         the endpoint mapper's port, as in HOST:PORT; default 135\n"                         \
 	"  --timeout SECONDS       of a connect and of an answer; default 10\n"                                        \
@@ -40,7 +49,8 @@ struct cli_remote {
 /* "host", "host:135", "[::1]:135", "::1". MW_E_INVALID. */
 MW_NODISCARD int cli_split_host(struct arena *arena, const char *text, char **host, uint16_t *port);
 /*
- * Reads the options, asks for the password when need_user, and makes the client (nothing is sent
+ * Reads the options, asks for the password when need_user (without -U the tickets of kinit
+ * will do), and makes the client (nothing is sent
  * yet). 0, or an exit code after one sentence on stderr. Close in any case.
  */
 MW_NODISCARD int cli_remote_open(const char *command, struct cli_remote *r, const char *host, bool need_user);

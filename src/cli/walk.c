@@ -10,7 +10,7 @@
 static const char *const command = "walk";
 
 const char walk_help[] =
-        "Usage: mapiwire walk HOST[:PORT] -U 'DOMAIN\\user' [OPTIONS]\n\n"
+        "Usage: mapiwire walk HOST[:PORT] [-U 'DOMAIN\\user'] [OPTIONS]\n\n"
         "Walks the path that Outlook walks when it starts: name, endpoint mapper, referral, address book,\n"
         "store, inbox, notification. When a step fails it names the cause and what to try, and goes on with\n"
         "the steps that do not depend on it. PORT is the endpoint mapper's.\n\n" CLI_REMOTE_HELP
@@ -24,9 +24,10 @@ const char walk_help[] =
         "encrypted, which a server that requires encryption refuses.\n\n"
         "Exit code: 0 when Outlook would start; else that of the first cause: 10 name, 11 and 12 port refused\n"
         "or silent, 13 and 14 a port that the mapper hands out refused or silent, 15 no RPC, 16 not registered,\n"
-        "17 to 19 bind refused, 20 user or password, 21 account, 24 encryption required, 25 unknown mailbox,\n"
-        "26 no access to it, 27 another server, 30 no answer, 31 connection cut, 35 no notification; 1 for a\n"
-        "mistake in the command line. The manual lists them all.\n";
+        "17 to 19 bind refused, 20 user or password, 21 and 37 account, 22 clocks, 24 encryption required, 25\n"
+        "unknown mailbox, 26 no access to it, 27 another server, 30 no answer, 31 connection cut, 35 no\n"
+        "notification, 38, 41 and 53 to 56 Kerberos; 1 for a mistake in the command line. The manual lists\n"
+        "them all.\n";
 
 static void say_port(struct step *s, uint16_t port)
 {

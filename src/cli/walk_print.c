@@ -112,6 +112,12 @@ static const char *level_name(enum mapiwire_level level)
 	return names[level];
 }
 
+static const char *auth_name(const struct walk *w)
+{
+	const char *used = mapiwire_auth_used(w->m);
+	return strcmp(used, "kerberos") == 0 ? "Kerberos, " : strcmp(used, "ntlm") == 0 ? "NTLM, " : "";
+}
+
 static void put_verdict(struct buf *out, const struct walk *w, int code)
 {
 	static const char *const demands[] = {"whether the server requires it was not tried",
@@ -130,8 +136,8 @@ static void put_verdict(struct buf *out, const struct walk *w, int code)
 		buf_put_u8(out, '.');
 	buf_put_str(out, " Encryption: ");
 	if (w->steps[STORE].state == OK || w->encryption == REQUIRED)
-		buf_printf(out, "%s (%s%s)", w->r->chosen == MAPIWIRE_LEVEL_PRIVACY ? "used" : "not used",
-		           w->r->chosen > MAPIWIRE_LEVEL_NONE ? "NTLM, " : "", level_name(w->r->chosen));
+		buf_printf(out, "%s (%s%s)", w->r->chosen == MAPIWIRE_LEVEL_PRIVACY ? "used" : "not used", auth_name(w),
+		           level_name(w->r->chosen));
 	else
 		buf_put_str(out, "not seen, since there was no store session");
 	if (w->steps[STORE].state == OK || w->encryption != UNKNOWN)
@@ -148,8 +154,7 @@ static void put_json_verdict(struct buf *out, const struct walk *w, int code)
 	for (int i = 0, seen = 0; i < STEPS; i++)
 		if (w->steps[i].state == FAILED)
 			buf_printf(out, "%s%d", seen++ ? "," : "", i + 1);
-	buf_printf(out, "],\"auth\":\"%s\",\"level\":\"%s\"", w->r->chosen > MAPIWIRE_LEVEL_NONE ? "ntlm" : "none",
-	           level_name(w->r->chosen));
+	buf_printf(out, "],\"auth\":\"%s\",\"level\":\"%s\"", mapiwire_auth_used(w->m), level_name(w->r->chosen));
 	if (w->steps[STORE].state == OK)
 		buf_printf(out, ",\"encrypted\":%s", w->r->chosen == MAPIWIRE_LEVEL_PRIVACY ? "true" : "false");
 	if (w->encryption != UNKNOWN)

@@ -18,8 +18,7 @@ struct rpc_syntax client_syntax(const struct idl_interface *interface)
 	return (struct rpc_syntax){interface->uuid, interface->major, interface->minor};
 }
 
-/* Why the connection ended while something was still due. */
-static int fail_ended(struct client_conn *c, const char *what)
+int client_fail_ended(struct client_conn *c, const char *what)
 {
 	switch (c->cause) {
 	case CAUSE_NOT_RPC:
@@ -32,101 +31,12 @@ static int fail_ended(struct client_conn *c, const char *what)
 	}
 }
 
-/* Until *done; says why not. */
-static int wait_for(struct client_conn *c, const bool *done, struct client_call *call, int64_t deadline,
-                    const char *what)
+int client_await(struct client_conn *c, const bool *done, struct client_call *call, int64_t deadline, const char *what)
 {
 	int r = client_wait(c->m, done, c, call, deadline);
 	if (r == MW_E_AGAIN)
-		return fail_ended(c, what);
+		return client_fail_ended(c, what);
 	return r == 0 ? 0 : client_fail_wait(c->m, r, what);
-}
-
-/* ---- Bind ---- */
-
-static void set_auth(struct client_conn *c, enum auth_level level)
-{
-	struct mapiwire *m = c->m;
-	c->level = level;
-	c->auth = (struct auth_client_config){
-	        .domain = m->domain,
-	        .user = m->user,
-	        .password = m->password,
-	        .workstation = m->workstation,
-	        .target = m->target,
-	};
-}
-
-/* A short name that a person knows it by. */
-static const char *name_of(const struct idl_interface *interface)
-{
-	return interface->alias ? interface->alias : interface->name;
-}
-
-/* Waits for the end of a handshake that is under way. */
-static int finish_handshake(struct client_conn *c, const struct idl_interface *interface, const char *what)
-{
-	client_flush(c);
-	int r = wait_for(c, &c->bound, NULL, client_deadline(c->m), what);
-	if (c->refused)
-		return client_fail_status(c->m, CAUSE_OF_FAULT, c->status, name_of(interface));
-	if (c->cause == CAUSE_BIND_REFUSED && !c->bound)
-		return client_fail_status(c->m, CAUSE_OF_BIND_NAK, c->status, name_of(interface));
-	if (r == 0 && c->cause != CAUSE_NONE)
-		return client_fail_status(c->m, CAUSE_OF_PROVIDER, c->status, name_of(interface));
-	return r;
-}
-
-int client_bind(struct client_conn *c, const struct idl_interface *const *interfaces, unsigned count,
-                enum auth_level level, uint32_t group)
-{
-	struct rpc_syntax syntaxes[ARRAY_SIZE(c->interfaces)];
-	for (unsigned i = 0; i < count; i++) {
-		c->interfaces[i] = interfaces[i];
-		syntaxes[i] = client_syntax(interfaces[i]);
-	}
-	c->interface_count = count;
-	set_auth(c, level);
-	const struct rpc_client_bind bind = {
-	        .interfaces = syntaxes,
-	        .interface_count = count,
-	        .assoc_group_id = group,
-	        .auth_type = level > AUTH_LEVEL_NONE ? AUTH_NTLM : AUTH_NONE,
-	        .level = level,
-	        .auth = &c->auth,
-	};
-	int r = rpc_client_bind(c->rpc, &bind, time_monotonic_ns());
-	if (r != 0)
-		return client_fail_inside(c->m, r, "bind");
-	return finish_handshake(c, interfaces[0], "the bind");
-}
-
-int client_alter(struct client_conn *c, const struct idl_interface *interface)
-{
-	const struct rpc_syntax syntax = client_syntax(interface);
-	uint16_t context_id = 0;
-	if (c->interface_count == ARRAY_SIZE(c->interfaces))
-		return client_fail_inside(c->m, MW_E_LIMIT, "alter_context");
-	c->interfaces[c->interface_count++] = interface;
-	c->bound = false;
-	int r = rpc_client_alter(c->rpc, &syntax, &context_id, time_monotonic_ns());
-	if (r != 0)
-		return client_fail_inside(c->m, r, "alter_context");
-	return finish_handshake(c, interface, "alter_context");
-}
-
-int client_open(struct mapiwire *m, uint16_t port, const char *setting, const struct idl_interface *interface,
-                enum auth_level level, struct client_conn **out)
-{
-	struct client_conn *c = NULL;
-	int r = client_connect(m, port, setting != NULL, setting, &c);
-	if (r == 0)
-		r = client_bind(c, &interface, 1, level, 0);
-	if (r != 0)
-		client_close(&c);
-	else
-		*out = c;
-	return r;
 }
 
 /* ---- Calls ---- */
@@ -173,7 +83,7 @@ int client_call_begin(struct client_conn *c, unsigned context, unsigned opnum, c
 	if (client_cancelled(c->m))
 		return client_failed(client_fail_wait(c->m, MW_E_CANCELLED, method->name));
 	if (c->closed)
-		return client_failed(fail_ended(c, method->name));
+		return client_failed(client_fail_ended(c, method->name));
 	struct client_call *call = (struct client_call *)calloc(1, sizeof *call);
 	if (!call)
 		return client_failed(client_fail_inside(c->m, MW_E_NOMEM, method->name));
@@ -224,7 +134,7 @@ static int decode_answer(const struct client_call *call, struct arena *arena, vo
 int client_call_end(struct client_call **call, struct arena *arena, void *args, int64_t deadline)
 {
 	struct client_call *p = *call;
-	int r = wait_for(p->conn, &p->done, p, deadline, p->method->name);
+	int r = client_await(p->conn, &p->done, p, deadline, p->method->name);
 	if (r == 0)
 		r = decode_answer(p, arena, args);
 	client_call_drop(call);

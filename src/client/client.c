@@ -1,8 +1,6 @@
-#include "base/secret.h"
 #include "base/time.h"
 #include "client/private.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,29 +11,11 @@
 const char client_setting_book[] = "--rfr-port, --nspi-port; Exchange 2010: MSExchangeAB RpcTcpPort";
 const char client_setting_store[] = "--store-port; Exchange 2010: MSExchangeRPC TCP/IP Port";
 
-/* What we tell the server our machine is called: the host name's first label in capitals, as Windows does. */
-static char *own_name(void)
-{
-	char name[64] = "";
-	if (gethostname(name, sizeof name - 1) != 0)
-		name[0] = 0;
-	name[strcspn(name, ".")] = 0;
-	for (char *p = name; *p; p++)
-		*p = (char)toupper((unsigned char)*p);
-	name[15] = 0;
-	return strdup(name);
-}
-
 static int copy_texts(struct mapiwire *m, const struct mapiwire_options *o)
 {
 	m->host = strdup(o->host);
-	m->domain = strdup(o->domain ? o->domain : "");
-	m->user = strdup(o->user ? o->user : "");
-	m->password = strdup(o->password ? o->password : "");
-	m->workstation = own_name();
-	if (asprintf(&m->target, "exchangeMDB/%s", o->host) < 0)
-		m->target = NULL;
-	return m->host && m->domain && m->user && m->password && m->workstation && m->target ? 0 : MAPIWIRE_E_MEMORY;
+	m->login = client_login_new(o);
+	return m->host && m->login ? 0 : MAPIWIRE_E_MEMORY;
 }
 
 static int open_capture(struct mapiwire *m, const char *path)
@@ -53,7 +33,7 @@ void mapiwire_set_timeout(struct mapiwire *m, unsigned timeout_ms)
 
 int mapiwire_new(const struct mapiwire_options *o, struct mapiwire **out)
 {
-	if (!o->host || !*o->host || o->level > MAPIWIRE_LEVEL_PRIVACY)
+	if (!o->host || !*o->host || o->level > MAPIWIRE_LEVEL_PRIVACY || o->auth > MAPIWIRE_AUTH_NEGOTIATE)
 		return MAPIWIRE_E_ARGUMENT;
 	struct mapiwire *m = (struct mapiwire *)calloc(1, sizeof *m);
 	if (!m)
@@ -89,16 +69,20 @@ int mapiwire_free(struct mapiwire **client)
 		client_close(&c);
 	}
 	int r = m->capture ? capture_finish(&m->capture) : 0;
-	if (m->password)
-		secret_wipe(m->password, strlen(m->password));
 	if (m->wake >= 0)
 		close(m->wake);
+	client_login_unref(&m->login);
 	free(m->host);
-	free(m->domain);
-	free(m->user);
-	free(m->password);
-	free(m->workstation);
-	free(m->target);
 	free(m);
 	return r < 0 ? MAPIWIRE_E_FILE : 0;
+}
+
+const char *mapiwire_auth_used(const struct mapiwire *m)
+{
+	return auth_type_name(m->mechanism);
+}
+
+int mapiwire_ticket_owner(const char *ccache, char owner[256])
+{
+	return auth_ticket_owner(ccache, owner) == 0 ? 0 : MAPIWIRE_E_NOTFOUND;
 }

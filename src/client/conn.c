@@ -47,7 +47,12 @@ static void on_answer(struct client_conn *c, const struct rpc_event *e)
 
 static void on_bind_ack(struct client_conn *c, const struct rpc_event *e)
 {
+	struct auth_info info;
 	c->bound = rpc_client_ready(c->rpc);
+	if (e->auth) {
+		auth_get_info(e->auth, &info);
+		c->m->mechanism = info.mechanism;
+	}
 	for (unsigned i = 0; i < e->bind->result_count; i++)
 		if (e->bind->results[i].result != 0) {
 			c->cause = cause_of_status(CAUSE_OF_PROVIDER, e->bind->results[i].reason);
@@ -74,6 +79,9 @@ static void on_event(void *user, struct rpc_connection *rpc, const struct rpc_ev
 		on_answer(c, e);
 		break;
 	case RPC_EV_DAMAGED:
+		/* A token that says in so many words why the server does not want us. */
+		c->refused = e->status && cause_of_status(CAUSE_OF_FAULT, e->status) != CAUSE_CALL_FAILED;
+		c->status = c->refused ? e->status : c->status;
 		c->cause = e->signature == RPC_SIG_BAD ? CAUSE_BAD_SIGNATURE
 		           : c->bound                  ? CAUSE_PROTOCOL_ERROR
 		                                       : CAUSE_NOT_RPC;
@@ -262,6 +270,7 @@ void client_close(struct client_conn **conn)
 	if (c->via)
 		c->via->kind->close(&c->via);
 	rpc_connection_free(&c->rpc);
+	client_leg_drop(c->leg);
 	free(c);
 }
 

@@ -52,10 +52,21 @@ static void detail_of(const struct mapiwire *m, enum cause cause, const char *ca
 {
 	switch (cause) {
 	case CAUSE_CREDENTIALS_REFUSED:
-		snprintf(out, 200, " of %s%s%s", m->domain, *m->domain ? "\\" : "", m->user);
+		snprintf(out, 200, " of %s%s%s", m->login->domain, *m->login->domain ? "\\" : "", m->login->user);
 		break;
 	case CAUSE_WRONG_SERVER:
+	case CAUSE_NO_TICKET:
+	case CAUSE_TICKET_EXPIRED:
 		*out = 0;
+		break;
+	case CAUSE_KDC_UNREACHABLE:
+	case CAUSE_SERVICE_NAME_UNKNOWN:
+		snprintf(out, 200, " (%s)", call);
+		break;
+	case CAUSE_AUTH_TYPE_REFUSED:
+	case CAUSE_CLIENT_VERSION_BLOCKED:
+	case CAUSE_SERVER_BUSY:
+		snprintf(out, 200, " (%s: %s)", call, name);
 		break;
 	case CAUSE_INTERFACE_REFUSED:
 	case CAUSE_INTERFACE_NOT_REGISTERED:
@@ -70,6 +81,19 @@ static void detail_of(const struct mapiwire *m, enum cause cause, const char *ca
 	}
 }
 
+/* The server, or the KDC, does not want this user. */
+static bool is_refusal(enum cause cause)
+{
+	static const enum cause causes[] = {
+	        CAUSE_CREDENTIALS_REFUSED, CAUSE_ACCOUNT_LOCKED, CAUSE_ACCOUNT_EXPIRED, CAUSE_PASSWORD_EXPIRED,
+	        CAUSE_CLOCK_SKEW,          CAUSE_NO_TICKET,      CAUSE_TICKET_EXPIRED,  CAUSE_SERVICE_NAME_UNKNOWN,
+	        CAUSE_WRONG_SERVICE,       CAUSE_KDC_UNREACHABLE};
+	for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
+		if (causes[i] == cause)
+			return true;
+	return false;
+}
+
 int client_fail_status(struct mapiwire *m, enum cause_family family, uint32_t status, const char *call)
 {
 	enum cause cause = cause_of_status(family, status);
@@ -80,7 +104,7 @@ int client_fail_status(struct mapiwire *m, enum cause_family family, uint32_t st
 	snprintf(m->said->status_text, sizeof m->said->status_text, "0x%08X", status);
 	detail_of(m, cause, call, name ? name : m->said->status_text, detail);
 	int code = family == CAUSE_OF_BIND_NAK || family == CAUSE_OF_PROVIDER ? MAPIWIRE_E_REFUSED : MAPIWIRE_E_STATUS;
-	if (cause == CAUSE_CREDENTIALS_REFUSED || cause == CAUSE_ACCOUNT_LOCKED)
+	if (is_refusal(cause))
 		code = MAPIWIRE_E_REFUSED;
 	client_fail(m, code, cause, status, &(struct cause_about){.detail = detail, .mapper_port = m->mapper_text});
 	m->said->error.status_name = name ? name : "";

@@ -3,6 +3,7 @@
 
 #include "capture/capture.h"
 #include "causes/causes.h"
+#include "client/login.h"
 #include "client/transport.h"
 #include "client/wait.h"
 #include "mapi/property.h"
@@ -32,7 +33,9 @@ struct client_address {
 };
 
 struct mapiwire {
-	char *host, *domain, *user, *password, *workstation, *target;
+	char *host;
+	struct client_login *login;
+	enum auth_type mechanism; /* of the last that logged on */
 	uint16_t mapper_port;
 	char mapper_text[8];
 	int64_t timeout_ns;
@@ -97,7 +100,7 @@ struct client_conn {
 	char port_text[8];
 	const char *setting; /* what fixes this port, in words; NULL for the mapper's */
 	struct rpc_connection *rpc;
-	struct auth_client_config auth;
+	struct client_leg *leg; /* what its security context stands on; or NULL */
 	enum auth_level level;
 	bool dynamic, open, closed, bound, refused;
 	bool served; /* a call was answered: the server has taken the user */
@@ -124,7 +127,7 @@ void client_flush(struct client_conn *c);
 /* How connecting failed: an errno. */
 int client_fail_connect(struct client_conn *c, int error);
 
-/* ---- call.c ---- */
+/* ---- bind.c, call.c ---- */
 
 /* Binds one or two interfaces. level NONE: without authentication. */
 MW_NODISCARD int client_bind(struct client_conn *c, const struct idl_interface *const *interfaces, unsigned count,
@@ -142,6 +145,11 @@ MW_NODISCARD int client_call_end(struct client_call **call, struct arena *arena,
 /* Frees a call that is not wanted any more: the server is told by an orphaned PDU, unless the answer is there. */
 void client_call_drop(struct client_call **call);
 /* Both, one call at a time on a connection. */
+/* Why the connection ended while something was still due. */
+int client_fail_ended(struct client_conn *c, const char *what);
+/* Until *done; says why not. call: what is awaited, or NULL. */
+MW_NODISCARD int client_await(struct client_conn *c, const bool *done, struct client_call *call, int64_t deadline,
+                              const char *what);
 MW_NODISCARD int client_call(struct client_conn *c, unsigned context, unsigned opnum, struct arena *arena, void *args);
 /* Whether it is still there: looks at the transport first, since a peer may have closed while nobody waited. */
 bool client_is_up(struct client_conn *c);

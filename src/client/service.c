@@ -26,7 +26,7 @@ static int describe(struct mapiwire_service *s, const struct mapiwire_interface 
 int mapiwire_service_open(struct mapiwire *m, const struct mapiwire_interface *interface, uint16_t port,
                           struct mapiwire_service **out)
 {
-	const enum auth_level level = *m->user ? m->level : AUTH_LEVEL_NONE;
+	const enum auth_level level = *m->login->user || m->login->type != AUTH_NTLM ? m->level : AUTH_LEVEL_NONE;
 	client_no_error(m);
 	struct mapiwire_service *s = (struct mapiwire_service *)calloc(1, sizeof *s);
 	if (!s)

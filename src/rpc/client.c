@@ -35,13 +35,18 @@ static int begin_security(struct rpc_connection *c, const struct rpc_client_bind
 	uint8_t level = rpc_level_of((uint8_t)(bind->level == AUTH_LEVEL_CALL ? AUTH_LEVEL_PACKET : bind->level));
 	struct rpc_sec_trailer trailer = {.type = (uint8_t)bind->auth_type, .level = level, .context_id = SECURITY_ID};
 	struct auth_env env = rpc_auth_env(c);
-	struct auth_context *auth = NULL;
+	struct auth_context *auth = bind->begun;
+	struct auth_info info;
 	struct rpc_security *s;
-	int r = auth_client_new(bind->auth_type, level, bind->auth, &auth);
+	int r = auth ? buf_put(token, bind->token->data, bind->token->len)
+	             : auth_client_new(bind->auth_type, level, bind->auth, &auth);
 
-	if (r < 0)
-		return r;
-	r = auth_step(auth, &env, cursor_of(NULL, 0), token, NULL);
+	if (r == 0 && bind->begun) {
+		auth_get_info(auth, &info);
+		r = info.complete ? 0 : MW_E_AGAIN;
+	} else if (r == 0) {
+		r = auth_step(auth, &env, cursor_of(NULL, 0), token, NULL);
+	}
 	s = r == 0 || r == MW_E_AGAIN ? rpc_security_place(c, &trailer) : NULL;
 	if (!s) {
 		auth_free(&auth);
@@ -80,13 +85,17 @@ int rpc_client_bind(struct rpc_connection *c, const struct rpc_client_bind *bind
 {
 	struct buf token MW_CLEANUP(buf_free) = {0};
 	struct rpc_bind offer = {.assoc_group_id = bind->assoc_group_id};
-	int r;
+	struct auth_context *begun = bind->begun;
+	int r = MW_E_STATE;
 
-	if (c->config.role != RPC_CLIENT || c->bound || c->altering || c->over)
-		return MW_E_STATE;
+	if (c->config.role == RPC_CLIENT && !c->bound && !c->altering && !c->over)
+		r = contexts_for(c, bind->interfaces, bind->interface_count, &offer);
+	if (r < 0) {
+		auth_free(&begun);
+		return r;
+	}
 	c->now_ns = now_ns;
-	r = contexts_for(c, bind->interfaces, bind->interface_count, &offer);
-	if (r == 0 && bind->auth_type != AUTH_NONE)
+	if (bind->auth_type != AUTH_NONE)
 		r = begin_security(c, bind, &token);
 	if (r == 0)
 		r = put_offer(c, RPC_BIND, &offer, &token);
@@ -166,7 +175,7 @@ static bool next_leg(struct rpc_connection *c, struct rpc_taken *t)
 		return false;
 	}
 	t->security = s;
-	r = auth_step(s->auth, &env, cursor_of(t->pdu.auth_value, t->pdu.header.auth_length), &token, NULL);
+	r = auth_step(s->auth, &env, cursor_of(t->pdu.auth_value, t->pdu.header.auth_length), &token, &t->status);
 	if (r < 0 && r != MW_E_AGAIN) {
 		rpc_taken_damaged(c, t, "the server's authentication token is not acceptable");
 		return false;

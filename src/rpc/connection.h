@@ -57,7 +57,8 @@ struct rpc_event {
 	bool big_endian;
 	uint8_t flags;   /* of the first PDU */
 	uint32_t status; /* fault status, bind_nak reason; a server's bind, alter and auth3: NTSTATUS of a refusal
-	                  * (signature is RPC_SIG_BAD then), else 0 */
+	                  * (signature is RPC_SIG_BAD then), else 0; a client's damaged: of the token it could not take
+	                  */
 	const struct rpc_bind *bind; /* bind, alter and their answers */
 	/* Protection. */
 	enum auth_type auth_type;
@@ -144,6 +145,10 @@ struct rpc_client_bind {
 	enum auth_type auth_type; /* AUTH_NONE: no authentication */
 	enum auth_level level;
 	const struct auth_client_config *auth;
+	/* Instead of auth: a context whose first step was made elsewhere, since it waits for a KDC, and its token. The
+	 * connection takes it over, also on failure. Its level is the wire's: packet for call. */
+	struct auth_context *begun;
+	const struct buf *token;
 };
 MW_NODISCARD int rpc_client_bind(struct rpc_connection *c, const struct rpc_client_bind *bind, int64_t now_ns);
 /* A further presentation context on a bound connection. */

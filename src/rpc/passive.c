@@ -61,6 +61,7 @@ void rpc_taken_damaged(struct rpc_connection *c, const struct rpc_taken *t, cons
 {
 	struct rpc_event e = rpc_event_of(t, RPC_EV_DAMAGED);
 
+	e.status = t->status;
 	rpc_damaged(c, &e, t->damaged_at, why);
 }
 

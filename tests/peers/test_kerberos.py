@@ -72,7 +72,7 @@ def test_ticket_cache(pair, realm):
 
 @pytest.mark.parametrize("what,expected", [
     ({"password": "wrong"}, ["client", "c000006d"]),
-    ({"target": "exchangeMDB/nobody"}, ["client", "c0000322"]),
+    ({"target": "exchangeMDB/nobody"}, ["client", "80090303"]),
     ({"target": "host/elsewhere.demo.test"}, ["server", "c0000322"]),
     ({"user": "stranger"}, ["server", "c000006d"]),
     ({"user": "nobody"}, ["client", "c000006d"]),

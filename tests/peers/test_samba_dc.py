@@ -6,7 +6,7 @@ import pytest
 
 from conftest import USERS, program, run
 from namespace import new_namespace
-from samba_dc import DOMAIN, EPM, DomainController, find
+from samba_dc import DOMAIN, EPM, HOST, REALM, DomainController, find
 
 pytestmark = pytest.mark.peer("Samba's domain controller")
 SAMR = "12345778-1234-abcd-ef00-0123456789ac/1.0"
@@ -99,3 +99,49 @@ def test_refused(as_user, name, password):
 
 def test_name_and_password_beyond_ascii(as_user):
     assert as_user("zoe", USERS["zoe"][1]).returncode == 0
+
+
+# ---- Kerberos and SPNEGO ----
+
+SERVICE = f"host/{HOST}.{REALM.lower()}"
+
+
+def seen(capture):
+    """What the answers to mgmt calls in a capture were protected with, as it stands on the wire."""
+    events = [json.loads(line) for line in run("look", capture, "--json").stdout.splitlines()]
+    return {(event.get("auth"), event.get("level")) for event in events
+            if event.get("iface") == "mgmt" and event["event"] == "response"}
+
+
+@pytest.mark.parametrize("level", ["connect", "call", "packet", "integrity", "privacy"])
+@pytest.mark.parametrize("auth, on_the_wire", [("kerberos", "kerberos"), ("negotiate", "spnego")])
+def test_kerberos(as_user, tmp_path, auth, on_the_wire, level):
+    """By password, at Samba's KDC; every answer's signature is checked by the client, or it would not say "listening"."""
+    capture = tmp_path / "a.pcapng"
+    done = as_user("alice", USERS["alice"][1], "--auth", auth, "--realm", REALM, "--service", SERVICE, "--level", level,
+                   "-n", 20, "-w", capture, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["count"] == 20
+    if level != "connect":
+        assert seen(capture) == {(on_the_wire, {"call": "packet"}.get(level, level))}
+
+
+def test_spnego_around_ntlm(as_user):
+    """No ticket can be had for that name: NTLM within SPNEGO, its list of mechanisms proved by a MIC."""
+    done = as_user("alice", USERS["alice"][1], "--auth", "negotiate", "--realm", REALM, "--service", "host/nobody", "-n", 5)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name, password, service, code", [
+    ("alice", "wrong", SERVICE, 20), ("nobody", "wrong", SERVICE, 20),
+    ("alice", USERS["alice"][1], "host/nobody.dc.test", 41),
+])
+def test_kerberos_refused(as_user, name, password, service, code):
+    done = as_user(name, password, "--auth", "kerberos", "--realm", REALM, "--service", service)
+    assert done.returncode == code, done.stdout + done.stderr
+
+
+def test_wrong_service(as_user):
+    """A ticket for a name whose key the server does not take. Samba's bind_nak does not say why."""
+    done = as_user("alice", USERS["alice"][1], "--auth", "kerberos", "--realm", REALM, "--service", f"krbtgt/{REALM}")
+    assert done.returncode == 56 and f"refused the Kerberos ticket for krbtgt/{REALM}" in done.stderr
