@@ -1,9 +1,11 @@
 /*
  * A capture file from a stranger, up to the events of the lens. The first byte says how it is looked at:
- * bit 0 keeps events, bit 1 opens fields, bit 2 looks first, bit 3 brings a password, bit 4 small limits.
+ * bit 0 keeps events, bit 1 opens fields, bit 2 looks first, bit 3 brings a password, bit 4 small limits, bit 5 says
+ * the calls again with other words (which opens fields).
  */
 #include "capture/capture.h"
 #include "lens/lens.h"
+#include "lens/scrub.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +51,16 @@ static void on_event(void *user, const struct lens_event *e)
 	must(n < SIZE_MAX / 2);
 }
 
+static void on_said(void *user, const struct lens_said *said)
+{
+	unsigned sum = 0;
+
+	must(user && said->event && said->rpc && said->conversation);
+	for (size_t i = 0; i < said->stub_len; i++)
+		sum += said->stub[i];
+	must(sum < UINT32_MAX);
+}
+
 static double seconds(void)
 {
 	struct timespec t;
@@ -77,9 +89,13 @@ static void look(const char *path, uint8_t how)
 	static const struct auth_secret secret = {
 	        .kind = AUTH_SECRET_PASSWORD, .domain = "DEMO", .user = "alice", .password = "secret"};
 	uint64_t events = 0;
+	struct lens_scrub *scrub = how & 32 ? lens_scrub_new((const uint8_t *)"0123456789abcdef") : NULL;
 	const struct lens_options options = {
 	        .keep_events = how & 1,
-	        .want_fields = how & 2,
+	        .want_fields = how & (2 | 32),
+	        .said = scrub ? on_said : NULL,
+	        .said_user = scrub,
+	        .scrub = scrub,
 	        .secrets = &secret,
 	        .secret_count = how & 8 ? 1 : 0,
 	        .stream_limit = how & 16 ? 4096 : 0,
@@ -98,6 +114,7 @@ static void look(const char *path, uint8_t how)
 	for (unsigned i = 1; i <= totals.connections; i++)
 		must(lens_get_conn(lens, i) != NULL);
 	lens_free(&lens);
+	lens_scrub_free(&scrub);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -24,6 +24,7 @@ const char look_help[] =
         "  --stats           count, min, median, p95 and max ms of each interface and method\n"
         "  --problems        what is wrong, in which frames, and what to do (with --json: as JSON Lines)\n"
         "  --svg FILE        the ladder as a picture\n"
+        "  --mermaid FILE    the ladder as a Mermaid sequence diagram, for documents\n"
         "  --html FILE       one page of its own: list, ladder, fields, search\n"
         "  --export FILE     the calls anew as pcapng, opened where a secret fits, for Wireshark\n"
         "  --rewrite FILE    the same as a copy to share: names, addresses, subjects, bodies are others\n"
@@ -315,8 +316,8 @@ static int run(struct look *l)
 	        .secret_count = l->secrets.count,
 	        .keytab = l->keytab,
 	        .want_fields = l->o.tree || l->o.html || l->o.rewrite,
-	        .heads_only = l->o.stats && !l->o.filter && !l->o.svg && !l->o.html,
-	        .keep_events = l->o.ladder || l->o.svg,
+	        .heads_only = l->o.stats && !l->o.filter && !l->o.svg && !l->o.mermaid && !l->o.html,
+	        .keep_events = l->o.ladder || l->o.svg || l->o.mermaid,
 	        .idl = l->idl,
 	        .idl_count = l->idl_count,
 	        .said = l->export ? look_export_said : NULL,
@@ -372,7 +373,7 @@ static int check_options(struct look_options *o, const char *const *files, size_
 		                         "goes with --problems too.");
 	if (o->problems && o->filter)
 		return cli_usage("look", "--problems looks at the whole capture: -Y does not go with it.");
-	if (o->interface && (o->ladder || o->svg || o->html))
+	if (o->interface && (o->ladder || o->svg || o->mermaid || o->html))
 		return cli_usage("look", "ladder and page want a file: keep the traffic first, then look at that.");
 	return 0;
 }
@@ -392,6 +393,7 @@ int cmd_look(int argc, char **argv)
 	        {"idle", CLI_NUMBER, &l.o.idle},
 	        {"tree", CLI_NUMBER, &l.o.tree},
 	        {"svg", CLI_TEXT, &l.o.svg},
+	        {"mermaid", CLI_TEXT, &l.o.mermaid},
 	        {"html", CLI_TEXT, &l.o.html},
 	        {"export", CLI_TEXT, &l.o.export},
 	        {"rewrite", CLI_TEXT, &l.o.rewrite},

@@ -19,7 +19,7 @@ struct look_options {
 	const char *file, *interface, *live_filter;
 	const char *const *files; /* as named, the first is file; none with -r */
 	size_t file_count;
-	const char *secrets, *idl, *filter, *color, *colors, *svg, *html, *slow, *export, *rewrite;
+	const char *secrets, *idl, *filter, *color, *colors, *svg, *mermaid, *html, *slow, *export, *rewrite;
 	bool json, ladder, stats, problems, all, no_pager;
 	unsigned tree, idle;
 };
@@ -39,7 +39,7 @@ struct look_output {
 	bool failed;
 };
 
-#define LOOK_OUTPUTS 3
+#define LOOK_OUTPUTS 4
 
 struct look {
 	struct look_options o;

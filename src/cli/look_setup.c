@@ -185,7 +185,7 @@ static int add_main(struct look *l)
 	const struct look_options *o = &l->o;
 	bool list = look_is_list(o);
 
-	if (list && (o->svg || o->html || o->export || o->rewrite))
+	if (list && (o->svg || o->mermaid || o->html || o->export || o->rewrite))
 		return 0;
 	if (list && !o->interface)
 		l->view.head = &l->head;
@@ -227,6 +227,8 @@ static int add_views(struct look *l)
 
 	if (code == 0 && l->o.svg)
 		code = add_output(l, lens_svg_new, l->o.svg);
+	if (code == 0 && l->o.mermaid)
+		code = add_output(l, lens_mermaid_new, l->o.mermaid);
 	if (code == 0 && l->o.html)
 		code = add_output(l, lens_html_new, l->o.html);
 	return code == 0 ? add_copy(l) : code;

@@ -154,12 +154,13 @@ static void fill(struct lens_making *m)
 static void tell_said(struct lens_making *m)
 {
 	const struct lens_options *o = &m->lens->options;
+	bool call = m->event->kind == LENS_REQUEST || m->event->kind == LENS_RESPONSE;
 	struct lens_said said = {
 	        .event = m->event,
 	        .rpc = m->rpc,
 	        .conversation = m->talk->number,
-	        .stub = m->rpc->stub,
-	        .stub_len = m->rpc->stub_len,
+	        .stub = call ? m->rpc->stub : NULL,
+	        .stub_len = call ? m->rpc->stub_len : 0,
 	        .big_endian = m->rpc->big_endian,
 	        .sealed = m->rpc->sealed && !m->rpc->decrypted,
 	};

@@ -30,11 +30,12 @@ struct lens_view_options {
 };
 
 struct lens_view *lens_list_new(const struct lens_view_options *o, struct buf *out);
-/* Ladder and SVG want events that are kept (lens.h): they draw at the end. */
+/* Ladder, SVG and Mermaid want events that are kept (lens.h): they draw at the end. */
 struct lens_view *lens_ladder_new(const struct lens_view_options *o, struct buf *out);
 struct lens_view *lens_json_new(const struct lens_view_options *o, struct buf *out);
 struct lens_view *lens_stats_new(const struct lens_view_options *o, struct buf *out);
 struct lens_view *lens_svg_new(const struct lens_view_options *o, struct buf *out);
+struct lens_view *lens_mermaid_new(const struct lens_view_options *o, struct buf *out);
 struct lens_view *lens_html_new(const struct lens_view_options *o, struct buf *out);
 /* --problems: what is wrong, in which frames, and what to do; as JSON Lines, one object a finding. */
 struct lens_view *lens_problems_new(const struct lens_view_options *o, struct buf *out);

@@ -119,6 +119,16 @@ def test_ladder():
 
 
 @needs_start
+def test_mermaid(tmp_path):
+    look("--mermaid", tmp_path / "start.mmd", START)
+    lines = (tmp_path / "start.mmd").read_text().splitlines()
+    assert lines[:2] == ["sequenceDiagram", "    participant c0 as Outlook 192.168.0.173"]
+    arrow = re.compile(r"    (\w+)(->>|-->>|-x|--x)(\w+): \S.*|    (participant \w+ as|Note over \w+,\w+:) .*")
+    assert all(arrow.fullmatch(line) for line in lines[1:])
+    assert "    s0p1--xc0: LOGON_FAILED (0.7 ms)" in lines
+
+
+@needs_start
 def test_json_keys():
     events = [json.loads(line) for line in look("--json", START).splitlines()]
     assert len(events) > 300

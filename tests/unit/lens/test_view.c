@@ -367,8 +367,8 @@ static void make_hostile(struct made *m)
 
 static void test_hostile(void **state)
 {
-	static const make_view views[] = {lens_list_new, lens_ladder_new, lens_json_new, lens_stats_new,
-	                                  lens_svg_new,  lens_html_new,   new_tree};
+	static const make_view views[] = {lens_list_new, lens_ladder_new,  lens_json_new, lens_stats_new,
+	                                  lens_svg_new,  lens_mermaid_new, lens_html_new, new_tree};
 	const struct lens_view_options o = {.title = HOSTILE, .width = 60};
 	struct made m;
 
@@ -388,6 +388,28 @@ static void test_hostile(void **state)
 			assert_null(strstr(text, "<img"));
 		buf_free(&out);
 	}
+}
+
+/* An arrow a line, and nothing from the wire that steers the diagram. */
+static void test_mermaid(void **state)
+{
+	const struct lens_view_options o = {0};
+	struct buf out = {0};
+	const char *text = show_start(lens_mermaid_new, &o, &out);
+	struct made m;
+
+	(void)state;
+	assert_int_equal(strncmp(text, "sequenceDiagram\n    participant c0 as Outlook 10.0.0.7\n", 53), 0);
+	assert_non_null(strstr(text, "    participant s0p0 as 10.0.0.1 port "));
+	assert_non_null(strstr(text, "--xc0: LOGON_FAILED"));
+	buf_clear(&out);
+	make_hostile(&m);
+	text = show(lens_mermaid_new, &o, (const struct lens_event *[]){&m.events[0]}, 1, &out);
+	for (const char *at = text; (at = strpbrk(at, ";#<>\"")); at++) {
+		bool ours = *at == '#' || *at == ';' || *at == '>';
+		assert_true(ours);
+	}
+	buf_free(&out);
 }
 
 static void test_html(void **state)
@@ -411,7 +433,8 @@ static void test_html(void **state)
 /* Nothing happened: a sentence, and no crash. */
 static void test_nothing(void **state)
 {
-	static const make_view views[] = {lens_ladder_new, lens_stats_new, lens_svg_new, lens_html_new, new_tree};
+	static const make_view views[] = {lens_ladder_new,  lens_stats_new, lens_svg_new,
+	                                  lens_mermaid_new, lens_html_new,  new_tree};
 	const struct lens_view_options o = {0};
 
 	(void)state;
@@ -435,6 +458,7 @@ int main(void)
 	        cmocka_unit_test(test_json),
 	        cmocka_unit_test(test_stats),
 	        cmocka_unit_test(test_hostile),
+	        cmocka_unit_test(test_mermaid),
 	        cmocka_unit_test(test_html),
 	        cmocka_unit_test(test_nothing),
 	};
