@@ -7,6 +7,8 @@
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
 #include <krb5.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 /*
  * Kerberos by MIT krb5 (MS-KILE, RFC 4121; DCE style with its third leg,
@@ -22,12 +24,22 @@
 #define STATUS_TIME_DIFFERENCE_AT_DC 0xC0000133u
 #define STATUS_NO_KERB_KEY 0xC0000322u
 
-struct auth_keytab {
+/* One reading of a keytab; whoever uses it holds it meanwhile. */
+struct keytab_keys {
+	atomic_uint refs;
 	krb5_context krb5;
 	krb5_keytab keys;       /* a copy in memory */
 	gss_cred_id_t acceptor; /* for all of them */
 	char name[64];
 };
+
+struct auth_keytab {
+	pthread_mutex_t lock;
+	struct keytab_keys *keys;
+};
+
+struct keytab_keys *kerberos_keys_hold(const struct auth_keytab *keytab);
+void kerberos_keys_release(struct keytab_keys *keys);
 
 enum kerberos_stage { KERBEROS_START, KERBEROS_HALFWAY, KERBEROS_DONE, KERBEROS_FAILED };
 

@@ -152,7 +152,9 @@ static int open_ticket(struct observer *o, struct cursor request)
 		o->service = strdup(service);
 	}
 	krb5_free_unparsed_name(o->krb5, service);
-	r = krb5_server_decrypt_ticket_keytab(o->krb5, o->config->keytab->keys, ticket) == 0 ? 0 : MW_E_AUTH;
+	struct keytab_keys *held = kerberos_keys_hold(o->config->keytab);
+	r = krb5_server_decrypt_ticket_keytab(o->krb5, held->keys, ticket) == 0 ? 0 : MW_E_AUTH;
+	kerberos_keys_release(held);
 	if (r == 0) {
 		note_names(o, ticket);
 		krb5_free_keyblock_contents(o->krb5, &o->session);

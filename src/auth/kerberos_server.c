@@ -67,8 +67,10 @@ static int take_token(struct kerberos_context *k, struct cursor in, struct buf *
 	gss_buffer_desc token = kerberos_buffer(cursor_here(&in), cursor_left(&in)), reply = GSS_C_EMPTY_BUFFER;
 	gss_name_t client = GSS_C_NO_NAME;
 	OM_uint32 major, minor, ignored, flags = 0;
-	major = gss_accept_sec_context(&minor, &k->gss, k->config.server->keytab->acceptor, &token,
-	                               GSS_C_NO_CHANNEL_BINDINGS, &client, NULL, &reply, &flags, NULL, NULL);
+	struct keytab_keys *held = kerberos_keys_hold(k->config.server->keytab);
+	major = gss_accept_sec_context(&minor, &k->gss, held->acceptor, &token, GSS_C_NO_CHANNEL_BINDINGS, &client,
+	                               NULL, &reply, &flags, NULL, NULL);
+	kerberos_keys_release(held);
 	int r = kerberos_outcome(major, minor, status);
 	if (r == 0)
 		r = accept_client(k, client, flags, status);

@@ -22,7 +22,8 @@ const char serve_help[] =
         "  --store-port PORT    information store; likewise\n"
         "  --encryption WORD    required (default): the store is open only to encrypted connections;\n"
         "                       optional: to all\n"
-        "  --keytab FILE        keys of this server's Kerberos services; without it NTLM alone is offered\n"
+        "  --keytab FILE        keys of this server's Kerberos services; without it NTLM alone is offered.\n"
+        "                       Read anew when it changes, and at SIGHUP\n"
         "  --ntlmv1             also take NTLMv1 from clients that know no better, with extended session\n"
         "                       security alone; a stolen answer of theirs gives the password away\n"
         "  --user NAME          become this user once the ports are bound; without it a server that root\n"
@@ -44,8 +45,9 @@ static struct server *running;
 
 static void on_signal(int number)
 {
-	(void)number;
-	if (running)
+	if (running && number == SIGHUP)
+		server_reload(running);
+	else if (running)
 		server_stop(running);
 }
 
@@ -54,6 +56,7 @@ static void catch_signals(void)
 	struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGHUP, &stop, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 

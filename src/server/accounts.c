@@ -1,5 +1,4 @@
 #include "server/accounts.h"
-#include "auth/auth_keytab.h"
 #include "base/text.h"
 #include "directory/snapshot.h"
 
@@ -18,7 +17,6 @@ struct accounts {
 	pthread_mutex_t lock;
 	struct directory *directory;
 	struct directory_snapshot *newest;
-	struct auth_keytab *keytab;
 };
 
 struct directory_snapshot *accounts_snapshot(struct server *s)
@@ -83,21 +81,7 @@ static int open_directory(struct server *s, struct accounts *a, char why[512])
 	return r;
 }
 
-static int open_keytab(struct server *s, char why[512])
-{
-	const char *path = s->config.keytab;
-	char reason[AUTH_KEYTAB_WHY] = "";
-	if (!path)
-		return 0;
-	int r = auth_keytab_open(path, &s->accounts->keytab, reason);
-	if (r < 0 && r != MW_E_NOMEM)
-		snprintf(why, 512, "Cannot use the keytab %s: %s; make one with ktutil or kadmin's ktadd.", path,
-		         *reason ? reason : mw_strerror(r));
-	s->auth.keytab = s->accounts->keytab;
-	return r;
-}
-
-int accounts_read_keys(struct server *s, char why[512])
+int accounts_open(struct server *s, char why[512])
 {
 	struct accounts *a = (struct accounts *)calloc(1, sizeof *a);
 	if (!a || pthread_mutex_init(&a->lock, NULL) != 0) {
@@ -105,12 +89,7 @@ int accounts_read_keys(struct server *s, char why[512])
 		return MW_E_NOMEM;
 	}
 	s->accounts = a;
-	return open_keytab(s, why);
-}
-
-int accounts_open(struct server *s, char why[512])
-{
-	int r = open_directory(s, s->accounts, why);
+	int r = open_directory(s, a, why);
 	return r < 0 ? r : set_names(s, directory_settings(s->accounts->newest));
 }
 
@@ -121,7 +100,6 @@ void accounts_close(struct server *s)
 		return;
 	directory_snapshot_unref(&a->newest);
 	directory_close(&a->directory);
-	auth_keytab_free(&a->keytab);
 	pthread_mutex_destroy(&a->lock);
 	free(a);
 	s->accounts = NULL;

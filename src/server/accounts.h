@@ -6,8 +6,7 @@
 
 /* The directory as all loops read it, and what NTLM and Kerberos ask of it (server->auth). */
 
-/* why as in server_new. First the keys, which may be root's alone to read; then, as whoever serves, the directory. */
-MW_NODISCARD int accounts_read_keys(struct server *s, char why[512]);
+/* As whoever serves. why as in server_new. */
 MW_NODISCARD int accounts_open(struct server *s, char why[512]);
 void accounts_close(struct server *s);
 /* The newest state; the caller unrefs it. From any thread. */

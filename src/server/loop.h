@@ -90,6 +90,7 @@ struct server {
 	struct server_loop *loops;
 	unsigned loop_count;
 	struct accounts *accounts; /* server/accounts.h */
+	struct supplies *supplies; /* server/supplies.h; NULL: none are needed */
 	struct auth_server_config auth;
 	char *auth_names;                                      /* memory of the names in auth */
 	struct rpc_server_setup setups[SERVER_PORT_COUNT][16]; /* per port and loop; associations differ */

@@ -198,6 +198,7 @@ static const int allowed[] = {
         SCMP_SYS(getrandom),
         SCMP_SYS(getpid),
         SCMP_SYS(getppid),
+        SCMP_SYS(wait4), /* of the helper, when it has ended */
         SCMP_SYS(gettid),
         SCMP_SYS(getuid),
         SCMP_SYS(geteuid),

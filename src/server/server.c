@@ -5,6 +5,7 @@
 #include "server/policy.h"
 #include "server/process.h"
 #include "server/service.h"
+#include "server/supplies.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -157,11 +158,13 @@ int server_new(const struct server_config *config, struct server **out, char why
 	choose_host(s);
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
 		s->sockets[p] = -1;
-	int r = policy_check(config->blocked_clients, config->moved, why);
+	int r = supplies_start(s, why);
+	if (r == 0)
+		r = policy_check(config->blocked_clients, config->moved, why);
 	for (int p = 0; r == 0 && p < SERVER_PORT_COUNT; p++)
 		r = bind_port(s, p, why);
 	if (r == 0)
-		r = accounts_read_keys(s, why);
+		r = supplies_take(s, why);
 	/* The files that SQLite makes beside its own belong to who opens them: become the user first. */
 	if (r == 0 && config->user)
 		r = process_become(config->user, config->state, why);
@@ -199,6 +202,8 @@ int server_run(struct server *s)
 		started++;
 	if (started < s->loop_count)
 		server_stop(s);
+	if (supplies_watch(s) < 0)
+		log_line(s->config.log, LOG_WARNING, "what the helper process reads anew is not seen");
 	loop_run(&s->loops[0]);
 	for (unsigned i = 1; i < started; i++)
 		uv_thread_join(&s->loops[i].thread);
@@ -210,6 +215,11 @@ void server_stop(struct server *s)
 	atomic_store(&s->stopping, true);
 	for (unsigned i = 0; i < s->loop_count; i++)
 		uv_async_send(&s->loops[i].wake);
+}
+
+void server_reload(struct server *s)
+{
+	supplies_ask(s);
 }
 
 /* Calls on their way between loops go home, where nobody waits for them any more. What a loop's last work sent to
@@ -241,6 +251,7 @@ void server_free(struct server **server)
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
 		if (s->sockets[p] >= 0)
 			close(s->sockets[p]);
+	supplies_end(s);
 	accounts_close(s);
 	free(s->loops);
 	free(s);

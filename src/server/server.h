@@ -22,7 +22,7 @@ struct server_config {
 	const char *host; /* the name clients know the server by; NULL = the listen address, or the host's name */
 	bool encryption_optional;   /* EcDoConnectEx below privacy is then taken */
 	bool ntlm_v1;               /* NTLMv1 is taken too */
-	const char *keytab;         /* file with the keys of our services; NULL: no Kerberos */
+	const char *keytab;         /* file with the keys of our services; NULL: no Kerberos; see server/helper.h */
 	const char *user;           /* to become once the ports are bound, which takes root; NULL: as it is */
 	bool confine;               /* server_run takes the filter of server/process.h */
 	unsigned loops;             /* 0 = one per core */
@@ -45,6 +45,8 @@ uint16_t server_port(const struct server *s, enum server_port port);
 MW_NODISCARD int server_run(struct server *s);
 /* From any thread or signal handler. Calls that are running end, parked ones are given up. */
 void server_stop(struct server *s);
+/* Files that the server was given are read anew, soon. From any thread or signal handler. */
+void server_reload(struct server *s);
 void server_free(struct server **s);
 
 #endif
