@@ -4,6 +4,7 @@
 #include "capture/capture.h"
 #include "cli/cli.h"
 #include "cli/look_export.h"
+#include "lens/steps.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,6 +23,10 @@ const char look_help[] =
         "  --json            JSON Lines, one object an event; the keys are stable\n"
         "  --tree FRAME      what is in the PDUs of that frame, with byte offsets\n"
         "  --stats           count, min, median, p95 and max ms of each interface and method\n"
+        "  --story           the start told in sentences\n"
+        "  --diff A B        two captures: their starts side by side, and the first step that differs\n"
+        "  --top time|bytes|count\n"
+        "                    users, folders, methods and ROPs that take most\n"
         "  --problems        what is wrong, in which frames, and what to do (with --json: as JSON Lines)\n"
         "  --svg FILE        the ladder as a picture\n"
         "  --mermaid FILE    the ladder as a Mermaid sequence diagram, for documents\n"
@@ -309,9 +314,9 @@ static int open_input(struct look *l, struct capture_reader **r)
 	return 0;
 }
 
-static int run(struct look *l)
+static struct lens_options options_of(const struct look *l)
 {
-	struct lens_options options = {
+	return (struct lens_options){
 	        .secrets = l->secrets.list,
 	        .secret_count = l->secrets.count,
 	        .keytab = l->keytab,
@@ -324,6 +329,11 @@ static int run(struct look *l)
 	        .said_user = l->export,
 	        .scrub = l->scrub,
 	};
+}
+
+static int run(struct look *l)
+{
+	const struct lens_options options = options_of(l);
 	const struct lens_sink sink = {on_event, l};
 	struct capture_reader *r = NULL;
 
@@ -347,10 +357,65 @@ static int run(struct look *l)
 	return code;
 }
 
+/* ---- Two captures ---- */
+
+static void on_step(void *user, const struct lens_event *e)
+{
+	lens_steps_event((struct lens_steps *)user, e);
+}
+
+static int read_steps(struct look *l, const char *file, struct lens_steps *steps)
+{
+	const struct lens_sink sink = {on_step, steps};
+	struct lens_options options = options_of(l);
+	struct capture_reader *r = NULL;
+
+	l->o.file = file;
+	l->o.file_count = 0;
+	l->lens = lens_new(&options, &sink);
+	if (!l->lens)
+		return cli_fail("look", CLI_EXIT_FAILED, "out of memory.");
+	int code = learn(l);
+	if (code == 0)
+		code = open_file(l, &r);
+	if (code == 0) {
+		int n = read_frames(l, r, take_frame, "Reading", 0);
+		lens_end(l->lens);
+		note_end(l, r, n);
+		capture_close(&r);
+	}
+	lens_steps_end(steps);
+	lens_free(&l->lens);
+	return code;
+}
+
+static int look_diff(struct look *l)
+{
+	const char *const *files = l->o.files;
+	struct lens_steps *steps[2] = {lens_steps_new(), lens_steps_new()};
+	struct buf out MW_CLEANUP(buf_free) = {0};
+	int code = 0;
+
+	if (!steps[0] || !steps[1])
+		code = cli_fail("look", CLI_EXIT_FAILED, "out of memory.");
+	for (unsigned i = 0; i < 2 && code == 0; i++)
+		code = read_steps(l, files[i], steps[i]);
+	if (code == 0) {
+		lens_diff_put(&l->view, steps[0], steps[1], &out);
+		begin_paging(l);
+		cli_write(&out);
+		cli_pager_end();
+	}
+	lens_steps_free(&steps[0]);
+	lens_steps_free(&steps[1]);
+	return code;
+}
+
 static int check_options(struct look_options *o, const char *const *files, size_t count)
 {
 	const char *positional = count ? files[0] : NULL;
-	unsigned shown = (o->json && !o->problems) + o->ladder + o->stats + o->problems + (o->tree != 0);
+	unsigned shown = (o->json && !o->problems) + o->ladder + o->stats + o->problems + o->story + o->diff +
+	                 (o->tree != 0) + (o->top != NULL);
 
 	if (positional && o->file)
 		return cli_usage("look", "name the capture once: %s or -r %s.", positional, o->file);
@@ -369,10 +434,14 @@ static int check_options(struct look_options *o, const char *const *files, size_
 	if (o->export && o->rewrite)
 		return cli_usage("look", "--export and --rewrite write one copy: choose one of them.");
 	if (shown > 1)
-		return cli_usage("look", "choose one of --json, --ladder, --stats, --problems and --tree; --json "
+		return cli_usage("look", "choose one of --json, --ladder, --stats, --problems, --top, --story, --diff "
+		                         "and --tree; --json "
 		                         "goes with --problems too.");
-	if (o->problems && o->filter)
-		return cli_usage("look", "--problems looks at the whole capture: -Y does not go with it.");
+	if ((o->problems || o->story || o->diff) && o->filter)
+		return cli_usage("look",
+		                 "--problems, --story and --diff look at the whole capture: -Y does not go with them.");
+	if (o->diff && count != 2)
+		return cli_usage("look", "--diff takes two captures: mapiwire look --diff A.pcapng B.pcapng.");
 	if (o->interface && (o->ladder || o->svg || o->mermaid || o->html))
 		return cli_usage("look", "ladder and page want a file: keep the traffic first, then look at that.");
 	return 0;
@@ -389,6 +458,9 @@ int cmd_look(int argc, char **argv)
 	        {"ladder", CLI_FLAG, &l.o.ladder},
 	        {"stats", CLI_FLAG, &l.o.stats},
 	        {"problems", CLI_FLAG, &l.o.problems},
+	        {"top", CLI_TEXT, &l.o.top},
+	        {"story", CLI_FLAG, &l.o.story},
+	        {"diff", CLI_FLAG, &l.o.diff},
 	        {"slow", CLI_TEXT, &l.o.slow},
 	        {"idle", CLI_NUMBER, &l.o.idle},
 	        {"tree", CLI_NUMBER, &l.o.tree},
@@ -421,7 +493,7 @@ int cmd_look(int argc, char **argv)
 	catch_stop();
 	code = look_set_up(&l);
 	if (code == 0)
-		code = run(&l);
+		code = l.o.diff ? look_diff(&l) : run(&l);
 	look_free(&l);
 	return code;
 }

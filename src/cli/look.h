@@ -19,15 +19,15 @@ struct look_options {
 	const char *file, *interface, *live_filter;
 	const char *const *files; /* as named, the first is file; none with -r */
 	size_t file_count;
-	const char *secrets, *idl, *filter, *color, *colors, *svg, *mermaid, *html, *slow, *export, *rewrite;
-	bool json, ladder, stats, problems, all, no_pager;
+	const char *secrets, *idl, *filter, *color, *colors, *svg, *mermaid, *html, *slow, *export, *rewrite, *top;
+	bool json, ladder, stats, problems, story, diff, all, no_pager;
 	unsigned tree, idle;
 };
 
 /* The list, which is shown where nothing else is asked for. */
 static inline bool look_is_list(const struct look_options *o)
 {
-	return !o->json && !o->ladder && !o->stats && !o->tree && !o->problems;
+	return !o->json && !o->ladder && !o->stats && !o->tree && !o->problems && !o->story && !o->top;
 }
 
 /* Where a view writes. */

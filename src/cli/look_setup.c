@@ -191,9 +191,11 @@ static int add_main(struct look *l)
 		l->view.head = &l->head;
 	int code = add_output(l,
 	                      o->problems ? (o->json ? lens_problems_json_new : lens_problems_new)
+	                      : o->story  ? lens_story_new
 	                      : o->json   ? lens_json_new
 	                      : o->ladder ? lens_ladder_new
 	                      : o->stats  ? lens_stats_new
+	                      : o->top    ? lens_top_new
 	                      : o->tree   ? (make_view)NULL
 	                                  : lens_list_new,
 	                      NULL);
@@ -232,6 +234,20 @@ static int add_views(struct look *l)
 	if (code == 0 && l->o.html)
 		code = add_output(l, lens_html_new, l->o.html);
 	return code == 0 ? add_copy(l) : code;
+}
+
+/* --top: what the tables are sorted by. */
+static int set_top(struct look *l)
+{
+	static const char *const words[] = {
+	        [LENS_TOP_TIME] = "time", [LENS_TOP_BYTES] = "bytes", [LENS_TOP_COUNT] = "count"};
+
+	for (unsigned i = 0; l->o.top && i < ARRAY_SIZE(words); i++)
+		if (strcmp(l->o.top, words[i]) == 0) {
+			l->view.top_by = (enum lens_top_by)i;
+			return 0;
+		}
+	return l->o.top ? cli_usage("look", "--top is time, bytes or count, not '%s'.", l->o.top) : 0;
 }
 
 /* --slow: up to four times in ms, each the more serious one. */
@@ -273,8 +289,9 @@ int look_set_up(struct look *l)
 {
 	int code;
 
-	(void)((code = set_view_options(l)) || (code = set_thresholds(l)) || (code = read_secrets(l)) ||
-	       (code = read_idl(l)) || (code = read_filter(l)) || (code = read_colors(l)) || (code = add_views(l)));
+	(void)((code = set_view_options(l)) || (code = set_thresholds(l)) || (code = set_top(l)) ||
+	       (code = read_secrets(l)) || (code = read_idl(l)) || (code = read_filter(l)) || (code = read_colors(l)) ||
+	       (code = add_views(l)));
 	return code;
 }
 

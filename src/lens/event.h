@@ -142,8 +142,9 @@ struct lens_event {
 	int64_t network_ns, server_ns; /* of an answer: what took_ns is made of */
 	int64_t client_ns;             /* of a request: since the answer before it on the connection; 0: not known */
 	uint64_t bytes;                /* of its PDUs; 0: not RPC */
-	bool parked;      /* a wait for news and its answer: the server holds it on purpose, its time is nobody's */
-	bool notified;    /* of a parked wait's answer: there is news to fetch */
+	bool parked;        /* a wait for news and its answer: the server holds it on purpose, its time is nobody's */
+	bool notified;      /* of a parked wait's answer: there is news to fetch */
+	const char *folder; /* of a store's answer: the folder that it is about; NULL: not known */
 	const char *says; /* what it says besides its status: the client's version, the mailbox's other server, how long
 	                     to back off; NULL */
 	const struct lens_event *request; /* of an answer: what it answers; NULL */

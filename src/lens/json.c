@@ -159,6 +159,24 @@ static void put_times(struct buf *b, const struct lens_event *e)
 		put_ms(b, "client_ms", e->client_ns);
 }
 
+/* The server's time, shared evenly by the ROPs of the call: the wire does not tell them apart. A Release has none. */
+static void put_rop_times(struct buf *b, const struct lens_event *e)
+{
+	unsigned shares = 0;
+
+	for (unsigned i = 0; i < e->rop_count; i++)
+		shares += e->rops[i].has_status;
+	if (!shares || e->took_ns < 0)
+		return;
+	put_key(b, "rop_ms");
+	for (unsigned i = 0; i < e->rop_count; i++)
+		if (e->rops[i].has_status)
+			buf_printf(b, "%s%.3f", i ? "," : "[", lens_ms(e->server_ns / shares));
+		else
+			buf_put_str(b, i ? ",null" : "[null");
+	buf_put_u8(b, ']');
+}
+
 static void json_event(struct lens_view *v, const struct lens_event *e)
 {
 	struct buf *b = v->out;
@@ -177,11 +195,14 @@ static void json_event(struct lens_view *v, const struct lens_event *e)
 		put_rop_names(b, e);
 	if (e->rop_count && lens_answers(e))
 		put_rop_statuses(b, e);
+	if (e->rop_count && lens_answers(e))
+		put_rop_times(b, e);
 	if (e->kind == LENS_CONTEXT)
 		put_text(b, "what", e->summary);
 	if (e->bytes)
 		put_number(b, "bytes", e->bytes);
 	put_text(b, "says", e->says);
+	put_text(b, "folder", e->folder);
 	put_text(b, "damaged", e->damaged);
 	buf_put_str(b, "}\n");
 }

@@ -24,8 +24,8 @@ struct method {
 	int opnum; /* -1: not known */
 	struct lens_style badge;
 	uint64_t asked, answered, failed, timed;
-	uint64_t min, max;
-	uint64_t *exact; /* EXACT times, until there are more */
+	uint64_t min, max, server_ns, network_ns; /* the last two in sum */
+	uint64_t *exact;                          /* EXACT times, until there are more */
 	uint32_t *histogram;
 };
 
@@ -172,8 +172,11 @@ static void stats_event(struct lens_view *v, const struct lens_event *e)
 	m->asked += !answer;
 	m->answered += answer;
 	m->failed += answer && e->failed;
-	if (answer && e->took_ns >= 0)
+	if (answer && e->took_ns >= 0) {
 		add_time(m, e->took_ns);
+		m->server_ns += e->parked || e->server_ns < 0 ? 0 : (uint64_t)e->server_ns;
+		m->network_ns += e->parked || e->network_ns < 0 ? 0 : (uint64_t)e->network_ns;
+	}
 }
 
 /* ---- The table ---- */
@@ -237,6 +240,8 @@ static void put_method(struct stats *s, struct method *m, const struct plan *pla
 		put_time(out, percentile(m, 50));
 		put_time(out, percentile(m, 95));
 		put_time(out, m->max);
+		put_time(out, m->server_ns / m->timed);
+		put_time(out, m->network_ns / m->timed);
 		if (!m->exact)
 			buf_put_str(out, " ≈");
 	}
@@ -246,7 +251,7 @@ static void put_method(struct stats *s, struct method *m, const struct plan *pla
 static struct plan lay_out(const struct stats *s, const struct ref *sorted)
 {
 	struct plan p = {strlen("interface"), strlen("request missing")};
-	size_t figures = 1 + 8 + 7 + 4 * 9 + 2, width = s->v.o.width ? s->v.o.width : 120;
+	size_t figures = 1 + 8 + 7 + 6 * 9 + 2, width = s->v.o.width ? s->v.o.width : 120;
 
 	for (unsigned i = 0; i < s->count; i++) {
 		size_t iface = text_width(sorted[i].m->iface), op = text_width(sorted[i].m->op);
@@ -267,8 +272,8 @@ static void put_table(struct stats *s, const struct ref *sorted)
 	bool rough = false;
 
 	lens_put_style(&s->v, out, &bold);
-	buf_printf(out, "%-*s %-*s %7s %6s %8s %8s %8s %8s", (int)plan.iface, "interface", (int)plan.op, "method",
-	           "calls", "failed", "min ms", "median", "p95", "max");
+	buf_printf(out, "%-*s %-*s %7s %6s %8s %8s %8s %8s %8s %8s", (int)plan.iface, "interface", (int)plan.op,
+	           "method", "calls", "failed", "min ms", "median", "p95", "max", "server", "network");
 	lens_put_plain(&s->v, out, &bold);
 	buf_put_u8(out, '\n');
 	for (unsigned i = 0; i < s->count; i++) {

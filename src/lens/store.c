@@ -6,6 +6,7 @@
 #include "wire/emsmdb.h"
 #include "wire/rops.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define OPNUM_CONNECT 0
@@ -123,6 +124,27 @@ static void note_said(struct lens_making *m, const struct mapi_rop_list *list)
 	}
 }
 
+static bool folder_at(struct mapi_session *s, const struct mapi_rop_list *list, int index, uint64_t *id)
+{
+	return list && index >= 0 && (unsigned)index < list->handle_count &&
+	       mapi_session_folder(s, list->handles[index], id);
+}
+
+/* The folder that an answer is about: that of the first object in it whose folder is known. */
+static void note_folder(struct lens_making *m, struct mapi_session *s, const struct mapi_rop_list *list)
+{
+	uint64_t id;
+	for (unsigned i = 0; i < list->count && !m->event->folder; i++) {
+		const struct mapi_rop *r = &list->rops[i], *asked = r->request;
+		if (!folder_at(s, list, r->output, &id) &&
+		    !folder_at(s, m->request ? m->request->rops : NULL, asked ? asked->input : -1, &id))
+			continue;
+		const char *name = mapi_session_folder_name(s, id);
+		m->event->folder =
+		        name ? arena_strdup(m->arena, name) : arena_printf(m->arena, "folder 0x%016" PRIx64, id);
+	}
+}
+
 static void read_payload(struct lens_making *m, struct mapi_session *s, struct cursor payload, struct lens_opening *o)
 {
 	struct mapi_rop_list *list = arena_new_of(m->work, struct mapi_rop_list);
@@ -143,8 +165,10 @@ static void read_payload(struct lens_making *m, struct mapi_session *s, struct c
 	if (list->error)
 		lens_note_damage(m, list->error_offset, list->error_where);
 	add_rops(m, list);
-	if (m->event->kind == LENS_RESPONSE)
+	if (m->event->kind == LENS_RESPONSE) {
 		note_said(m, list);
+		note_folder(m, s, list);
+	}
 	if (m->pending)
 		m->pending->rops = list;
 }

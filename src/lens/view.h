@@ -16,6 +16,8 @@ struct lens_filter;
 struct lens_colors;
 struct lens_thresholds;
 
+enum lens_top_by { LENS_TOP_TIME, LENS_TOP_BYTES, LENS_TOP_COUNT };
+
 struct lens_view_options {
 	bool color;        /* ANSI sequences */
 	unsigned width;    /* columns of the terminal; 0 = not a terminal: 100, and the list cuts no text off */
@@ -27,6 +29,7 @@ struct lens_view_options {
 	const struct lens_filter *filter;
 	const struct lens_colors *colors;
 	const struct lens_thresholds *thresholds; /* of findings */
+	enum lens_top_by top_by;
 };
 
 struct lens_view *lens_list_new(const struct lens_view_options *o, struct buf *out);
@@ -40,6 +43,14 @@ struct lens_view *lens_html_new(const struct lens_view_options *o, struct buf *o
 /* --problems: what is wrong, in which frames, and what to do; as JSON Lines, one object a finding. */
 struct lens_view *lens_problems_new(const struct lens_view_options *o, struct buf *out);
 struct lens_view *lens_problems_json_new(const struct lens_view_options *o, struct buf *out);
+/* --top: who and what takes most: users, folders, methods, ROPs. */
+struct lens_view *lens_top_new(const struct lens_view_options *o, struct buf *out);
+/* --story: the start in sentences. */
+struct lens_view *lens_story_new(const struct lens_view_options *o, struct buf *out);
+/* --diff: two starts side by side, and the first step that differs. */
+struct lens_steps;
+void lens_diff_put(const struct lens_view_options *o, const struct lens_steps *first, const struct lens_steps *second,
+                   struct buf *out);
 /* --tree: the opened contents of the events that touch this frame. */
 struct lens_view *lens_tree_new(const struct lens_view_options *o, uint64_t frame, struct buf *out);
 

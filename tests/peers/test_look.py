@@ -27,8 +27,8 @@ KEYS = {
     "frame": int, "last_frame": int, "time": float, "conn": int, "src": str, "dst": str, "transport": str, "pipe": str,
     "event": str, "call": int, "iface": str, "known_by": str, "opnum": int, "op": str, "endpoint": str, "status": str,
     "auth": str, "level": str, "sealed": bool, "decrypted": bool, "encoding": str, "user": str, "ms": float,
-    "rops": list, "rop_status": list, "damaged": str, "signature": str, "why_sealed": str, "what": str,
-    "network_ms": float, "server_ms": float, "client_ms": float, "bytes": int, "says": str,
+    "rops": list, "rop_status": list, "rop_ms": list, "damaged": str, "signature": str, "why_sealed": str, "what": str,
+    "network_ms": float, "server_ms": float, "client_ms": float, "bytes": int, "says": str, "folder": str,
 }
 ALWAYS = {"frame", "last_frame", "time", "src", "dst", "transport", "event"}
 EVENTS = {"open", "close", "reset", "bind", "bind_ack", "bind_nak", "alter", "alter_ack", "auth3", "request", "response",
@@ -145,6 +145,8 @@ def test_json_keys():
             assert e["network_ms"] >= 0 <= e["server_ms"] and abs(e["network_ms"] + e["server_ms"] - e["ms"]) < 0.01
         if "rop_status" in e:
             assert len(e["rop_status"]) == len(e["rops"])
+        if "rop_ms" in e:
+            assert len(e["rop_ms"]) == len(e["rops"]) and sum(t or 0 for t in e["rop_ms"]) < e["server_ms"] + 0.1
         seen |= e.keys()
     assert {"call", "iface", "known_by", "opnum", "op", "endpoint", "status", "auth", "level", "encoding", "user", "ms",
             "rops", "rop_status"} <= seen
@@ -186,6 +188,41 @@ def test_tree_and_stats():
     stats = look("--stats", START)
     assert re.search(r"^emsmdb +EcDoRpc +165 +0 ", stats, re.M)
     assert re.search(r"^nspi +NspiBind +2 +1 ", stats, re.M)
+
+
+@needs_start
+def test_story():
+    """The start in sentences, in its order, and what was wrong with it."""
+    text = " ".join(look("--story", START).split())
+    told = ["asks the endpoint mapper for nspi: port 4997 (0.4 ms). [frame 399]",
+            "opens the address book without saying who it is, and is refused (MAPI_E_LOGON_FAILED)",
+            "opens the address book with NTLM as CNAMIS\\ALeonard, not encrypted (26.6 ms)",
+            "for emsmdb: port 1032", "connects to the store with NTLM", "It logs on to the mailbox (24.4 ms)",
+            "It started: address book and mailbox are open.", "The store is used without encryption"]
+    places = [text.find(sentence) for sentence in told]
+    assert -1 not in places and places == sorted(places), text
+
+
+@needs_start
+def test_top():
+    text = look("--top", "count", "--all", START)
+    assert re.search(r"^  store EcDoRpc +163 ", text, re.M)
+    assert re.search(r"^  Inbox +1 ", text, re.M)
+    rops = [line.split() for line in text.split("\nROPs")[1].splitlines()[1:11]]
+    counts = [int(row[1]) for row in rops]
+    assert counts == sorted(counts, reverse=True) and {row[0] for row in rops} >= {"OpenMessage", "OpenFolder"}
+    heavy = look("--top", "bytes", "--all", START)
+    assert heavy.split("\nROPs")[1].splitlines()[1].split()[0] == "GetPropertiesSpecific"
+    look("--top", "size", START, code=1)
+    assert "time, bytes or count" in look.stderr
+
+
+@needs_start
+def test_diff_with_itself(tmp_path):
+    text = look("--diff", START, START)
+    assert text.endswith("\nThe steps are the same.\n") and " ≠ " not in text
+    look("--diff", START, code=1)
+    assert "takes two captures" in look.stderr
 
 
 @needs_start

@@ -79,6 +79,28 @@ def test_healthy_without_secrets(stage):
     assert problems(found) == set() and "sealed" in found, stage.text
 
 
+def test_story_and_difference(stage):
+    """The same path before and after a firewall came: told, and the first step that differs named."""
+    server = stage.serve()
+    stage.watch()
+    assert stage.walk("--no-probe").returncode == 0
+    stage.look()
+    story = run("look", "--story", "--secrets", stage.secrets, stage.capture).stdout
+    assert "It opens the address book with NTLM as DEMO\\alice, encrypted" in story and "It logs on to the mailbox" in story
+    assert "some comes" in story and "It started: address book and mailbox are open." in story
+    assert "What was wrong" not in story
+    good, stage.capture = stage.capture, stage.path / "other.pcap"
+    stage.net.wall(server.nspi, "drop")
+    stage.watch()
+    assert stage.walk("--no-probe", timeout="2").returncode == 14
+    stage.look()
+    story = run("look", "--story", "--secrets", stage.secrets, stage.capture).stdout
+    assert f"It tries to reach port {server.nspi}" in story and "What was wrong" in story
+    diff = run("look", "--diff", "--secrets", stage.secrets, good, stage.capture).stdout
+    first = diff.split("The first step that differs:")[1]
+    assert "opens the address book" in first and f"tries to reach port {server.nspi}" in first, diff
+
+
 # ---- Ports ----
 
 
@@ -90,7 +112,7 @@ def test_port_refused(stage):
 
 def test_port_filtered(stage):
     stage.serve()
-    stage.net.drop(135)
+    stage.net.wall(135, "drop")
     stage.watch()
     assert stage.walk(timeout="2").returncode == 12
     found = stage.look()
@@ -118,7 +140,7 @@ def test_no_interface(stage):
 
 def test_dynamic_port_blocked(stage):
     server = stage.serve()
-    stage.net.drop(server.nspi)
+    stage.net.wall(server.nspi, "drop")
     stage.watch()
     assert stage.walk(timeout="2").returncode == 14
     finding = is_told(stage, stage.look(), "dynamic-port-blocked", part=f"hands out {server.nspi}, but nothing answers")

@@ -295,7 +295,7 @@ static void test_json(void **state)
 	        "\"level\":\"privacy\",\"sealed\":true,\"decrypted\":true,\"signature\":\"ok\",\"encoding\":\"lz+xor\","
 	        "\"user\":\"DEMO\\\\alice\",\"ms\":2.000,\"network_ms\":0.500,\"server_ms\":1.500,\"rops\":[\"Logon\","
 	        "\"Release\",\"OpenFolder\"],"
-	        "\"rop_status\":[\"ok\",null,\"MAPI_E_NOT_FOUND\"],\"bytes\":77}\n");
+	        "\"rop_status\":[\"ok\",null,\"MAPI_E_NOT_FOUND\"],\"rop_ms\":[0.750,null,0.750],\"bytes\":77}\n");
 	buf_free(&out);
 }
 
@@ -314,13 +314,16 @@ static void test_stats(void **state)
 	for (int i = 1; i <= 100; i++) {
 		e->took_ns = i * INT64_C(1000000);
 		e->failed = i == 1;
+		e->server_ns = 2000000;
+		e->network_ns = 1000000;
 		lens_view_event(v, q);
 		lens_view_event(v, e);
 	}
 	lens_view_end(v, NULL);
 	buf_put_u8(&out, 0);
-	assert_non_null(strstr((char *)out.data,
-	                       "nspi      NspiBind            100      1    1.000   50.000   95.000    100.0\n"));
+	assert_non_null(strstr(
+	        (char *)out.data,
+	        "nspi      NspiBind            100      1    1.000   50.000   95.000    100.0    2.000    1.000\n"));
 	buf_clear(&out);
 	for (int i = 101; i <= 10000; i++) {
 		e->took_ns = i * INT64_C(1000000);
@@ -412,6 +415,39 @@ static void test_mermaid(void **state)
 	buf_free(&out);
 }
 
+/* The views that tell: a call whose every name is the attacker's. */
+static void test_hostile_telling(void **state)
+{
+	static const make_view views[] = {lens_story_new, lens_problems_new, lens_problems_json_new, lens_top_new};
+	const struct lens_view_options o = {.show_all = true, .width = 60};
+	static const struct lens_rop rops[] = {{0xfe, HOSTILE, 0x80040102, true}};
+	struct made m;
+
+	(void)state;
+	make_hostile(&m);
+	struct lens_event *q = &m.events[0], *e = made_event(&m, 2, LENS_RESPONSE, 1, HOSTILE);
+	q->kind = LENS_REQUEST;
+	struct lens_event answer = *q;
+	answer.kind = LENS_RESPONSE;
+	answer.number = e->number;
+	answer.request = q;
+	answer.rops = rops;
+	answer.took_ns = 1;
+	answer.folder = answer.says = HOSTILE;
+	*e = answer;
+	for (size_t i = 0; i < ARRAY_SIZE(views); i++) {
+		struct buf out = {0};
+		const struct lens_event *events[] = {q, e, e, e, e};
+		const char *text = show(views[i], &o, events, 5, &out);
+		assert_non_null(strstr(text, "owned"));
+		assert_null(strchr(text, 0x1b));
+		assert_null(strchr(text, 0x07));
+		assert_null(strchr(text, 0xff));
+		assert_null(strstr(text, "\xe2\x80\xae"));
+		buf_free(&out);
+	}
+}
+
 static void test_html(void **state)
 {
 	const struct lens_view_options o = {.title = "start.pcap"};
@@ -433,8 +469,8 @@ static void test_html(void **state)
 /* Nothing happened: a sentence, and no crash. */
 static void test_nothing(void **state)
 {
-	static const make_view views[] = {lens_ladder_new,  lens_stats_new, lens_svg_new,
-	                                  lens_mermaid_new, lens_html_new,  new_tree};
+	static const make_view views[] = {lens_ladder_new,  lens_stats_new,    lens_svg_new,   lens_html_new, new_tree,
+	                                  lens_mermaid_new, lens_problems_new, lens_story_new, lens_top_new};
 	const struct lens_view_options o = {0};
 
 	(void)state;
@@ -459,6 +495,7 @@ int main(void)
 	        cmocka_unit_test(test_stats),
 	        cmocka_unit_test(test_hostile),
 	        cmocka_unit_test(test_mermaid),
+	        cmocka_unit_test(test_hostile_telling),
 	        cmocka_unit_test(test_html),
 	        cmocka_unit_test(test_nothing),
 	};
