@@ -32,19 +32,42 @@ def server(namespace, serve):
 
 def walk(server):
     """The steps by name, and the verdict."""
-    done = run("walk", HOST, "-U", r"DEMO\alice", "--password-file", server.state / "alice.password", "--timeout", "1",
+    done = run("walk", HOST, "-U", r"DEMO\alice", "--password-file", server.state / "alice.password", "--timeout", "2",
                "--json", check=False)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert rows[-1]["exit"] == done.returncode
     return {row["name"]: row for row in rows[:-1]}, rows[-1]
 
 
+def rpcclient(folder, options="", password=None):
+    """What it lists, as alice where a password is given."""
+    config = folder / "smb.conf"
+    config.write_text("[global]\nworkgroup = DEMO\ninterfaces = 127.0.0.1\n", encoding="utf-8")
+    who = ["-U", f"DEMO/alice%{password}"] if password else ["-N"]
+    return subprocess.run([find("rpcclient"), "-s", config, *who, f"ncacn_ip_tcp:{HOST}[{options}]", "-c", "epmlookup"],
+                          capture_output=True, text=True, timeout=60)
+
+
+def has_all(server, listed):
+    return all(f"[{getattr(server, name)},abstract_syntax={uuid}/" in listed for name, uuid in INTERFACES.items())
+
+
 @pytest.mark.peer("rpcclient")
-def test_rpcclient(server):
-    done = subprocess.run([find("rpcclient"), "-N", f"ncacn_ip_tcp:{HOST}", "-c", "epmlookup"], capture_output=True, text=True,
-                          timeout=60)
-    for name, uuid in INTERFACES.items():
-        assert f"[{getattr(server, name)},abstract_syntax={uuid}/" in done.stdout, done.stdout + done.stderr
+def test_rpcclient(server, tmp_path):
+    done = rpcclient(tmp_path)
+    assert has_all(server, done.stdout), done.stdout + done.stderr
+
+
+@pytest.mark.peer("rpcclient")
+@pytest.mark.parametrize("level", ["connect", "packet", "sign", "seal"])
+@pytest.mark.parametrize("provider", ["ntlm", "spnego"])
+def test_rpcclient_as_user(server, tmp_path, provider, level):
+    done = rpcclient(tmp_path, f"{provider},{level}", USERS["alice"][1])
+    assert has_all(server, done.stdout), done.stdout + done.stderr
+    assert "refused" not in server.errors()
+    done = rpcclient(tmp_path, f"{provider},{level}", "wrong")
+    assert not has_all(server, done.stdout)
+    assert "authentication refused: user DEMO\\alice, 0xC000006D" in server.errors()
 
 
 @pytest.mark.parametrize("name, uuid", INTERFACES.items())
