@@ -49,6 +49,30 @@ static int read_keys(struct keytab_keys *k, const void *bytes, size_t size, char
 	return r == MW_E_NOTFOUND || r == MW_E_NOMEM ? r : MW_E_IO;
 }
 
+/* What a client that asks for our principal is told; "" where the name does not fit. */
+static void note_principal(struct keytab_keys *k, krb5_const_principal principal)
+{
+	char *name = NULL;
+	k->first[0] = '\0';
+	if (krb5_unparse_name(k->krb5, principal, &name) == 0 && strlen(name) < sizeof k->first)
+		memcpy(k->first, name, strlen(name) + 1);
+	krb5_free_unparsed_name(k->krb5, name);
+}
+
+/* A keytab in memory is read from its end: the last that comes is the file's first. */
+static void note_first(struct keytab_keys *k)
+{
+	krb5_kt_cursor at;
+	krb5_keytab_entry entry;
+	if (krb5_kt_start_seq_get(k->krb5, k->keys, &at) != 0)
+		return;
+	while (krb5_kt_next_entry(k->krb5, k->keys, &entry, &at) == 0) {
+		note_principal(k, entry.principal);
+		krb5_free_keytab_entry_contents(k->krb5, &entry);
+	}
+	krb5_kt_end_seq_get(k->krb5, k->keys, &at);
+}
+
 static void keys_unref(struct keytab_keys *k)
 {
 	OM_uint32 minor;
@@ -77,6 +101,8 @@ static int keys_new(const void *bytes, size_t size, struct keytab_keys **out, ch
 	krb5_error_code code = krb5_kt_resolve(k->krb5, k->name, &k->keys);
 	int r = code != 0 ? explain(k->krb5, code, why) : read_keys(k, bytes, size, why);
 	if (r == 0)
+		note_first(k);
+	if (r == 0)
 		r = acquire(k, why);
 	if (r < 0) {
 		keys_unref(k);
@@ -99,6 +125,13 @@ struct keytab_keys *kerberos_keys_hold(const struct auth_keytab *keytab)
 void kerberos_keys_release(struct keytab_keys *keys)
 {
 	keys_unref(keys);
+}
+
+void auth_keytab_principal(const struct auth_keytab *keytab, char out[AUTH_KEYTAB_NAME])
+{
+	struct keytab_keys *k = kerberos_keys_hold(keytab);
+	memcpy(out, k->first, AUTH_KEYTAB_NAME);
+	keys_unref(k);
 }
 
 int auth_keytab_from(const void *bytes, size_t size, struct auth_keytab **out, char why[AUTH_KEYTAB_WHY])

@@ -22,6 +22,10 @@ MW_NODISCARD int auth_keytab_from(const void *bytes, size_t size, struct auth_ke
 /* Other keys from now on, for handshakes that begin; on failure the old ones stay. From any thread. */
 MW_NODISCARD int auth_keytab_replace(struct auth_keytab *keytab, const void *bytes, size_t size,
                                      char why[AUTH_KEYTAB_WHY]);
+#define AUTH_KEYTAB_NAME 256
+/* The principal of its first key: "exchangeMDB/mail.demo.test@DEMO.TEST"; "" for one of more characters than there is
+ * room for. */
+void auth_keytab_principal(const struct auth_keytab *keytab, char out[AUTH_KEYTAB_NAME]);
 void auth_keytab_free(struct auth_keytab **keytab);
 
 #endif

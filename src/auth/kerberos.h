@@ -31,6 +31,7 @@ struct keytab_keys {
 	krb5_keytab keys;       /* a copy in memory */
 	gss_cred_id_t acceptor; /* for all of them */
 	char name[64];
+	char first[AUTH_KEYTAB_NAME]; /* the principal of the first of them */
 };
 
 struct auth_keytab {

@@ -1,4 +1,5 @@
 #include "wire/mgmt.h"
+#include "auth/auth_keytab.h"
 #include "server/service.h"
 
 #include <string.h>
@@ -67,16 +68,29 @@ static enum service_result stop_server_listening(struct service_call *call, void
 	return SERVICE_DONE;
 }
 
-/* NTLM knows no principal names; Windows gives the account name of the server for it. */
+/*
+ * Of a provider that is offered; NULL: it is not. NTLM knows no principal names: Windows gives the server's account
+ * name for it.
+ */
+static const char *principal(const struct server *server, uint32_t provider, char room[AUTH_KEYTAB_NAME])
+{
+	const struct auth_server_config *auth = &server->auth;
+	if (auth->keytab && (provider == AUTH_KERBEROS || provider == AUTH_SPNEGO)) {
+		auth_keytab_principal(auth->keytab, room);
+		return room;
+	}
+	return provider == AUTH_NTLM || provider == AUTH_SPNEGO ? auth->netbios_computer : NULL;
+}
+
 static enum service_result inq_princ_name(struct service_call *call, void *args)
 {
 	struct rpc__mgmt_inq_princ_name_args *a = (struct rpc__mgmt_inq_princ_name_args *)args;
-	const char *name = call->server->auth.netbios_computer;
-	bool known = a->authn_proto == AUTH_NTLM;
+	char room[AUTH_KEYTAB_NAME];
+	const char *name = principal(call->server, a->authn_proto, room);
 	if (a->princ_name_size == 0) /* no room for the terminator of any name */
 		return service_fault(call, RPC_X_BAD_STUB_DATA);
-	a->status = known ? 0 : RPC_S_UNKNOWN_AUTHN_SERVICE;
-	if (!known)
+	a->status = name ? 0 : RPC_S_UNKNOWN_AUTHN_SERVICE;
+	if (!name)
 		name = "";
 	else if (strlen(name) >= a->princ_name_size)
 		a->status = ERROR_INSUFFICIENT_BUFFER, name = "";

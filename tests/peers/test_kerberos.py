@@ -121,6 +121,28 @@ def test_impacket(kerberos_server, realm, monkeypatch, host, level):
         assert mgmt.hinq_if_ids(rpc)["if_id_vector"]["count"] > 0
 
 
+@pytest.mark.peer("impacket")
+def test_principal_names(kerberos_server, serve, state):
+    """rpc__mgmt_inq_princ_name of each provider: the first service of the keytab, and NTLM's account."""
+    from impacket.dcerpc.v5 import mgmt, transport
+
+    def names(port):
+        rpc = transport.DCERPCTransportFactory(f"ncacn_ip_tcp:127.0.0.1[{port}]").get_dce_rpc()
+        rpc.connect()
+        rpc.bind(mgmt.MSRPC_UUID_MGMT)
+        found = {}
+        for provider in (9, 10, 16, 14):
+            request = mgmt.inq_princ_name()
+            request["authn_proto"], request["princ_name_size"] = provider, 256
+            answer = rpc.request(request, checkError=False)
+            found[provider] = answer["status"] or b"".join(answer["princ_name"]).rstrip(b"\0").decode()
+        return found
+
+    unknown = 0x6D3
+    assert names(kerberos_server.epm) == {9: f"{STORE}@{REALM}", 10: "MAIL", 16: f"{STORE}@{REALM}", 14: unknown}
+    assert names(serve().epm) == {9: "MAIL", 10: "MAIL", 16: unknown, 14: unknown}
+
+
 # ---- Refused, and told apart in the log ----
 
 
