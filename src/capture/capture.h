@@ -52,6 +52,9 @@ struct capture_extra {
 /* NULL beyond the last. */
 const struct capture_extra *capture_get_extra(const struct capture_reader *r, size_t index);
 
+/* Live: packets that came faster than they were read, and are lost. */
+uint64_t capture_lost(const struct capture_reader *r);
+
 /* Live, through libpcap. filter may be NULL. */
 MW_NODISCARD int capture_open_live(const char *interface, const char *filter, struct capture_reader **out,
                                    char why[256]);

@@ -80,6 +80,12 @@ static int activate(pcap_t *p, char why[256])
 	return got == PCAP_ERROR_PERM_DENIED ? MW_E_AUTH : MW_E_IO;
 }
 
+uint64_t capture_lost(const struct capture_reader *r)
+{
+	struct pcap_stat s;
+	return r->live && pcap_stats(r->live, &s) == 0 ? (uint64_t)s.ps_drop + s.ps_ifdrop : 0;
+}
+
 int capture_open_live(const char *interface, const char *filter, struct capture_reader **out, char why[256])
 {
 	char error[PCAP_ERRBUF_SIZE] = "";

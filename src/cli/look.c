@@ -290,7 +290,13 @@ static int learn(struct look *l)
 static void note_end(const struct look *l, const struct capture_reader *r, int n)
 {
 	const char *why = capture_why(r);
+	uint64_t lost = capture_lost(r);
 
+	if (lost)
+		cli_usage("look",
+		          "%" PRIu64
+		          " packets came faster than they could be read and are missing; -f narrows it down.",
+		          lost);
 	if (n == MW_E_TRUNCATED)
 		cli_usage("look", "%s is cut off in the middle of its last frame; all before it is shown.", l->o.file);
 	else if (n < 0)

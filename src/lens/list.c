@@ -11,7 +11,7 @@
  * One line a call, in the order of the requests: a line waits in a ring until it and all
  * before it are answered. Live, or when too many wait, a call is told when it is over.
  */
-#define MAX_WAITING 16384
+#define MAX_WAITING 2048
 #define LABEL_SIZE 16
 #define PLACE_SIZE 96
 #define WHERE_COLUMNS 16
