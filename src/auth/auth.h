@@ -31,7 +31,7 @@ enum auth_type {
 /* Protection levels, [MS-RPCE] 2.2.1.1.8. 0 on the wire means connect. */
 enum auth_level {
 	AUTH_LEVEL_DEFAULT = 0,
-	AUTH_LEVEL_NONE = 1,
+	AUTH_LEVEL_NONE = 1, /* a handshake alone, in no DCE style: HTTP's */
 	AUTH_LEVEL_CONNECT = 2,
 	AUTH_LEVEL_CALL = 3, /* treated as packet */
 	AUTH_LEVEL_PACKET = 4,
@@ -52,6 +52,12 @@ enum auth_side { AUTH_FROM_CLIENT, AUTH_FROM_SERVER };
 struct auth_env {
 	int64_t now_ns;
 	const struct random_source *random;
+	/* Of the channel that carries the handshake, RFC 5056: a gss_channel_bindings_struct's application data, such
+	 * as tls_channel_binding yields; none: binding_len 0. A server refuses who is bound to another channel, and
+	 * with binding_required who is bound to none: a handshake relayed from elsewhere. */
+	const uint8_t *binding;
+	size_t binding_len;
+	bool binding_required;
 };
 
 /* ---- What each role brings ---- */
@@ -131,6 +137,12 @@ void auth_free(struct auth_context **ctx);
  */
 MW_NODISCARD int auth_step(struct auth_context *ctx, const struct auth_env *env, struct cursor in, struct buf *out,
                            uint32_t *status);
+
+/* For HTTP's Basic: who this is, as auth_step would find. MW_E_AUTH with *status; takes the same time for a user that
+ * does not exist. */
+MW_NODISCARD int auth_check_password(const struct auth_server_config *config, const struct auth_env *env,
+                                     const char *domain, const char *user, const char *password, uint64_t *account,
+                                     uint32_t *status);
 
 /* Observer: a token passed by. Never fails: what it learnt is in auth_info. */
 void auth_watch(struct auth_context *ctx, enum auth_side from, struct cursor token);

@@ -150,7 +150,7 @@ static int measure(struct kerberos_context *k)
 
 int kerberos_finish(struct kerberos_context *k, OM_uint32 flags, uint32_t *status)
 {
-	OM_uint32 needed = GSS_C_DCE_STYLE | GSS_C_MUTUAL_FLAG;
+	OM_uint32 needed = k->base.level == AUTH_LEVEL_NONE ? 0 : GSS_C_DCE_STYLE | GSS_C_MUTUAL_FLAG;
 	/* From a client that did not ask for it Windows takes the handshake; every signature is checked all the same.
 	 */
 	if (auth_level_signs(k->base.level) && k->base.role == AUTH_CLIENT)

@@ -91,4 +91,14 @@ int kerberos_check_mic(struct auth_context *ctx, enum auth_side from, const uint
 void kerberos_sign_header(struct auth_context *ctx, bool on);
 void kerberos_destroy(struct auth_context *ctx);
 
+/* The bindings of a step; of use only while its env is. */
+static inline struct gss_channel_bindings_struct kerberos_channel(const struct auth_env *env)
+{
+	return (struct gss_channel_bindings_struct){
+	        .initiator_addrtype = GSS_C_AF_UNSPEC,
+	        .acceptor_addrtype = GSS_C_AF_UNSPEC,
+	        .application_data = {env->binding_len, (void *)(uintptr_t)env->binding},
+	};
+}
+
 #endif

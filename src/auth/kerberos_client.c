@@ -73,15 +73,20 @@ static int prepare(struct kerberos_context *k, uint32_t *status)
 	return r == 0 ? ask_for_no_more(k, status) : r;
 }
 
-static int exchange(struct kerberos_context *k, struct cursor in, struct buf *out, uint32_t *status)
+static int exchange(struct kerberos_context *k, const struct auth_env *env, struct cursor in, struct buf *out,
+                    uint32_t *status)
 {
+	struct gss_channel_bindings_struct channel = kerberos_channel(env);
 	gss_buffer_desc token = kerberos_buffer(cursor_here(&in), cursor_left(&in)), reply = GSS_C_EMPTY_BUFFER;
 	OM_uint32 wanted = GSS_C_MUTUAL_FLAG | GSS_C_DCE_STYLE | GSS_C_REPLAY_FLAG | GSS_C_SEQUENCE_FLAG |
 	                   (auth_level_signs(k->base.level) ? GSS_C_INTEG_FLAG : 0) |
 	                   (k->base.level == AUTH_LEVEL_PRIVACY ? GSS_C_CONF_FLAG : 0);
 	OM_uint32 major, minor, ignored, flags = 0;
+	if (k->base.level == AUTH_LEVEL_NONE)
+		wanted = GSS_C_MUTUAL_FLAG;
 	major = gss_init_sec_context(&minor, k->cred, &k->gss, k->target, (gss_OID)gss_mech_krb5, wanted, 0,
-	                             GSS_C_NO_CHANNEL_BINDINGS, &token, NULL, &reply, &flags, NULL);
+	                             env->binding_len > 0 ? &channel : GSS_C_NO_CHANNEL_BINDINGS, &token, NULL, &reply,
+	                             &flags, NULL);
 	int r = kerberos_outcome(major, minor, status);
 	if (r == 0)
 		r = kerberos_finish(k, flags, status);
@@ -96,7 +101,6 @@ static int client_step(struct auth_context *ctx, const struct auth_env *env, str
 {
 	struct kerberos_context *k = kerberos_of(ctx);
 	int r = 0;
-	(void)env; /* MIT krb5 has its own clock and randomness */
 	if (k->stage == KERBEROS_DONE || k->stage == KERBEROS_FAILED ||
 	    (k->stage == KERBEROS_START) != (cursor_left(&in) == 0))
 		return MW_E_STATE;
@@ -104,7 +108,7 @@ static int client_step(struct auth_context *ctx, const struct auth_env *env, str
 	if (k->stage == KERBEROS_START)
 		r = prepare(k, status);
 	if (r == 0)
-		r = exchange(k, in, out, status);
+		r = exchange(k, env, in, out, status);
 	k->stage = r == 0 ? KERBEROS_DONE : r == MW_E_AGAIN ? KERBEROS_HALFWAY : KERBEROS_FAILED;
 	if (r == 0 || r == MW_E_AGAIN)
 		*status = 0;

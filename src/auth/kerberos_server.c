@@ -62,16 +62,22 @@ static int accept_client(struct kerberos_context *k, gss_name_t client, OM_uint3
 	return find_account(k, status);
 }
 
-static int take_token(struct kerberos_context *k, struct cursor in, struct buf *out, uint32_t *status)
+static int take_token(struct kerberos_context *k, const struct auth_env *env, struct cursor in, struct buf *out,
+                      uint32_t *status)
 {
+	struct gss_channel_bindings_struct channel = kerberos_channel(env);
 	gss_buffer_desc token = kerberos_buffer(cursor_here(&in), cursor_left(&in)), reply = GSS_C_EMPTY_BUFFER;
 	gss_name_t client = GSS_C_NO_NAME;
 	OM_uint32 major, minor, ignored, flags = 0;
 	struct keytab_keys *held = kerberos_keys_hold(k->config.server->keytab);
-	major = gss_accept_sec_context(&minor, &k->gss, held->acceptor, &token, GSS_C_NO_CHANNEL_BINDINGS, &client,
-	                               NULL, &reply, &flags, NULL, NULL);
+	major = gss_accept_sec_context(&minor, &k->gss, held->acceptor, &token,
+	                               env->binding_len > 0 ? &channel : GSS_C_NO_CHANNEL_BINDINGS, &client, NULL,
+	                               &reply, &flags, NULL, NULL);
 	kerberos_keys_release(held);
-	int r = kerberos_outcome(major, minor, status);
+	int r = major == GSS_S_BAD_BINDINGS ? refuse(status, STATUS_BAD_BINDINGS)
+	                                    : kerberos_outcome(major, minor, status);
+	if (r == 0 && env->binding_required && !(flags & GSS_C_CHANNEL_BOUND_FLAG))
+		r = refuse(status, STATUS_BAD_BINDINGS);
 	if (r == 0)
 		r = accept_client(k, client, flags, status);
 	if ((r == 0 || r == MW_E_AGAIN) && buf_put(out, reply.value, reply.length) < 0)
@@ -85,12 +91,12 @@ static int server_step(struct auth_context *ctx, const struct auth_env *env, str
                        uint32_t *status)
 {
 	struct kerberos_context *k = kerberos_of(ctx);
-	(void)env; /* MIT krb5 has its own clock */
 	if (k->stage == KERBEROS_DONE || k->stage == KERBEROS_FAILED)
 		return MW_E_STATE;
 	*status = STATUS_INVALID_PARAMETER;
 	/* In DCE style AP-REQs come bare; impacket frames them all the same, and Windows takes both, MIT krb5 not. */
-	int r = take_token(k, spnego_unframe_krb5(in), out, status);
+	struct cursor token = ctx->level == AUTH_LEVEL_NONE ? in : spnego_unframe_krb5(in);
+	int r = take_token(k, env, token, out, status);
 	k->stage = r == 0 ? KERBEROS_DONE : r == MW_E_AGAIN ? KERBEROS_HALFWAY : KERBEROS_FAILED;
 	if (r == 0 || r == MW_E_AGAIN)
 		*status = 0;

@@ -58,7 +58,7 @@ static void response_key(const struct answer *a, uint8_t out[16])
 /* The server's pairs as they came, with our flags instead of its, and what only we know. */
 static int put_pairs(const struct answer *a, struct buf *out)
 {
-	static const uint8_t no_bindings[16];
+	uint8_t bindings[16] = {0};
 	const struct auth_client_config *config = a->n->config.client;
 	struct cursor c = cursor_of(a->challenge->target_info.data, a->av.end);
 	uint16_t id, len;
@@ -72,8 +72,11 @@ static int put_pairs(const struct answer *a, struct buf *out)
 	if (r < 0)
 		return r;
 	ntlm_av_put(out, MsvAvFlags, &flags, sizeof flags);
-	ntlm_av_put(out, MsvAvChannelBindings,
-	            config->channel_bindings != NULL ? config->channel_bindings : no_bindings, sizeof no_bindings);
+	if (config->channel_bindings != NULL)
+		memcpy(bindings, config->channel_bindings, sizeof bindings);
+	else if (a->env->binding_len > 0)
+		ntlm_channel_hash(a->env->binding, a->env->binding_len, bindings);
+	ntlm_av_put(out, MsvAvChannelBindings, bindings, sizeof bindings);
 	ntlm_av_put(out, MsvAvTargetName, target.data, target.len);
 	return ntlm_av_put(out, MsvAvEOL, NULL, 0);
 }

@@ -18,6 +18,23 @@ static void md4_unit(struct md4_ctx *md4, uint16_t unit)
 	md4_update(md4, 2, (const uint8_t[]){(uint8_t)unit, (uint8_t)(unit >> 8)});
 }
 
+static void md5_u32(struct md5_ctx *md5, uint32_t v)
+{
+	md5_update(md5, 4, (const uint8_t[]){(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24)});
+}
+
+/* Two addresses of no type and no length, then the application's data (RFC 2744 3.11, MS-NLMP 2.2.2.1). */
+void ntlm_channel_hash(const uint8_t *binding, size_t len, uint8_t out[16])
+{
+	struct md5_ctx md5;
+	md5_init(&md5);
+	for (unsigned i = 0; i < 4; i++)
+		md5_u32(&md5, 0);
+	md5_u32(&md5, (uint32_t)len);
+	md5_update(&md5, len, binding);
+	md5_digest(&md5, 16, out);
+}
+
 void ntlm_nt_hash(const char *password, uint8_t out[16])
 {
 	struct md4_ctx md4;

@@ -89,6 +89,8 @@ struct ntlm_av {
 	struct ntlm_bytes value[NTLM_AV_COUNT];
 	size_t end; /* bytes before MsvAvEOL */
 };
+/* MsvAvChannelBindings of these bindings: MD5 of their gss_channel_bindings_struct, 2.2.2.1. */
+void ntlm_channel_hash(const uint8_t *binding, size_t len, uint8_t out[16]);
 /* No bytes at all are an empty list; otherwise MsvAvEOL must end it. */
 MW_NODISCARD int ntlm_av_parse(struct ntlm_bytes in, struct ntlm_av *out);
 int ntlm_av_put(struct buf *out, enum ntlm_av_id id, const void *value, size_t len);

@@ -196,12 +196,28 @@ static int accept_v1(struct ntlm_context *n, const struct auth_env *env, const s
 	uint8_t base_key[16];
 	if (!config->allow_ntlm_v1 || config->require_mic || !(n->flags & NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY))
 		return refuse(status, STATUS_NTLM_BLOCKED);
+	if (env->binding_required) /* NTLMv1 cannot be bound to a channel */
+		return refuse(status, STATUS_BAD_BINDINGS);
 	int r = verify_user(n, env, m, NULL, base_key, status);
 	if (r < 0)
 		return r;
 	finish(n, m, base_key);
 	secret_wipe(base_key, sizeof base_key);
 	return 0;
+}
+
+/* Whether the client has made its answer for this very channel: [MS-NLMP] 3.2.5.1.2. */
+static int check_channel(const struct auth_env *env, const struct ntlm_av *av, uint32_t *status)
+{
+	static const uint8_t none[16];
+	struct ntlm_bytes said = av->value[MsvAvChannelBindings];
+	uint8_t hash[16];
+	if (env->binding_len == 0)
+		return 0;
+	if (said.len != sizeof hash || memcmp(said.data, none, sizeof none) == 0)
+		return env->binding_required ? refuse(status, STATUS_BAD_BINDINGS) : 0;
+	ntlm_channel_hash(env->binding, env->binding_len, hash);
+	return secret_equal(said.data, hash, sizeof hash) ? 0 : refuse(status, STATUS_BAD_BINDINGS);
 }
 
 static int accept_user(struct ntlm_context *n, const struct auth_env *env, struct cursor in,
@@ -219,6 +235,8 @@ static int accept_user(struct ntlm_context *n, const struct auth_env *env, struc
 		return r;
 	finish(n, m, base_key);
 	secret_wipe(base_key, sizeof base_key);
+	if ((r = check_channel(env, &response.av, status)) < 0)
+		return r;
 	return verify_mic(n, in, m, ntlm_av_flags(&response.av), status);
 }
 

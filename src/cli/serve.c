@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,6 +21,18 @@ const char serve_help[] =
         "  --rfr-port PORT      referral; default any free port, which the mapper hands out\n"
         "  --nspi-port PORT     address book; likewise\n"
         "  --store-port PORT    information store; likewise\n"
+        "  --https-port PORT    MAPI over HTTP and the rest of HTTP, in TLS; not served without this\n"
+        "  --http-port PORT     the same without TLS, for a reverse proxy; not served without this\n"
+        "  --monitor-port PORT  /healthz and /metrics for supervisors; not served without this\n"
+        "  --tls-cert FILE, --tls-key FILE\n"
+        "                       certificate and key in PEM, read again at SIGHUP; without them a self-signed\n"
+        "                       pair is made in the state directory\n"
+        "  --trust-proxy ADDRESS[,ADDRESS...]\n"
+        "                       believe what these say of their clients: X-Forwarded-For and -Proto\n"
+        "  --channel-binding WORD\n"
+        "                       optional (default): NTLM and Kerberos in TLS are refused when they are bound to\n"
+        "                       another channel; required: when they are bound to none, too\n"
+        "  --tls-key-log FILE   append the secrets of TLS, for a lens that is to read along\n"
         "  --encryption WORD    required (default): the store is open only to encrypted connections;\n"
         "                       optional: to all\n"
         "  --keytab FILE        keys of this server's Kerberos services; without it NTLM alone is offered.\n"
@@ -60,6 +73,44 @@ static void catch_signals(void)
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 
+/* Ports that are not opened unless asked for. */
+static const struct web_port {
+	enum server_port port;
+	const char *option, *name;
+} web_ports[] = {
+        {SERVER_PORT_HTTPS, "https-port", "https"},
+        {SERVER_PORT_HTTP, "http-port", "http"},
+        {SERVER_PORT_MONITOR, "monitor-port", "monitor"},
+};
+
+static int parse_web_ports(const char *const text[], struct server_config *config)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(web_ports); i++) {
+		char *end = NULL;
+		unsigned long v = text[i] ? strtoul(text[i], &end, 10) : 0;
+		if (!text[i])
+			config->no_ports |= (uint8_t)(1u << web_ports[i].port);
+		else if (!*text[i] || *end || v > UINT16_MAX)
+			return cli_usage(command, "--%s takes a port from 0 to 65535, not '%s'.", web_ports[i].option,
+			                 text[i]);
+		config->ports[web_ports[i].port] = (uint16_t)v;
+	}
+	return 0;
+}
+
+static void say_ready(const struct server *server, const struct server_config *config)
+{
+	printf("mapiwire serves on %s: mapper %u, rfr %u, nspi %u, store %u; encryption %s",
+	       config->listen ? config->listen : "127.0.0.1", server_port(server, SERVER_PORT_EPM),
+	       server_port(server, SERVER_PORT_RFR), server_port(server, SERVER_PORT_NSPI),
+	       server_port(server, SERVER_PORT_STORE), config->encryption_optional ? "optional" : "required");
+	for (size_t i = 0; i < ARRAY_SIZE(web_ports); i++)
+		if (!(config->no_ports & 1u << web_ports[i].port))
+			printf("; %s %u", web_ports[i].name, server_port(server, web_ports[i].port));
+	putchar('\n');
+	fflush(stdout);
+}
+
 static int parse_encryption(const char *word, bool *optional)
 {
 	if (!word || strcmp(word, "required") == 0)
@@ -73,7 +124,7 @@ static int parse_encryption(const char *word, bool *optional)
 
 int cmd_serve(int argc, char **argv)
 {
-	const char *encryption = NULL, *none[1];
+	const char *encryption = NULL, *binding = NULL, *web[3] = {NULL}, *none[1];
 	size_t positional;
 	bool verbose = false, quiet = false, no_seccomp = false;
 	unsigned mebibytes = 0;
@@ -88,6 +139,14 @@ int cmd_serve(int argc, char **argv)
 	        {"rfr-port", CLI_PORT, &config.ports[SERVER_PORT_RFR]},
 	        {"nspi-port", CLI_PORT, &config.ports[SERVER_PORT_NSPI]},
 	        {"store-port", CLI_PORT, &config.ports[SERVER_PORT_STORE]},
+	        {"https-port", CLI_TEXT, &web[0]},
+	        {"http-port", CLI_TEXT, &web[1]},
+	        {"monitor-port", CLI_TEXT, &web[2]},
+	        {"tls-cert", CLI_TEXT, &config.tls_cert},
+	        {"tls-key", CLI_TEXT, &config.tls_key},
+	        {"tls-key-log", CLI_TEXT, &config.tls_key_log},
+	        {"trust-proxy", CLI_TEXT, &config.trusted_proxies},
+	        {"channel-binding", CLI_TEXT, &binding},
 	        {"encryption", CLI_TEXT, &encryption},
 	        {"keytab", CLI_TEXT, &config.keytab},
 	        {"ntlmv1", CLI_FLAG, &config.ntlm_v1},
@@ -110,6 +169,11 @@ int cmd_serve(int argc, char **argv)
 		return cli_usage(command, "say where users and mailboxes are kept: --state DIR.");
 	if (parse_encryption(encryption, &config.encryption_optional) < 0)
 		return cli_usage(command, "--encryption is 'required' or 'optional', not '%s'.", encryption);
+	if (parse_encryption(binding ? binding : "optional", &config.binding_required) < 0)
+		return cli_usage(command, "--channel-binding is 'required' or 'optional', not '%s'.", binding);
+	config.binding_required = !config.binding_required;
+	if ((r = parse_web_ports(web, &config)) != 0)
+		return r;
 	log.level = quiet ? LOG_ERROR : verbose ? LOG_DEBUG : LOG_INFO;
 
 	config.confine = !no_seccomp;
@@ -123,11 +187,7 @@ int cmd_serve(int argc, char **argv)
 		log_line(&log, LOG_WARNING, "serves as root: name a user that owns %s with --user", config.state);
 	running = server;
 	catch_signals();
-	printf("mapiwire serves on %s: mapper %u, rfr %u, nspi %u, store %u; encryption %s\n",
-	       config.listen ? config.listen : "127.0.0.1", server_port(server, SERVER_PORT_EPM),
-	       server_port(server, SERVER_PORT_RFR), server_port(server, SERVER_PORT_NSPI),
-	       server_port(server, SERVER_PORT_STORE), config.encryption_optional ? "optional" : "required");
-	fflush(stdout);
+	say_ready(server, &config);
 	r = server_run(server);
 	running = NULL;
 	server_free(&server);

@@ -98,8 +98,12 @@ void http_eof(struct http_connection *c, enum http_side from, int64_t now_ns)
 	set_now(c, now_ns);
 	if (c->over)
 		return;
+	/* A server that has answered does not miss the rest of the body. */
+	bool answered = http_is_server(c) && s->head_told && c->sending == HTTP_NOTHING_DUE;
 	if (s->reading == HTTP_IN_BODY_REST)
 		http_read_end(c, from);
+	else if (answered)
+		http_over(c, NULL);
 	else if (!between_messages(c, from))
 		http_read_damaged(c, from, &(struct http_wrong){"the connection ended inside a message", 400});
 	if (!http_is_observer(c))

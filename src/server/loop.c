@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "server/conn.h"
 #include "server/stream.h"
+#include "server/tls_files.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,8 @@ static void on_wake(uv_async_t *wake)
 {
 	struct server_loop *loop = (struct server_loop *)wake->data;
 	run_inbox(loop);
+	if (loop->index == 0 && atomic_exchange(&loop->server->reload, false))
+		tls_files_reload(loop->server);
 	if (atomic_load(&loop->server->stopping) && !loop->stopping)
 		stop_all(loop);
 }
@@ -113,7 +116,9 @@ static void on_connection(uv_stream_t *listener, int status)
 	struct server_loop *loop = (struct server_loop *)listener->loop->data;
 	enum server_port port = (enum server_port)((uv_tcp_t *)listener - loop->listeners);
 	struct server_stream *s = status == 0 ? stream_accept(loop, port) : NULL;
-	if (s)
+	if (s && port >= SERVER_PORT_HTTPS)
+		web_accept(s);
+	else if (s)
 		conn_begin(s);
 }
 
@@ -152,7 +157,7 @@ int loop_init(struct server_loop *loop, struct server *server, uint8_t index)
 	if (!loop->associations)
 		return MW_E_NOMEM;
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
-		if (listen_on(loop, p) < 0)
+		if (server->sockets[p] >= 0 && listen_on(loop, p) < 0)
 			return MW_E_IO;
 	return uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS) < 0 ? MW_E_IO : 0;
 }

@@ -16,6 +16,7 @@
 struct server_loop;
 struct server_conn;
 struct server_stream;
+struct web_conn;
 struct service;
 
 /* A packed message from one loop to another; embedded in what it carries, which then belongs to the receiver. */
@@ -47,6 +48,7 @@ struct server_loop {
 	struct server_stream *streams; /* newest first */
 	struct server_conn *conns;     /* likewise */
 	struct server_conn *conns_by_id[1024];
+	struct web_conn *webs_by_id[1024];
 	uint64_t next_conn;
 	struct crowd crowd;
 	struct loop_unsent *unsent; /* have answers to send at the end of the round */
@@ -94,9 +96,13 @@ struct server {
 	struct auth_server_config auth;
 	char *auth_names;                                      /* memory of the names in auth */
 	struct rpc_server_setup setups[SERVER_PORT_COUNT][16]; /* per port and loop; associations differ */
+	struct tls_files *tls;                                 /* server/tls_files.h */
+	int key_log_fd;                                        /* -1: none */
 	atomic_bool stopping;
+	atomic_bool reload; /* asked for by a signal */
 	atomic_uint connections;
 	atomic_ulong calls_in, faults_out, pdus_in, pdus_out;
+	atomic_ulong http_requests, http_answers[6]; /* the latter by class of status */
 };
 
 #define SERVER_MAX_LOOPS 16

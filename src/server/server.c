@@ -6,6 +6,7 @@
 #include "server/process.h"
 #include "server/service.h"
 #include "server/supplies.h"
+#include "server/tls_files.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +20,8 @@
 #define DEFAULT_MAX_CONNECTIONS 16384
 #define DEFAULT_MAX_UNAUTHENTICATED ((size_t)256 << 20)
 
-static const char *const port_names[SERVER_PORT_COUNT] = {"--epm-port", "--rfr-port", "--nspi-port", "--store-port"};
+static const char *const port_names[SERVER_PORT_COUNT] = {
+        "--epm-port", "--rfr-port", "--nspi-port", "--store-port", "--https-port", "--http-port", "--monitor-port"};
 
 static int parse_address(const char *text, uint16_t port, struct sockaddr_storage *out, socklen_t *size)
 {
@@ -158,13 +160,17 @@ int server_new(const struct server_config *config, struct server **out, char why
 	choose_host(s);
 	for (int p = 0; p < SERVER_PORT_COUNT; p++)
 		s->sockets[p] = -1;
+	s->key_log_fd = -1;
 	int r = supplies_start(s, why);
 	if (r == 0)
 		r = policy_check(config->blocked_clients, config->moved, why);
 	for (int p = 0; r == 0 && p < SERVER_PORT_COUNT; p++)
-		r = bind_port(s, p, why);
+		if (!(config->no_ports & 1u << p))
+			r = bind_port(s, p, why);
 	if (r == 0)
 		r = supplies_take(s, why);
+	if (r == 0)
+		r = tls_files_open(s, why);
 	/* The files that SQLite makes beside its own belong to who opens them: become the user first. */
 	if (r == 0 && config->user)
 		r = process_become(config->user, config->state, why);
@@ -210,16 +216,18 @@ int server_run(struct server *s)
 	return started == s->loop_count ? 0 : MW_E_NOMEM;
 }
 
+void server_reload(struct server *s)
+{
+	supplies_ask(s);
+	atomic_store(&s->reload, true);
+	uv_async_send(&s->loops[0].wake);
+}
+
 void server_stop(struct server *s)
 {
 	atomic_store(&s->stopping, true);
 	for (unsigned i = 0; i < s->loop_count; i++)
 		uv_async_send(&s->loops[i].wake);
-}
-
-void server_reload(struct server *s)
-{
-	supplies_ask(s);
 }
 
 /* Calls on their way between loops go home, where nobody waits for them any more. What a loop's last work sent to
@@ -253,6 +261,7 @@ void server_free(struct server **server)
 			close(s->sockets[p]);
 	supplies_end(s);
 	accounts_close(s);
+	tls_files_close(s);
 	free(s->loops);
 	free(s);
 }

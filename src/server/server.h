@@ -13,12 +13,22 @@
  */
 struct server;
 
-enum server_port { SERVER_PORT_EPM, SERVER_PORT_RFR, SERVER_PORT_NSPI, SERVER_PORT_STORE, SERVER_PORT_COUNT };
+enum server_port {
+	SERVER_PORT_EPM,
+	SERVER_PORT_RFR,
+	SERVER_PORT_NSPI,
+	SERVER_PORT_STORE,
+	SERVER_PORT_HTTPS,
+	SERVER_PORT_HTTP,
+	SERVER_PORT_MONITOR,
+	SERVER_PORT_COUNT
+};
 
 struct server_config {
 	const char *state;                 /* directory with directory.sqlite and mailboxes/ */
 	const char *listen;                /* IP address; NULL = 127.0.0.1 */
 	uint16_t ports[SERVER_PORT_COUNT]; /* 0 = dynamic, but for the mapper's, which is 135 */
+	uint8_t no_ports;                  /* bits 1 << enum server_port: not to be opened */
 	const char *host; /* the name clients know the server by; NULL = the listen address, or the host's name */
 	bool encryption_optional;   /* EcDoConnectEx below privacy is then taken */
 	bool ntlm_v1;               /* NTLMv1 is taken too */
@@ -32,6 +42,10 @@ struct server_config {
 	/* server/policy.h; NULL: nothing */
 	const char *blocked_clients, *moved;
 	unsigned calls_per_second; /* of a store session; what is beyond is asked to come back later. 0: any number */
+	const char *tls_cert, *tls_key; /* PEM files for HTTPS; NULL: a pair of its own in the state directory */
+	const char *tls_key_log;        /* file that TLS secrets are appended to; NULL: none */
+	const char *trusted_proxies;    /* addresses, with commas between, whose forwarding fields are believed; NULL */
+	bool binding_required;          /* NTLM and Kerberos over HTTPS must be bound to its channel */
 	const struct log *log;
 };
 

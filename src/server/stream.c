@@ -90,9 +90,11 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 
 static void update_reading(struct server_stream *s)
 {
-	if (s->closing)
+	bool wanted = !s->paused && !s->held;
+	if (s->closing || wanted == s->reading)
 		return;
-	if (s->paused || s->held)
+	s->reading = wanted;
+	if (!wanted)
 		uv_read_stop((uv_stream_t *)&s->tcp);
 	else if (uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read) < 0)
 		stream_close(s);

@@ -28,7 +28,7 @@ struct server_stream {
 	uv_shutdown_t shutdown;
 	const struct stream_ops *ops; /* NULL: it has no owner any more and only ends */
 	void *owner;
-	bool closing, paused, held;
+	bool closing, reading, paused, held;
 	bool finishing;  /* close when everything is written */
 	unsigned writes; /* outstanding */
 	size_t write_bytes;
@@ -61,5 +61,8 @@ int stream_dup(struct server_stream *s);
 void stream_peer(struct server_stream *s, char out[48]);
 /* Deadlines of all streams of the loop. */
 void stream_tick_all(struct server_loop *loop, int64_t now_ns);
+
+/* web.c: the HTTP connection of a socket that was accepted. */
+void web_accept(struct server_stream *s);
 
 #endif

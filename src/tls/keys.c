@@ -40,7 +40,8 @@ int tls_keys_load(const void *cert_pem, size_t cert_len, const void *key_pem, si
 	if (r < 0) {
 		snprintf(why, TLS_WHY, "%s",
 		         r == GNUTLS_E_CERTIFICATE_KEY_MISMATCH ? "the key is not that of the certificate"
-		         : r == GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR || r == GNUTLS_E_BASE64_DECODING_ERROR
+		         : r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE || r == GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR ||
+		                         r == GNUTLS_E_BASE64_DECODING_ERROR
 		                 ? "it is not PEM text of a certificate, or of an unencrypted key"
 		                 : gnutls_strerror(r));
 		tls_keys_unref(&k);

@@ -11,6 +11,7 @@ import pytest
 SOURCE_ROOT = pathlib.Path(os.environ.get("SOURCE_ROOT", pathlib.Path(__file__).resolve().parents[2]))
 CAPTURES = pathlib.Path(os.environ.get("CAPTURES", SOURCE_ROOT.parent / "shared" / "captures"))
 READY = re.compile(r"mapiwire serves on (\S+): mapper (\d+), rfr (\d+), nspi (\d+), store (\d+); encryption (\w+)")
+WEB = re.compile(r"; (https|http|monitor) (\d+)")
 USERS = {"alice": ("Alice Arnold", "Wonderland-1"), "bob": ("Bob Berger", "Builder-2"), "zoe": ("Zoé Zürn", "Zebra-3")}
 
 
@@ -62,6 +63,7 @@ class Server:
         assert match, f"no ready line: {line!r}\n{self.errors()}"
         self.host = match.group(1)
         self.epm, self.rfr, self.nspi, self.store = map(int, match.group(2, 3, 4, 5))
+        self.web = {name: int(port) for name, port in WEB.findall(line)}
 
     def errors(self):
         self.log.seek(0)

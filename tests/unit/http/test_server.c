@@ -280,6 +280,19 @@ static void answers_early(void **state)
 	}
 }
 
+/* Who has its answer may leave in the middle of the body. */
+static void leaves_early(void **state)
+{
+	(void)state;
+	struct script s = {.on_request = refuse_401};
+	script_open(&s, HTTP_SERVER, NULL);
+	script_feed(&s, HTTP_FROM_CLIENT, POST "Content-Length: 9\r\n\r\nabc", 0);
+	http_eof(s.c, HTTP_FROM_CLIENT, 2);
+	assert_null(strstr(script_text(&s.log), "damaged"));
+	assert_non_null(strstr(script_text(&s.log), "closed\n"));
+	script_close(&s);
+}
+
 static void start_answer(struct script *s, const struct http_head *head)
 {
 	(void)head;
@@ -499,6 +512,7 @@ int main(void)
 	        cmocka_unit_test(refuses_zero_bytes),
 	        cmocka_unit_test(holds_limits),
 	        cmocka_unit_test(answers_early),
+	        cmocka_unit_test(leaves_early),
 	        cmocka_unit_test(streams_both_ways),
 	        cmocka_unit_test(refuses_pipelining),
 	        cmocka_unit_test(sends),
