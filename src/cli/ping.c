@@ -14,7 +14,7 @@ static const char *const command = "ping";
 const char ping_help[] =
         "Usage: mapiwire ping HOST[:PORT] [INTERFACE] [OPTIONS]\n\n"
         "Without INTERFACE: everything that the endpoint mapper has registered, whether each port answers, and\n"
-        "how fast. With one (rfr, nspi, store, epm, ... or UUID or UUID/MAJOR.MINOR): asks the mapper for its\n"
+        "how fast. With one (rfr, nspi, store, epm, samr, ... or UUID or UUID/MAJOR.MINOR): asks the mapper for its\n"
         "port, binds there, as the user where one is named, and asks whether the server is listening (mgmt).\n"
         "PORT is the endpoint mapper's.\n\n"
         "  -n COUNT                so many times; then minimum, median and 99th percentile; default 1\n" CLI_REMOTE_HELP
@@ -70,6 +70,38 @@ static void put_json_failure(struct buf *out, const struct mapiwire_error *e)
 	buf_printf(out, ",\"exit\":%d", e->exit_code);
 }
 
+/* Our short name, or the one in the table of known interfaces, or the UUID. */
+static const char *name_of(const struct mapiwire_interface *i)
+{
+	struct guid uuid;
+	if (*i->name)
+		return i->name;
+	if (guid_parse(i->uuid, &uuid) < 0)
+		return i->uuid;
+	const struct lens_known *k = lens_known_find(&uuid, i->major, i->minor);
+	const char *name = k ? lens_known_name(k) : NULL;
+	return name ? name : i->uuid;
+}
+
+/* By our names and by UUID, then by the first of that name in the table of known interfaces. */
+static int find_interface(const char *text, struct mapiwire_interface *out)
+{
+	struct guid uuid;
+	if (mapiwire_interface_named(text, out) == 0)
+		return 0;
+	for (unsigned i = 0; i < lens_known_count; i++) {
+		const struct lens_known *k = &lens_known[i];
+		const char *name = lens_known_name(k);
+		if (!name || text_casecmp(name, text) != 0)
+			continue;
+		*out = (struct mapiwire_interface){.major = k->major, .minor = k->minor};
+		memcpy(&uuid, k->uuid, sizeof uuid);
+		guid_format(&uuid, out->uuid);
+		return 0;
+	}
+	return MAPIWIRE_E_ARGUMENT;
+}
+
 /* ---- One interface ---- */
 
 static int measure(struct ping *p, struct mapiwire_service *s)
@@ -91,7 +123,7 @@ static void put_interface(struct buf *out, struct ping *p, const struct mapiwire
                           int64_t bind_ns)
 {
 	struct summary t = summarize(p->times, p->count);
-	const char *name = *i->name ? i->name : i->uuid;
+	const char *name = name_of(i);
 	if (p->r->json) {
 		buf_put_str(out, "{\"iface\":");
 		text_put_json(out, name);
@@ -188,19 +220,6 @@ static const struct port *port_of(struct ping *p, struct ports *ports, uint16_t 
 	*port = (struct port){.number = number};
 	knock(p, port);
 	return port;
-}
-
-/* Our short name, or the one in the table of known interfaces, or the UUID. */
-static const char *name_of(const struct mapiwire_interface *i)
-{
-	struct guid uuid;
-	if (*i->name)
-		return i->name;
-	if (guid_parse(i->uuid, &uuid) < 0)
-		return i->uuid;
-	const struct lens_known *k = lens_known_find(&uuid, i->major, i->minor);
-	const char *name = k ? lens_known_name(k) : NULL;
-	return name ? name : i->uuid;
 }
 
 static bool over_tcp(const struct mapiwire_registration *e)
@@ -329,9 +348,10 @@ int cmd_ping(int argc, char **argv)
 		return cli_usage(command, "say which server to ask: mapiwire ping HOST[:PORT] [INTERFACE].");
 	if (p.count == 0 || p.count > MAX_COUNT)
 		return cli_usage(command, "-n takes a number from 1 to %u.", MAX_COUNT);
-	if (count == 2 && mapiwire_interface_named(words[1], &interface) < 0)
+	if (count == 2 && find_interface(words[1], &interface) < 0)
 		return cli_usage(command,
-		                 "'%s' is no interface: take rfr, nspi, store, asyncemsmdb, epm, mgmt or a UUID.",
+		                 "'%s' is no interface that is known: take rfr, nspi, store, asyncemsmdb, epm, mgmt, "
+		                 "samr and such, or a UUID.",
 		                 words[1]);
 	if (count == 1 && (remote.user || remote.auth || remote.ccache))
 		return cli_usage(command, "-U belongs to an INTERFACE: the endpoint mapper asks nobody who it is.");

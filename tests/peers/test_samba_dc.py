@@ -49,12 +49,13 @@ def test_every_tcp_port_answers(registered):
     assert len(ports) >= 3 and str(EPM) in ports and all(ports.values())
 
 
-@pytest.mark.parametrize("interface", ["epm", "mgmt", SAMR, LSARPC, DRSUAPI])
+@pytest.mark.parametrize("interface", ["epm", "mgmt", SAMR, LSARPC, DRSUAPI, "samr", "LSARPC", "drsuapi"])
 def test_bind_and_mgmt(dc, registered, interface):
     """The mapper's port, a bind, and mgmt by alter_context: Samba takes one context of a bind only."""
     row = json.loads(ping(dc, interface, "-n", 3, "--json").stdout)
     ports = {entry["endpoint"] for entry in registered if entry["uuid"] == row["uuid"]}
     assert row["listening"] and row["count"] == 3 and str(row["port"]) in ports
+    assert row["iface"] in ("epm", "mgmt", "samr", "lsarpc", "drsuapi")
 
 
 def test_interface_that_it_has_not(dc):
