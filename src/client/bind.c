@@ -94,9 +94,20 @@ static int finish_handshake(struct client_conn *c, const struct idl_interface *i
 		return client_fail_on(c->m, MAPIWIRE_E_REFUSED, CAUSE_TICKET_REFUSED, "%s", c->leg->target);
 	if (c->cause == CAUSE_BIND_REFUSED && !c->bound)
 		return client_fail_status(c->m, CAUSE_OF_BIND_NAK, c->status, name_of(interface));
-	if (r == 0 && c->cause != CAUSE_NONE)
-		return client_fail_status(c->m, CAUSE_OF_PROVIDER, c->status, name_of(interface));
 	return r;
+}
+
+/* Whether the server has taken each. */
+static int check_taken(struct client_conn *c, const struct idl_interface *const *interfaces, unsigned count)
+{
+	uint16_t id;
+	enum ndr_syntax syntax;
+	for (unsigned i = 0; i < count; i++) {
+		const struct rpc_syntax abstract = client_syntax(interfaces[i]);
+		if (rpc_client_context(c->rpc, &abstract, &id, &syntax) < 0)
+			return client_fail_status(c->m, CAUSE_OF_PROVIDER, c->provider, name_of(interfaces[i]));
+	}
+	return 0;
 }
 
 int client_bind(struct client_conn *c, const struct idl_interface *const *interfaces, unsigned count,
@@ -115,6 +126,7 @@ int client_bind(struct client_conn *c, const struct idl_interface *const *interf
 	const struct rpc_client_bind bind = {
 	        .interfaces = syntaxes,
 	        .interface_count = count,
+	        .extras = RPC_OFFER_NDR64 | RPC_OFFER_FEATURES | RPC_SEND_TRAILER,
 	        .assoc_group_id = group,
 	        .auth_type = c->leg ? c->m->login->type : AUTH_NONE,
 	        .level = c->leg ? c->leg->level : AUTH_LEVEL_NONE,
@@ -124,7 +136,8 @@ int client_bind(struct client_conn *c, const struct idl_interface *const *interf
 	r = rpc_client_bind(c->rpc, &bind, time_monotonic_ns());
 	if (r != 0)
 		return client_fail_inside(c->m, r, "bind");
-	return finish_handshake(c, interfaces[0], "the bind");
+	r = finish_handshake(c, interfaces[0], "the bind");
+	return r == 0 ? check_taken(c, interfaces, count) : r;
 }
 
 int client_alter(struct client_conn *c, const struct idl_interface *interface)
@@ -138,7 +151,8 @@ int client_alter(struct client_conn *c, const struct idl_interface *interface)
 	int r = rpc_client_alter(c->rpc, &syntax, &context_id, time_monotonic_ns());
 	if (r != 0)
 		return client_fail_inside(c->m, r, "alter_context");
-	return finish_handshake(c, interface, "alter_context");
+	r = finish_handshake(c, interface, "alter_context");
+	return r == 0 ? check_taken(c, &interface, 1) : r;
 }
 
 int client_open(struct mapiwire *m, uint16_t port, const char *setting, const struct idl_interface *interface,

@@ -68,11 +68,14 @@ static int send_call(struct client_conn *c, unsigned context, struct client_call
 	struct arena *scratch MW_CLEANUP(arena_cleanup) = arena_new(CLIENT_ARENA_LIMIT);
 	if (!scratch)
 		return MW_E_NOMEM;
-	struct ndr n = ndr_encoder(NDR_20, scratch, &stub);
-	int r = ndr_encode_args(&n, call->method, IDL_REQUEST, args);
+	const struct rpc_syntax abstract = client_syntax(c->interfaces[context]);
+	uint16_t id = 0;
+	int r = rpc_client_context(c->rpc, &abstract, &id, &call->syntax);
+	struct ndr n = ndr_encoder(call->syntax, scratch, &stub);
 	if (r == 0)
-		r = rpc_client_call(c->rpc, (uint16_t)context, call->method->opnum, NULL, stub.data, stub.len,
-		                    &call->id);
+		r = ndr_encode_args(&n, call->method, IDL_REQUEST, args);
+	if (r == 0)
+		r = rpc_client_call(c->rpc, id, call->method->opnum, NULL, stub.data, stub.len, &call->id);
 	return r;
 }
 
@@ -126,7 +129,7 @@ static int decode_answer(const struct client_call *call, struct arena *arena, vo
 		return client_fail_inside(m, buf_error(&call->stub), call->method->name);
 	struct cursor in = cursor_of(call->stub.data, call->stub.len);
 	in.big_endian = call->big_endian;
-	struct ndr n = ndr_decoder(NDR_20, arena, in);
+	struct ndr n = ndr_decoder(call->syntax, arena, in);
 	int r = ndr_decode_args(&n, call->method, IDL_RESPONSE, args);
 	return r < 0 ? client_fail_inside(m, r, call->method->name) : 0;
 }

@@ -45,6 +45,8 @@ static void on_answer(struct client_conn *c, const struct rpc_event *e)
 		(void)buf_put(&call->stub, e->stub, e->stub_len); /* a failure stays in the buffer */
 }
 
+#define ABSTRACT_SYNTAX 1 /* p_provider_reason_t, C706 12.6.3.1 */
+
 static void on_bind_ack(struct client_conn *c, const struct rpc_event *e)
 {
 	struct auth_info info;
@@ -53,11 +55,13 @@ static void on_bind_ack(struct client_conn *c, const struct rpc_event *e)
 		auth_get_info(e->auth, &info);
 		c->m->mechanism = info.mechanism;
 	}
-	for (unsigned i = 0; i < e->bind->result_count; i++)
-		if (e->bind->results[i].result != 0) {
-			c->cause = cause_of_status(CAUSE_OF_PROVIDER, e->bind->results[i].reason);
-			c->status = e->bind->results[i].reason;
-		}
+	/* Of an interface's two contexts one is refused over its transfer syntax; what matters is a reason beside that.
+	 */
+	for (unsigned i = 0; i < e->bind->result_count; i++) {
+		const struct rpc_context_result *r = &e->bind->results[i];
+		if ((r->result == 1 || r->result == 2) && (c->provider == 0 || r->reason == ABSTRACT_SYNTAX))
+			c->provider = r->reason;
+	}
 }
 
 static void on_event(void *user, struct rpc_connection *rpc, const struct rpc_event *e)

@@ -82,6 +82,7 @@ struct client_call {
 	struct client_call *next;
 	struct client_conn *conn;
 	const struct idl_method *method;
+	enum ndr_syntax syntax;
 	uint32_t id;
 	bool done, fault, big_endian;
 	enum rpc_signature signature;
@@ -103,8 +104,9 @@ struct client_conn {
 	struct client_leg *leg; /* what its security context stands on; or NULL */
 	enum auth_level level;
 	bool dynamic, open, closed, bound, refused;
-	bool served; /* a call was answered: the server has taken the user */
-	bool idle;   /* no call is in the way of another; see client_call */
+	bool served;       /* a call was answered: the server has taken the user */
+	bool idle;         /* no call is in the way of another; see client_call */
+	uint16_t provider; /* reason of a refused presentation context */
 	/* Why it is over, from an event. */
 	enum cause cause;
 	uint32_t status;

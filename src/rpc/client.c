@@ -5,30 +5,6 @@
 
 #define WHOLE (RPC_PFC_FIRST_FRAG | RPC_PFC_LAST_FRAG)
 
-/* Contexts for these interfaces, numbered from the next free id, in NDR 2.0. */
-static int contexts_for(struct rpc_connection *c, const struct rpc_syntax *interfaces, unsigned count,
-                        struct rpc_bind *out)
-{
-	if (count == 0 || count > UINT8_MAX || count > c->limits.max_contexts - c->context_count ||
-	    count > (unsigned)UINT16_MAX - c->next_context_id)
-		return MW_E_LIMIT;
-	out->contexts = arena_new_array(c->arena, struct rpc_context_item, count);
-	if (!out->contexts)
-		return MW_E_NOMEM;
-	for (unsigned i = 0; i < count; i++) {
-		struct rpc_context_item *item = &out->contexts[i];
-		item->id = (uint16_t)(c->next_context_id + i);
-		item->abstract = interfaces[i];
-		item->transfer_count = 1;
-		item->transfers = arena_copy(c->arena, &rpc_ndr20, sizeof rpc_ndr20);
-		if (!item->transfers)
-			return MW_E_NOMEM;
-	}
-	out->context_count = (uint8_t)count;
-	out->max_xmit_frag = out->max_recv_frag = RPC_MAX_FRAG;
-	return 0;
-}
-
 static int begin_security(struct rpc_connection *c, const struct rpc_client_bind *bind, struct buf *token)
 {
 	/* Who asks for call gets packet, [MS-RPCE] 2.2.1.1.8; Windows' server refuses the former. */
@@ -88,8 +64,11 @@ int rpc_client_bind(struct rpc_connection *c, const struct rpc_client_bind *bind
 	struct auth_context *begun = bind->begun;
 	int r = MW_E_STATE;
 
-	if (c->config.role == RPC_CLIENT && !c->bound && !c->altering && !c->over)
-		r = contexts_for(c, bind->interfaces, bind->interface_count, &offer);
+	if (c->config.role == RPC_CLIENT && !c->bound && !c->altering && !c->over) {
+		c->extras = bind->extras;
+		r = rpc_client_offer(c, bind->interfaces, bind->interface_count, bind->extras & RPC_OFFER_FEATURES,
+		                     &offer);
+	}
 	if (r < 0) {
 		auth_free(&begun);
 		return r;
@@ -97,11 +76,7 @@ int rpc_client_bind(struct rpc_connection *c, const struct rpc_client_bind *bind
 	c->now_ns = now_ns;
 	if (bind->auth_type != AUTH_NONE)
 		r = begin_security(c, bind, &token);
-	if (r == 0)
-		r = put_offer(c, RPC_BIND, &offer, &token);
-	if (r == 0)
-		c->next_context_id = (uint16_t)(c->next_context_id + bind->interface_count);
-	return r;
+	return r == 0 ? put_offer(c, RPC_BIND, &offer, &token) : r;
 }
 
 int rpc_client_alter(struct rpc_connection *c, const struct rpc_syntax *interface, uint16_t *context_id, int64_t now_ns)
@@ -113,11 +88,11 @@ int rpc_client_alter(struct rpc_connection *c, const struct rpc_syntax *interfac
 	if (c->config.role != RPC_CLIENT || !c->bound || c->altering || c->over)
 		return MW_E_STATE;
 	c->now_ns = now_ns;
-	r = contexts_for(c, interface, 1, &offer);
+	r = rpc_client_offer(c, interface, 1, false, &offer);
 	if (r == 0)
 		r = put_offer(c, RPC_ALTER_CONTEXT, &offer, &no_token);
 	if (r == 0)
-		*context_id = c->next_context_id++;
+		*context_id = offer.contexts[0].id;
 	return r;
 }
 
@@ -144,18 +119,12 @@ static void put_auth3(struct rpc_connection *c, const struct rpc_security *s, co
 	(void)r; /* a failure has ended the connection */
 }
 
-/* A further leg by alter_context; it repeats the first presentation context, [MS-RPCE] 3.3.1.5.2.1. */
+/* A further leg by alter_context. */
 static void put_next_leg(struct rpc_connection *c, const struct buf *token)
 {
-	struct rpc_syntax transfer = rpc_ndr20;
-	struct rpc_context_item item = {.transfer_count = 1, .transfers = &transfer};
-	struct rpc_bind offer = {.max_xmit_frag = RPC_MAX_FRAG, .max_recv_frag = RPC_MAX_FRAG, .context_count = 1};
+	struct rpc_bind offer;
 
-	offer.assoc_group_id = c->group;
-	offer.contexts = &item;
-	item.id = c->contexts[0].id;
-	item.abstract = c->contexts[0].abstract;
-	if (put_offer(c, RPC_ALTER_CONTEXT, &offer, token) < 0)
+	if (rpc_client_repeat(c, &offer) < 0 || put_offer(c, RPC_ALTER_CONTEXT, &offer, token) < 0)
 		rpc_over(c, "out of memory");
 }
 
@@ -225,6 +194,27 @@ void rpc_client_take_ack(struct rpc_connection *c, struct rpc_taken *t)
 
 /* ---- Calls ---- */
 
+/* With its verification trailer, where one is due. */
+static int send_request(struct rpc_connection *c, struct rpc_call *call, struct rpc_message *m)
+{
+	struct buf stub MW_CLEANUP(buf_free) = {0};
+	int r;
+
+	if (!(c->extras & RPC_SEND_TRAILER) || !rpc_is_protected(m->security))
+		return rpc_send(c, m);
+	r = buf_put(&stub, m->stub, m->len);
+	if (r == 0)
+		r = rpc_put_verification(c, call, &stub);
+	if (r < 0) {
+		rpc_call_drop(c, call);
+		return r;
+	}
+	m->together = stub.len - m->len;
+	m->stub = stub.data;
+	m->len = stub.len;
+	return rpc_send(c, m);
+}
+
 int rpc_client_call(struct rpc_connection *c, uint16_t context_id, uint16_t opnum, const struct guid *object,
                     const void *stub, size_t len, uint32_t *call_id)
 {
@@ -263,7 +253,7 @@ int rpc_client_call(struct rpc_connection *c, uint16_t context_id, uint16_t opnu
 	if (object)
 		call->object = *object;
 	c->next_call_id++;
-	r = rpc_send(c, &m);
+	r = send_request(c, call, &m);
 	if (r == 0)
 		*call_id = m.call_id;
 	return r;

@@ -138,9 +138,19 @@ bool rpc_looks_like(const uint8_t *data, size_t len);
 
 /* ---- Client ---- */
 
+/* What Windows' clients do beyond C706. */
+enum rpc_extras {
+	RPC_OFFER_NDR64 = 1,    /* a second context for each interface; the server takes one of the two */
+	RPC_OFFER_FEATURES = 2, /* bind-time feature negotiation, [MS-RPCE] 3.3.1.5.3 */
+	RPC_SEND_TRAILER = 4,   /* the verification trailer, [MS-RPCE] 2.2.2.13 */
+};
+
 struct rpc_client_bind {
-	const struct rpc_syntax *interfaces; /* one presentation context each, ids 0, 1 ... */
+	/* One presentation context each, ids 0, 1 ...; with NDR64 0 and 1 are the first one's, 2 and 3 the second's:
+	 * ask rpc_client_context which was taken. */
+	const struct rpc_syntax *interfaces;
 	unsigned interface_count;
+	unsigned extras;          /* enum rpc_extras; of later alter_contexts too */
 	uint32_t assoc_group_id;  /* 0 = a new group */
 	enum auth_type auth_type; /* AUTH_NONE: no authentication */
 	enum auth_level level;
@@ -154,6 +164,9 @@ MW_NODISCARD int rpc_client_bind(struct rpc_connection *c, const struct rpc_clie
 /* A further presentation context on a bound connection. */
 MW_NODISCARD int rpc_client_alter(struct rpc_connection *c, const struct rpc_syntax *interface, uint16_t *context_id,
                                   int64_t now_ns);
+/* The context that the server has taken for an interface, and its transfer syntax. MW_E_NOTFOUND. */
+MW_NODISCARD int rpc_client_context(const struct rpc_connection *c, const struct rpc_syntax *interface,
+                                    uint16_t *context_id, enum ndr_syntax *syntax);
 /* Whether calls may begin: bound, and no leg of the handshake is to go (the machine sends further legs itself). */
 bool rpc_client_ready(const struct rpc_connection *c);
 /* The group the server put us in; 0 before. */

@@ -29,6 +29,7 @@ struct rpc_context {
 	struct rpc_syntax abstract;
 	enum { RPC_CTX_OFFERED, RPC_CTX_ACCEPTED, RPC_CTX_REFUSED, RPC_CTX_ASSUMED } state;
 	enum ndr_syntax syntax;
+	bool proved; /* client: a verification trailer has repeated what was negotiated */
 };
 
 /* A security context. */
@@ -109,6 +110,8 @@ struct rpc_connection {
 	/* Client. */
 	uint32_t group, next_call_id, handshake_id;
 	uint16_t next_context_id;
+	unsigned extras;        /* enum rpc_extras */
+	bool told_signing;      /* a verification trailer has said that we asked for header signing */
 	bool altering, gave_up; /* gave_up: an answer to an orphaned call may still come */
 };
 
@@ -201,6 +204,7 @@ struct rpc_message {
 	const struct guid *object;
 	const uint8_t *stub;
 	size_t len;
+	size_t together; /* so many bytes at the end share a fragment: the verification trailer */
 	struct rpc_security *security;
 };
 MW_NODISCARD int rpc_send(struct rpc_connection *c, const struct rpc_message *m);
@@ -232,6 +236,15 @@ MW_NODISCARD int rpc_server_negotiate(struct rpc_connection *c, const struct rpc
  * MW_E_AUTH: it contradicts what was received; MW_E_MALFORMED. */
 MW_NODISCARD int rpc_verify(const struct rpc_connection *c, const struct rpc_call *call, const struct rpc_header *h,
                             const uint8_t *stub, size_t *len);
+
+/* Appends the trailer of a client's request, with what of it is not protected otherwise; none may be due. */
+MW_NODISCARD int rpc_put_verification(struct rpc_connection *c, const struct rpc_call *call, struct buf *stub);
+
+/* offer.c: a client's presentation contexts for these interfaces, numbered from the next free id, which moves on. */
+MW_NODISCARD int rpc_client_offer(struct rpc_connection *c, const struct rpc_syntax *interfaces, unsigned count,
+                                  bool features, struct rpc_bind *out);
+/* The offer that a further leg of a handshake repeats. */
+MW_NODISCARD int rpc_client_repeat(struct rpc_connection *c, struct rpc_bind *out);
 
 /* server_calls.c */
 void rpc_server_take_request(struct rpc_connection *c, struct rpc_taken *t);

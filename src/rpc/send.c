@@ -71,13 +71,21 @@ static int put_fragment(struct rpc_connection *c, const struct rpc_message *m, u
 	return protect(out, start, header_size(m), value, m->security->auth);
 }
 
+/* Of so many bytes left, what goes into the next fragment: not a part of what must stay together. */
+static size_t fitting(const struct rpc_message *m, size_t left, size_t most)
+{
+	if (left <= most)
+		return left;
+	return left - most < m->together ? most - ((m->together + 15) & ~(size_t)15) : most;
+}
+
 int rpc_send(struct rpc_connection *c, const struct rpc_message *m)
 {
 	size_t signature = m->security ? auth_signature_size(m->security->auth) : 0;
 	size_t most = room(c, m, signature), at = 0, before = c->out.len;
 
 	do {
-		size_t n = m->len - at < most ? m->len - at : most;
+		size_t n = fitting(m, m->len - at, most);
 		uint8_t flags =
 		        (uint8_t)((at == 0 ? RPC_PFC_FIRST_FRAG : 0) | (at + n == m->len ? RPC_PFC_LAST_FRAG : 0));
 		int r = put_fragment(c, m, flags, at, n, signature);

@@ -101,3 +101,73 @@ int rpc_verify(const struct rpc_connection *c, const struct rpc_call *call, cons
 	*len = at;
 	return 0;
 }
+
+/* ---- A client's ---- */
+
+static void begin(struct buf *out)
+{
+	buf_put_zero(out, (4 - out->len % 4) % 4);
+	buf_put(out, signature, sizeof signature);
+}
+
+/* A command and the size of its body, which follows. Yields where it stands. */
+static size_t put_command(struct buf *out, uint16_t command, uint16_t size)
+{
+	size_t at = out->len;
+
+	buf_put_u16(out, command);
+	buf_put_u16(out, size);
+	return at;
+}
+
+static size_t put_header2(struct buf *out, const struct rpc_call *call)
+{
+	static const uint8_t drep[4] = {0x10, 0, 0, 0};
+	size_t at = put_command(out, HEADER_2, 16);
+
+	buf_put_u8(out, RPC_REQUEST);
+	buf_put_zero(out, 3);
+	buf_put(out, drep, sizeof drep);
+	buf_put_u32(out, call->call_id);
+	buf_put_u16(out, call->context_id);
+	buf_put_u16(out, call->opnum);
+	return at;
+}
+
+static size_t put_pcontext(struct buf *out, const struct rpc_call *call)
+{
+	size_t at = put_command(out, PCONTEXT, 40);
+
+	put_syntax(out, &call->interface);
+	put_syntax(out, call->syntax == NDR_64 ? &rpc_ndr64 : &rpc_ndr20);
+	return at;
+}
+
+/*
+ * What a bind said without protection is repeated once under it: that we asked for header signing, and what each
+ * context stands for. The header is repeated in each request that does not sign it.
+ */
+int rpc_put_verification(struct rpc_connection *c, const struct rpc_call *call, struct buf *stub)
+{
+	struct rpc_context *ctx = rpc_context_find(c, call->context_id);
+	size_t last = 0;
+
+	if (c->told_signing && c->sign_header && (!ctx || ctx->proved))
+		return 0;
+	begin(stub);
+	if (!c->told_signing) {
+		last = put_command(stub, BITMASK_1, 4);
+		buf_put_u32(stub, CLIENT_SUPPORT_HEADER_SIGNING);
+	}
+	if (ctx && !ctx->proved)
+		last = put_pcontext(stub, call);
+	if (!c->sign_header)
+		last = put_header2(stub, call);
+	if (buf_error(stub))
+		return buf_error(stub);
+	stub->data[last + 1] |= END >> 8;
+	c->told_signing = true;
+	if (ctx)
+		ctx->proved = true;
+	return 0;
+}
