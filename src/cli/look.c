@@ -4,6 +4,7 @@
 #include "capture/capture.h"
 #include "cli/cli.h"
 #include "cli/look_export.h"
+#include "lens/colors.h"
 #include "lens/steps.h"
 
 #include <errno.h>
@@ -52,6 +53,8 @@ const char look_help[] =
         "  --all             also connections without RPC, and those opened before the capture\n"
         "  --color WHEN      auto, always, never\n"
         "  --colors FILE     colour rules; without it ~/.config/mapiwire/colors, where there is one\n"
+        "  --wireshark-colors FILE\n"
+        "                    the colour rules as Wireshark imports them; needs no capture\n"
         "  --no-pager        long output straight to the terminal\n"
         "\n"
         "Exit codes: 0 shown (also when the capture is cut off at its end: a note says so),\n"
@@ -432,6 +435,8 @@ static int check_options(struct look_options *o, const char *const *files, size_
 			return cli_usage("look", "standard input (-) and files do not go together.");
 	o->files = files;
 	o->file_count = count;
+	if (o->wireshark && !o->file && !o->interface)
+		return 0;
 	if (!o->file == !o->interface)
 		return cli_usage("look", o->file ? "a file and -i do not go together."
 		                                 : "name a capture file, or an interface with -i.");
@@ -453,6 +458,29 @@ static int check_options(struct look_options *o, const char *const *files, size_
 	return 0;
 }
 
+static int write_wireshark(struct look *l)
+{
+	struct buf out MW_CLEANUP(buf_free) = {0};
+	FILE *f = fopen(l->o.wireshark, "wb");
+
+	if (!f)
+		return cli_usage("look", "cannot write %s: %s.", l->o.wireshark, strerror(errno));
+	int r = lens_colors_wireshark(l->view.colors, &out);
+	bool whole = r == 0 && fwrite(out.data, 1, out.len, f) == out.len;
+	if (fclose(f) != 0 || !whole)
+		return cli_fail("look", CLI_EXIT_FAILED, "cannot write all of %s: is the disk full?", l->o.wireshark);
+	return 0;
+}
+
+static int look_what(struct look *l)
+{
+	int code = l->o.wireshark ? write_wireshark(l) : 0;
+
+	if (code != 0 || (!l->o.file && !l->o.interface))
+		return code;
+	return l->o.diff ? look_diff(l) : run(l);
+}
+
 int cmd_look(int argc, char **argv)
 {
 	struct look l = {0};
@@ -465,6 +493,7 @@ int cmd_look(int argc, char **argv)
 	        {"stats", CLI_FLAG, &l.o.stats},
 	        {"problems", CLI_FLAG, &l.o.problems},
 	        {"top", CLI_TEXT, &l.o.top},
+	        {"wireshark-colors", CLI_TEXT, &l.o.wireshark},
 	        {"story", CLI_FLAG, &l.o.story},
 	        {"diff", CLI_FLAG, &l.o.diff},
 	        {"slow", CLI_TEXT, &l.o.slow},
@@ -499,7 +528,7 @@ int cmd_look(int argc, char **argv)
 	catch_stop();
 	code = look_set_up(&l);
 	if (code == 0)
-		code = l.o.diff ? look_diff(&l) : run(&l);
+		code = look_what(&l);
 	look_free(&l);
 	return code;
 }

@@ -19,7 +19,8 @@ struct look_options {
 	const char *file, *interface, *live_filter;
 	const char *const *files; /* as named, the first is file; none with -r */
 	size_t file_count;
-	const char *secrets, *idl, *filter, *color, *colors, *svg, *mermaid, *html, *slow, *export, *rewrite, *top;
+	const char *secrets, *idl, *filter, *color, *colors, *svg, *mermaid, *html, *slow, *export, *rewrite, *top,
+	        *wireshark;
 	bool json, ladder, stats, problems, story, diff, all, no_pager;
 	unsigned tree, idle;
 };

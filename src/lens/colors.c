@@ -10,6 +10,7 @@
 #define MAX_RULES 256
 
 struct rule {
+	const char *name;
 	struct lens_style style;
 	const struct lens_filter *filter;
 };
@@ -127,7 +128,7 @@ static int parse_rule(struct parse *p, char *line, struct rule *out)
 	if (r == MW_E_INVALID)
 		return complain(p, "%s (character %u of the filter)", error.message, error.position);
 	if (r == 0)
-		out->filter = f;
+		*out = (struct rule){trim(line), out->style, f};
 	return r;
 }
 
@@ -154,6 +155,51 @@ int lens_colors_parse(struct arena *arena, const char *text, struct lens_colors 
 	}
 	*out = c;
 	return 0;
+}
+
+/* ---- For Wireshark ---- */
+
+#define PAPER 0xffffff
+#define INK 0x12272e
+
+static int put_rgb(struct buf *out, uint32_t rgb)
+{
+	return buf_printf(out, "[%u,%u,%u]", (rgb >> 16 & 255) * 257, (rgb >> 8 & 255) * 257, (rgb & 255) * 257);
+}
+
+/* @ ends a name there. */
+static void put_name(struct buf *out, const char *name)
+{
+	for (; *name; name++)
+		buf_put_u8(out, *name == '@' || (uint8_t)*name < 0x20 ? '-' : (uint8_t)*name);
+}
+
+static void put_rule(const struct rule *r, struct buf *out)
+{
+	struct buf filter MW_CLEANUP(buf_free) = {0};
+
+	if (lens_filter_wireshark(r->filter, &filter) < 0) {
+		buf_put_str(out, "# ");
+		put_name(out, r->name);
+		buf_put_str(out, ": Wireshark has nothing like it\n");
+		return;
+	}
+	buf_put_u8(out, '@');
+	put_name(out, r->name);
+	buf_put_u8(out, '@');
+	buf_put(out, filter.data, filter.len);
+	buf_put_u8(out, '@');
+	put_rgb(out, r->style.bg < 0 ? PAPER : lens_color_rgb(r->style.bg));
+	put_rgb(out, r->style.fg < 0 ? INK : lens_color_rgb(r->style.fg));
+	buf_put_u8(out, '\n');
+}
+
+int lens_colors_wireshark(const struct lens_colors *colors, struct buf *out)
+{
+	buf_put_str(out, "# Coloring rules for Wireshark, made by mapiwire from its own.\n");
+	for (unsigned i = 0; i < colors->count; i++)
+		put_rule(&colors->rules[i], out);
+	return buf_error(out);
 }
 
 /* ---- The palette of xterm ---- */

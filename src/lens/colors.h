@@ -2,6 +2,7 @@
 #define MW_LENS_COLORS_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "lens/event.h"
 
 /*
@@ -27,6 +28,11 @@ MW_NODISCARD int lens_colors_parse(struct arena *arena, const char *text, struct
 /* colors NULL: nothing is painted. Each out may be NULL. */
 void lens_colors_pick(const struct lens_colors *colors, const struct lens_event *e, struct lens_style *badge,
                       struct lens_style *text);
+/*
+ * Appends the rules as a file that Wireshark imports (View, Coloring Rules): "@NAME@FILTER@[red,green,blue][...]",
+ * first the background. What Wireshark cannot say stands as a comment with the reason.
+ */
+MW_NODISCARD int lens_colors_wireshark(const struct lens_colors *colors, struct buf *out);
 /* 0xrrggbb of a place in the palette. */
 uint32_t lens_color_rgb(int place);
 

@@ -3,7 +3,7 @@
 
 #include "lens/filter.h"
 
-/* Between the filter's two files: the fields, and what they tell their values to. */
+/* Between the filter's files: its nodes, the fields, and what they tell their values to. */
 enum filter_type { FILTER_TEXT, FILTER_NUMBER, FILTER_FLAG };
 
 struct filter_visit;
@@ -15,6 +15,18 @@ struct filter_field {
 	const char *name;
 	enum filter_type type;
 	void (*tell)(const struct lens_event *e, struct filter_visit *v);
+};
+
+enum test { TEST_THERE, TEST_EQ, TEST_NE, TEST_LT, TEST_LE, TEST_GT, TEST_GE, TEST_CONTAINS };
+enum node { NODE_TEST, NODE_NOT, NODE_AND, NODE_OR };
+
+struct lens_filter {
+	enum node node;
+	const struct lens_filter *left, *right;
+	const struct filter_field *field;
+	enum test test;
+	const char *text;
+	double number;
 };
 
 /* NULL: no such field. */

@@ -13,18 +13,6 @@
 
 #define MAX_DEPTH 64
 
-enum test { TEST_THERE, TEST_EQ, TEST_NE, TEST_LT, TEST_LE, TEST_GT, TEST_GE, TEST_CONTAINS };
-enum node { NODE_TEST, NODE_NOT, NODE_AND, NODE_OR };
-
-struct lens_filter {
-	enum node node;
-	const struct lens_filter *left, *right;
-	const struct filter_field *field;
-	enum test test;
-	const char *text;
-	double number;
-};
-
 /* ---- Matching ---- */
 
 struct filter_visit {

@@ -2,6 +2,7 @@
 #define MW_LENS_FILTER_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "lens/event.h"
 
 /*
@@ -26,6 +27,11 @@ struct lens_filter_error {
 MW_NODISCARD int lens_filter_parse(struct arena *arena, const char *text, struct lens_filter **out,
                                    struct lens_filter_error *error);
 bool lens_filter_match(const struct lens_filter *f, const struct lens_event *e);
+/*
+ * Appends it as a display filter of Wireshark's, its fields by the names that they have there. What has none falls out
+ * of an ||, which then shows less. MW_E_UNSUPPORTED: it cannot be said.
+ */
+MW_NODISCARD int lens_filter_wireshark(const struct lens_filter *f, struct buf *out);
 /* The names of all fields, for help: NULL beyond the last. */
 const char *lens_filter_field_name(unsigned index);
 

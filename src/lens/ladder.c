@@ -1,5 +1,6 @@
 #include "lens/ladder.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,8 +86,66 @@ static bool make_room(struct ladder *p)
 	return true;
 }
 
+/* At the end, but for a connect that nobody answered: that is told late. Never between an answer and its request. */
+static struct ladder_arrow *place_for(struct ladder *p, const struct lens_event *e)
+{
+	size_t at = p->count;
+
+	while (e->kind == LENS_OPEN && at > 0 && p->arrows[at - 1].event->time_ns > e->time_ns)
+		at--;
+	while (at > 0 && at < p->count && p->arrows[at].beside)
+		at--;
+	memmove(&p->arrows[at + 1], &p->arrows[at], (p->count - at) * sizeof p->arrows[0]);
+	p->count++;
+	return &p->arrows[at];
+}
+
+/* ---- News and what made it ---- */
+
+static const char *change_in(const struct lens_event *e)
+{
+	static const char *const changes[] = {
+	        "SaveChangesMessage", "SubmitMessage",
+	        "TransportSend",      "DeleteMessages",
+	        "HardDeleteMessages", "MoveCopyMessages",
+	        "SetReadFlags",       "SetMessageReadFlag",
+	        "CreateFolder",       "DeleteFolder",
+	        "EmptyFolder",        "MoveFolder",
+	        "CopyFolder",         "SetProperties",
+	        "DeleteProperties",   "ModifyRecipients",
+	        "SetMessageStatus",   "HardDeleteMessagesAndSubfolders",
+	        "ModifyRules",        "SynchronizationImportMessageChange",
+	};
+
+	for (unsigned i = 0; i < e->rop_count; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(changes); k++)
+			if (strcmp(e->rops[i].name, changes[k]) == 0)
+				return changes[k];
+	return NULL;
+}
+
+static void note_change(struct ladders *l, const struct lens_event *e)
+{
+	if (e->kind == LENS_REQUEST && e->service == LENS_SVC_STORE && change_in(e))
+		l->changes[l->change_count++ % LADDER_CHANGES] = e;
+}
+
+/* The last change that the same server was asked for while the wait was parked, by whomever. */
+static const struct lens_event *find_change(const struct ladders *l, const struct lens_event *answer)
+{
+	unsigned n = l->change_count < LADDER_CHANGES ? l->change_count : LADDER_CHANGES;
+
+	for (unsigned i = 1; answer->notified && i <= n; i++) {
+		const struct lens_event *c = l->changes[(l->change_count - i) % LADDER_CHANGES];
+		if (lens_same_host(&c->conn->server, &answer->conn->server) && c->time_ns <= answer->time_ns)
+			return c->time_ns >= answer->request->time_ns ? c : NULL;
+	}
+	return NULL;
+}
+
 void ladders_add(struct ladders *l, const struct lens_view *v, const struct lens_event *e)
 {
+	note_change(l, e);
 	if (!is_drawn(v, e))
 		return;
 	struct ladder *p = find_pair(l, e->conn);
@@ -95,11 +154,13 @@ void ladders_add(struct ladders *l, const struct lens_view *v, const struct lens
 		return;
 	}
 	const struct lens_event *before = p->count ? p->arrows[p->count - 1].event : NULL;
-	struct ladder_arrow *a = &p->arrows[p->count++];
+	struct ladder_arrow *a = place_for(p, e);
+	*a = (struct ladder_arrow){0};
 	a->event = e;
 	a->port = find_port(p, v, e);
 	a->first_call = e->kind == LENS_REQUEST && note_call(l, e->conn->number);
 	a->beside = e->request && e->request == before;
+	a->woke = e->parked && e->request ? find_change(l, e) : NULL;
 	p->outlook |= e->service >= LENS_SVC_RFR;
 }
 
@@ -150,10 +211,30 @@ static const char *answer_words(const struct lens_event *e)
 	return strncmp(rest, "MAPI_E_", 7) == 0 ? rest + 7 : rest;
 }
 
+static void put_parked(const struct ladder_arrow *a, struct buf *out)
+{
+	const struct lens_event *e = a->event;
+
+	if (!e->request)
+		buf_put_str(out, "waits for news: parked");
+	else if (!e->status)
+		buf_put_str(out, "the wait comes back");
+	else
+		buf_put_str(out, e->notified ? "news" : e->failed ? e->status : "no news");
+	if (a->woke)
+		buf_printf(out, ", after %s (frame %" PRIu64 ")", change_in(a->woke), a->woke->frame);
+	if (e->unanswered)
+		buf_put_str(out, ", to the end");
+}
+
 void ladder_label(const struct ladder_arrow *a, struct buf *out)
 {
 	const struct lens_event *e = a->event;
 
+	if (e->parked && (e->kind == LENS_REQUEST || e->kind == LENS_RESPONSE)) {
+		put_parked(a, out);
+		return;
+	}
 	buf_put_str(out, a->beside ? answer_words(e) : e->summary);
 	if (a->first_call && (e->auth != AUTH_NONE || !is_mapper(e))) {
 		buf_put_str(out, ", ");

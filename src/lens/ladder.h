@@ -15,6 +15,8 @@ struct ladder_arrow {
 	uint8_t port;    /* index */
 	bool first_call; /* of its connection: says how it is protected */
 	bool beside;     /* an answer that stands right behind its request */
+	const struct lens_event
+	        *woke; /* of a parked wait's answer: the change before it, where one was seen; or NULL */
 };
 
 struct ladder_port {
@@ -32,7 +34,12 @@ struct ladder {
 	size_t count, room;
 };
 
+/* Changes that the server was asked for, the latest: one of them wakes who waits for news. */
+#define LADDER_CHANGES 32
+
 struct ladders {
+	const struct lens_event *changes[LADDER_CHANGES]; /* a ring */
+	unsigned change_count;
 	struct ladder *all[LADDER_PAIRS];
 	unsigned count;
 	uint64_t beyond; /* events of further pairs */

@@ -24,9 +24,10 @@ struct plan {
 	const struct lens_view *v;
 	const struct ladder *l;
 	struct buf *out;
-	struct buf label; /* work space */
-	unsigned columns; /* of ports */
-	size_t area;      /* from the client's bar to the first port's */
+	struct buf label;              /* work space */
+	unsigned columns;              /* of ports */
+	unsigned parked[LADDER_PORTS]; /* waits that the server holds, by column */
+	size_t area;                   /* from the client's bar to the first port's */
 };
 
 static size_t bar_of(const struct plan *p, unsigned port)
@@ -113,10 +114,10 @@ static void put_bars_after(struct plan *p, unsigned port)
 {
 	unsigned column = port < p->columns ? port : p->columns - 1;
 
-	buf_put_u8(p->out, '|');
+	buf_put_str(p->out, p->parked[column] ? "║" : "|");
 	for (unsigned i = column + 1; i < p->columns; i++) {
 		lens_put_spaces(p->out, STEP - 1);
-		buf_put_u8(p->out, '|');
+		buf_put_str(p->out, p->parked[i] ? "║" : "|");
 	}
 	buf_put_u8(p->out, '\n');
 }
@@ -154,6 +155,19 @@ static void put_left(struct plan *p, const struct ladder_arrow *a, size_t room)
 	buf_put_u8(p->out, ' ');
 	put_dashes(p->out, room - used);
 	buf_put_str(p->out, ms);
+}
+
+/* A wait is a span on its port's line from where it is parked to where it comes back. */
+static void note_parked(struct plan *p, const struct ladder_arrow *a)
+{
+	unsigned column = a->port < p->columns ? a->port : p->columns - 1;
+
+	if (!a->event->parked)
+		return;
+	if (a->event->kind == LENS_REQUEST)
+		p->parked[column]++;
+	else if (lens_answers(a->event) && p->parked[column])
+		p->parked[column]--;
 }
 
 static void put_arrow(struct plan *p, const struct ladder_arrow *a)
@@ -195,6 +209,7 @@ static void put_ladder(const struct ladder_view *view, const struct ladder *l)
 			i = skip_to;
 		}
 		put_pause(&p, i);
+		note_parked(&p, &l->arrows[i]);
 		put_arrow(&p, &l->arrows[i]);
 	}
 	buf_free(&p.label);

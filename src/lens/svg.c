@@ -14,6 +14,7 @@
 #define ROW 27
 #define PAUSE 34
 #define CHAR 7.3
+#define MAX_SPANS 16
 #define MAX_ARROWS 600
 #define TAIL_ARROWS 100
 
@@ -28,6 +29,10 @@ struct draw {
 	struct buf *out;
 	struct buf work, cut;
 	unsigned y;
+	struct span {
+		const struct lens_event *event; /* the request; NULL: free */
+		unsigned y, x;
+	} spans[MAX_SPANS]; /* parked waits */
 };
 
 static const char style[] =
@@ -39,7 +44,8 @@ static const char style[] =
         "--box:#1f242b;--bad:#ff6b6b;--epm:#9aa3ae}}\n"
         "text{fill:var(--ink)}.t,.ms{fill:var(--soft);font-size:11.5px;font-variant-numeric:tabular-nums}"
         ".b{font-weight:600}.bad{fill:var(--bad);font-weight:600}.life{stroke:var(--line);stroke-width:1.5}"
-        ".box{fill:var(--box);stroke:var(--line)}.arrow{fill:none;stroke-width:1.8}.halo{paint-order:stroke;stroke:"
+        ".box{fill:var(--box);stroke:var(--line)}.arrow{fill:none;stroke-width:1.8}.span{fill:#e0a800;opacity:.55}."
+        "halo{paint-order:stroke;stroke:"
         "var(--bg);stroke-width:4px;stroke-linejoin:round}\n"
         "</style>\n";
 
@@ -165,6 +171,30 @@ static void put_arrow(struct draw *d, const struct ladder_arrow *a)
 	buf_put_u8(d->out, '\n');
 }
 
+static void put_span(struct draw *d, struct span *s)
+{
+	if (s->event && d->y > s->y)
+		buf_printf(d->out, "<rect class='span' x='%u' y='%u' width='9' height='%u' rx='4'/>", s->x - 4, s->y,
+		           d->y - s->y);
+	s->event = NULL;
+}
+
+/* A wait is a span on its port's line from where it is parked to where it comes back. */
+static void note_span(struct draw *d, const struct ladder_arrow *a)
+{
+	const struct lens_event *e = a->event;
+
+	for (unsigned i = 0; e->parked && i < MAX_SPANS; i++) {
+		struct span *s = &d->spans[i];
+		if (e->kind == LENS_REQUEST && !s->event) {
+			*s = (struct span){e, d->y, port_x(a->port)};
+			return;
+		}
+		if (e->request && s->event == e->request)
+			put_span(d, s);
+	}
+}
+
 static void put_note(struct draw *d, const char *note)
 {
 	d->y += PAUSE;
@@ -197,7 +227,10 @@ static void put_arrows(struct draw *d)
 		}
 		put_pause(d, i);
 		put_arrow(d, &d->l->arrows[i]);
+		note_span(d, &d->l->arrows[i]);
 	}
+	for (unsigned i = 0; i < MAX_SPANS; i++)
+		put_span(d, &d->spans[i]);
 }
 
 static void put_ladder(struct draw *d)

@@ -218,6 +218,27 @@ def test_top():
 
 
 @needs_start
+@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
+def test_wireshark_colors(tmp_path):
+    """Each rule is a filter that tshark takes; what it picks for the mapper is what the lens has there."""
+    rules = tmp_path / "colors"
+    look("--wireshark-colors", rules)
+    picked = {}
+    for line in rules.read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        _, name, theirs, _ = line.split("@")
+        run = subprocess.run(["tshark", "-r", START, "-Y", theirs, "-T", "fields", "-e", "frame.number"], capture_output=True,
+                             text=True, timeout=60)
+        assert run.returncode == 0, (theirs, run.stderr)
+        picked[name] = {int(frame) for frame in run.stdout.split()}
+    assert set(picked) == {"faults", "unanswered", "mapper", "book", "store"}
+    events = [json.loads(line) for line in look("--json", "--all", START).splitlines()]
+    calls = {e["last_frame"] for e in events if e.get("iface") == "epm" and e["event"] in ("request", "response")}
+    assert calls and calls <= picked["mapper"]
+
+
+@needs_start
 def test_diff_with_itself(tmp_path):
     text = look("--diff", START, START)
     assert text.endswith("\nThe steps are the same.\n") and " ≠ " not in text

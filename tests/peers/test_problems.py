@@ -1,6 +1,7 @@
 """`mapiwire look --problems`: a capture of each fault, made here by our own programs in a network of its own, and of the
 same path without it."""
 import datetime
+import re
 import socket
 import time
 
@@ -89,6 +90,11 @@ def test_story_and_difference(stage):
     assert "It opens the address book with NTLM as DEMO\\alice, encrypted" in story and "It logs on to the mailbox" in story
     assert "some comes" in story and "It started: address book and mailbox are open." in story
     assert "What was wrong" not in story
+    ladder = run("look", "--ladder", "--secrets", stage.secrets, stage.capture).stdout
+    assert re.search(r"news, after SetProperties \(frame \d+\)", ladder) and ladder.count("║") > 2, ladder
+    picture = stage.path / "parked.svg"
+    run("look", "--svg", picture, "--secrets", stage.secrets, stage.capture)
+    assert picture.read_text().count("<rect class='span'") == 1
     good, stage.capture = stage.capture, stage.path / "other.pcap"
     stage.net.wall(server.nspi, "drop")
     stage.watch()

@@ -119,6 +119,69 @@ static void test_errors(void **state)
 	arena_free(&arena);
 }
 
+/* What cannot be said falls out of an ||, and only there. */
+static void test_wireshark(void **state)
+{
+	static const struct {
+		const char *text, *theirs; /* NULL: cannot be said */
+	} cases[] = {
+	        {"service == nspi && ms > 50", "((nspi) && (dcerpc.time > 0.05))"},
+	        {"service != store", "!(mapi)"},
+	        {"port == 135 || frame >= 7", "((tcp.port == 135) || (frame.number >= 7))"},
+	        {"host != 10.0.0.7", "!(ip.addr == 10.0.0.7)"},
+	        {"host == fe80::1", "(ipv6.addr == fe80::1)"},
+	        {"conn == 3", "(tcp.stream == 2)"},
+	        {"conn > 3", NULL},
+	        {"damaged", "(_ws.malformed)"},
+	        {"sealed == false", "!(dcerpc.auth_level == 6)"},
+	        {"sealed != false", "(dcerpc.auth_level == 6)"},
+	        {"rop == Logon", NULL},
+	        {"rop == Logon || service == epm", "((epm))"},
+	        {"service == epm || rop == Logon", "((epm))"},
+	        {"rop == Logon && service == epm", NULL},
+	        {"service == epm && rop == Logon", NULL},
+	        {"!(rop == Logon || service == epm)", NULL},
+	        {"!(port == 135 || service == epm)", "!((tcp.port == 135) || (epm))"},
+	        {"host ~ 10", NULL},
+	        {"host == \"1) || frame.number > 0 || (2\"", NULL},
+	        {"user ~ leo || op == NspiBind", NULL},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct arena *arena = arena_new(0);
+		struct lens_filter_error error;
+		struct lens_filter *f;
+		struct buf out = {0};
+		assert_int_equal(lens_filter_parse(arena, cases[i].text, &f, &error), 0);
+		int r = lens_filter_wireshark(f, &out);
+		buf_put_u8(&out, 0);
+		assert_string_equal((const char *)out.data, cases[i].theirs ? cases[i].theirs : "");
+		assert_int_equal(r == 0, cases[i].theirs != NULL);
+		buf_free(&out);
+		arena_free(&arena);
+	}
+}
+
+/* A name with an @ would end early; what cannot be said is a comment. */
+static void test_wireshark_colors(void **state)
+{
+	struct arena *arena = arena_new(0);
+	struct lens_colors *colors;
+	struct lens_colors_error error;
+	struct buf out = {0};
+	(void)state;
+	assert_int_equal(lens_colors_parse(arena, "a@b: white on red: service == epm\nnews: red: rop == Notify\n",
+	                                   &colors, &error),
+	                 0);
+	assert_int_equal(lens_colors_wireshark(colors, &out), 0);
+	buf_put_u8(&out, 0);
+	const char *text = strchr((const char *)out.data, '\n') + 1;
+	assert_string_equal(
+	        text, "@a-b@(epm)@[52685,12593,12593][65535,65535,65535]\n# news: Wireshark has nothing like it\n");
+	buf_free(&out);
+	arena_free(&arena);
+}
+
 static void test_depth(void **state)
 {
 	struct arena *arena = arena_new(0);
@@ -176,6 +239,8 @@ int main(void)
 	        cmocka_unit_test(test_matches),
 	        cmocka_unit_test(test_errors),
 	        cmocka_unit_test(test_depth),
+	        cmocka_unit_test(test_wireshark),
+	        cmocka_unit_test(test_wireshark_colors),
 	        cmocka_unit_test(test_colors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
