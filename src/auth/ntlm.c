@@ -147,7 +147,10 @@ void ntlm_set_key(struct ntlm_context *n, const uint8_t exported_key[16])
 
 uint32_t ntlm_required_flags(enum auth_level level)
 {
-	uint32_t flags = NTLMSSP_NEGOTIATE_UNICODE | NTLMSSP_NEGOTIATE_NTLM;
+	uint32_t flags = NTLMSSP_NEGOTIATE_NTLM;
+	/* Over HTTP there are clients that know no Unicode: curl. */
+	if (level != AUTH_LEVEL_NONE)
+		flags |= NTLMSSP_NEGOTIATE_UNICODE;
 	if (auth_level_signs(level))
 		flags |= NTLMSSP_NEGOTIATE_SIGN | NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY | NTLMSSP_NEGOTIATE_128;
 	if (level == AUTH_LEVEL_PRIVACY)

@@ -54,8 +54,12 @@ static int send_challenge(struct ntlm_context *n, const struct auth_env *env, st
 	int r;
 	if (arena == NULL)
 		return MW_E_NOMEM;
-	if ((r = ntlm_wide(arena, config->netbios_domain, &m.target_name)) < 0 ||
-	    (r = put_target_info(config, arena, env->now_ns, &info)) < 0)
+	if (!(n->flags & NTLMSSP_NEGOTIATE_UNICODE))
+		m.target_name = (struct ntlm_bytes){(const uint8_t *)config->netbios_domain,
+		                                    config->netbios_domain ? strlen(config->netbios_domain) : 0};
+	else if ((r = ntlm_wide(arena, config->netbios_domain, &m.target_name)) < 0)
+		return r;
+	if ((r = put_target_info(config, arena, env->now_ns, &info)) < 0)
 		return r;
 	env->random->fill(env->random->user, n->server_challenge, sizeof n->server_challenge);
 	memcpy(m.server_challenge, n->server_challenge, sizeof m.server_challenge);
@@ -81,8 +85,8 @@ static int take_negotiate(struct ntlm_context *n, const struct auth_env *env, st
 	uint32_t required = ntlm_required_flags(n->base.level) & ~(NTLMSSP_NEGOTIATE_SIGN | NTLMSSP_NEGOTIATE_SEAL);
 	if ((m.flags & required) != required)
 		return refuse(status, STATUS_NOT_SUPPORTED);
-	n->flags = (m.flags & SERVER_FLAGS) | NTLMSSP_NEGOTIATE_TARGET_INFO | NTLMSSP_REQUEST_TARGET |
-	           NTLMSSP_TARGET_TYPE_DOMAIN;
+	n->flags = (m.flags & SERVER_FLAGS) | (m.flags & NTLMSSP_NEGOTIATE_UNICODE ? 0 : NTLMSSP_NEGOTIATE_OEM) |
+	           NTLMSSP_NEGOTIATE_TARGET_INFO | NTLMSSP_REQUEST_TARGET | NTLMSSP_TARGET_TYPE_DOMAIN;
 	if ((r = send_challenge(n, env, in, out)) < 0)
 		return r;
 	n->stage = NTLM_HALFWAY;
@@ -220,6 +224,15 @@ static int check_channel(const struct auth_env *env, const struct ntlm_av *av, u
 	return secret_equal(said.data, hash, sizeof hash) ? 0 : refuse(status, STATUS_BAD_BINDINGS);
 }
 
+/* NTOWFv2 is made of Unicode names, whatever the message has them in: 3.3.2. */
+static int widen_names(struct ntlm_context *n, struct ntlm_authenticate *m)
+{
+	if (n->flags & NTLMSSP_NEGOTIATE_UNICODE)
+		return 0;
+	int r = ntlm_wide(n->arena, n->info.user, &m->user);
+	return r < 0 ? r : ntlm_wide(n->arena, n->info.domain, &m->domain);
+}
+
 static int accept_user(struct ntlm_context *n, const struct auth_env *env, struct cursor in,
                        const struct ntlm_authenticate *m, uint32_t *status)
 {
@@ -231,7 +244,10 @@ static int accept_user(struct ntlm_context *n, const struct auth_env *env, struc
 	int r = ntlm_v2_response_parse(m->nt_response, &response);
 	if (r < 0)
 		return r;
-	if ((r = verify_user(n, env, m, &response, base_key, status)) < 0)
+	struct ntlm_authenticate wide = *m;
+	if ((r = widen_names(n, &wide)) < 0)
+		return r;
+	if ((r = verify_user(n, env, &wide, &response, base_key, status)) < 0)
 		return r;
 	finish(n, m, base_key);
 	secret_wipe(base_key, sizeof base_key);

@@ -62,18 +62,24 @@ static void run_gone(struct server_loop *loop, struct loop_message *message)
 	free(g);
 }
 
-void conn_tell_gone(struct server_conn *c, bool all, uint32_t call_id)
+void conn_tell_watches(const struct conn_watch *list, struct server_loop *home, uint64_t conn, bool all,
+                       uint32_t call_id)
 {
-	for (const struct conn_watch *w = c->watches; w; w = w->next) {
+	for (const struct conn_watch *w = list; w; w = w->next) {
 		struct service_gone *g = (struct service_gone *)calloc(1, sizeof *g);
 		if (!g)
 			return; /* the wait ends in its own time */
-		*g = (struct service_gone){{NULL, run_gone}, c->loop, c->id, all, call_id, w->key, w->gone};
+		*g = (struct service_gone){{NULL, run_gone}, home, conn, all, call_id, w->key, w->gone};
 		loop_post(w->at, &g->message);
 	}
 }
 
-static void drop_watches(struct conn_watch **list)
+void conn_tell_gone(struct server_conn *c, bool all, uint32_t call_id)
+{
+	conn_tell_watches(c->watches, c->loop, c->id, all, call_id);
+}
+
+void conn_drop_watches(struct conn_watch **list)
 {
 	while (*list) {
 		struct conn_watch *w = *list;
@@ -96,7 +102,7 @@ void conn_close(struct server_conn *c)
 	c->closing = true;
 	unlink_conn(c);
 	conn_tell_gone(c, true, 0);
-	drop_watches(&c->watches);
+	conn_drop_watches(&c->watches);
 	c->carrier->close(c);
 	if (!c->in_feed)
 		free_conn(c);

@@ -60,6 +60,10 @@ struct server_conn *conn_find(struct server_loop *loop, uint64_t id);
 /* Sends what the machine has put out. May close. */
 void conn_flush(struct server_conn *c);
 void conn_close(struct server_conn *c);
+/* The same for another's list of watches, which stays. */
+void conn_tell_watches(const struct conn_watch *list, struct server_loop *home, uint64_t conn, bool all,
+                       uint32_t call_id);
+void conn_drop_watches(struct conn_watch **list);
 /* Tells the watches that one call, or with all every call, is no longer waited for. */
 void conn_tell_gone(struct server_conn *c, bool all, uint32_t call_id);
 /* Deadlines of all connections of the loop. */

@@ -27,7 +27,7 @@ const struct idl_interface *dispatch_find_interface(void *user, const struct rpc
 	return s && s->interface->minor >= abstract->minor ? s->interface : NULL;
 }
 
-static void free_call(struct service_call *call)
+void service_call_free(struct service_call *call)
 {
 	struct server_loop *loop = call->home;
 	struct arena *arena = call->arena; /* the call itself lives in it */
@@ -48,14 +48,17 @@ static void deliver(struct service_call *call, const struct buf *stub)
 		else if (!c->in_feed)
 			conn_flush(c);
 	}
-	free_call(call);
+	service_call_free(call);
 }
 
 static void deliver_at_home(struct server_loop *loop, struct loop_message *m)
 {
 	struct service_call *call = (struct service_call *)m;
 	call->at = loop;
-	deliver(call, &call->answer);
+	if (call->caller)
+		call->caller->finished(call);
+	else
+		deliver(call, &call->answer);
 }
 
 static void encode(struct service_call *call, struct buf *out)
@@ -76,11 +79,13 @@ void service_finish(struct service_call *call, enum service_result result)
 	struct buf *out = home ? &call->home->scratch : &call->answer;
 	call->result = result;
 	buf_clear(out);
-	if (result == SERVICE_DONE)
+	if (result == SERVICE_DONE && !call->caller)
 		encode(call, out);
 	if (call->result == SERVICE_FAULT)
 		atomic_fetch_add(&call->server->faults_out, 1);
-	if (home) {
+	if (home && call->caller) {
+		call->caller->finished(call);
+	} else if (home) {
 		deliver(call, out);
 	} else {
 		call->message.run = deliver_at_home;
@@ -117,6 +122,8 @@ void service_move(struct service_call *call, struct server_loop *to,
 
 struct rpc_association *service_association(const struct service_call *call)
 {
+	if (call->caller)
+		return call->at == call->home ? call->group : NULL;
 	struct server_conn *c = call->at == call->home ? conn_find(call->home, call->conn) : NULL;
 	return c && c->rpc ? rpc_server_association(c->rpc) : NULL;
 }
@@ -152,11 +159,11 @@ void service_handle_close(struct service_call *call, struct idl_context_handle *
 int service_watch(struct service_call *call, struct server_loop *at, uint64_t key,
                   void (*gone)(struct server_loop *at, const struct service_gone *what))
 {
-	struct server_conn *c = conn_find(call->home, call->conn);
-	if (!c)
+	struct server_conn *c = call->caller ? NULL : conn_find(call->home, call->conn);
+	struct conn_watch **list = c ? &c->watches : call->watches, **link = list, *w;
+	if (!list)
 		return MW_E_STATE;
 	unsigned count = 0;
-	struct conn_watch **link = &c->watches, *w;
 	for (; *link; link = &(*link)->next) {
 		if ((*link)->at == at && (*link)->key == key)
 			return 0;
@@ -168,8 +175,8 @@ int service_watch(struct service_call *call, struct server_loop *at, uint64_t ke
 	w = (struct conn_watch *)malloc(sizeof *w);
 	if (!w)
 		return MW_E_NOMEM;
-	*w = (struct conn_watch){c->watches, at, key, gone};
-	c->watches = w;
+	*w = (struct conn_watch){*list, at, key, gone};
+	*list = w;
 	return 0;
 }
 
@@ -188,30 +195,38 @@ static void note_caller(struct service_call *call, const struct rpc_event *event
 		call->user = arena_printf(call->arena, "%s\\%s", info.domain ? info.domain : "", info.user);
 }
 
-static struct service_call *new_call(struct server_conn *c, const struct rpc_event *event,
-                                     const struct service *service)
+struct service_call *service_call_new(struct server_loop *loop, const struct service *service, uint16_t opnum)
 {
-	struct arena *arena = loop_arena(c->loop);
+	struct arena *arena = loop_arena(loop);
 	struct service_call *call = arena ? arena_new_of(arena, struct service_call) : NULL;
-	const struct idl_method *m = &service->interface->methods[event->opnum];
+	const struct idl_method *m = &service->interface->methods[opnum];
 	void *args = call ? arena_alloc(arena, m->args->size) : NULL;
 	if (!args) {
 		arena_free(&arena);
 		return NULL;
 	}
 	*call = (struct service_call){
-	        .server = c->loop->server,
-	        .home = c->loop,
-	        .at = c->loop,
-	        .conn = c->id,
-	        .call_id = event->call_id,
+	        .server = loop->server,
+	        .home = loop,
+	        .at = loop,
 	        .service = service,
 	        .method = m,
 	        .args = args,
 	        .arena = arena,
-	        .port = c->port,
-	        .syntax = event->syntax,
 	};
+	return call;
+}
+
+static struct service_call *new_call(struct server_conn *c, const struct rpc_event *event,
+                                     const struct service *service)
+{
+	struct service_call *call = service_call_new(c->loop, service, event->opnum);
+	if (!call)
+		return NULL;
+	call->conn = c->id;
+	call->call_id = event->call_id;
+	call->port = c->port;
+	call->syntax = event->syntax;
 	memcpy(call->local_ip, c->local_ip, sizeof call->local_ip);
 	note_caller(call, event);
 	return call;
@@ -248,7 +263,7 @@ static void on_request(struct server_conn *c, const struct rpc_event *event)
 	if (r < 0) {
 		log_line(c->loop->server->config.log, LOG_WARNING, "%s: bad stub: %s", call->method->name,
 		         mw_strerror(r));
-		free_call(call);
+		service_call_free(call);
 		return refuse(c, event, RPC_X_BAD_STUB_DATA);
 	}
 	enum service_result result = service->methods[event->opnum](call, call->args);

@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "server/conn.h"
+#include "server/mapihttp/mapihttp.h"
 #include "server/stream.h"
 #include "server/tls_files.h"
 
@@ -103,6 +104,7 @@ static void on_tick(uv_timer_t *timer)
 	int64_t now_ns = time_monotonic_ns();
 	stream_tick_all(loop, now_ns);
 	conn_tick_all(loop, now_ns);
+	mapihttp_tick(loop, now_ns);
 	crowd_tell(loop, now_ns);
 }
 

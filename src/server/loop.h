@@ -17,6 +17,8 @@ struct server_loop;
 struct server_conn;
 struct server_stream;
 struct web_conn;
+struct mapihttp_context;
+struct mapihttp_request;
 struct service;
 
 /* A packed message from one loop to another; embedded in what it carries, which then belongs to the receiver. */
@@ -49,6 +51,8 @@ struct server_loop {
 	struct server_conn *conns;     /* likewise */
 	struct server_conn *conns_by_id[1024];
 	struct web_conn *webs_by_id[1024];
+	struct mapihttp_context *mapi_contexts; /* server/mapihttp */
+	struct mapihttp_request *mapi_requests;
 	uint64_t next_conn;
 	struct crowd crowd;
 	struct loop_unsent *unsent; /* have answers to send at the end of the round */

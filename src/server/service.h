@@ -14,6 +14,16 @@ enum service_result {
 	SERVICE_FAULT,    /* answer with call->fault */
 };
 
+struct service_call;
+struct conn_watch;
+
+/* Who asks otherwise than by RPC: the arguments are neither decoded nor encoded. */
+struct service_caller {
+	/* In the home loop, with call->result and, when that is SERVICE_DONE, the arguments; ends with
+	 * service_call_free. */
+	void (*finished)(struct service_call *call);
+};
+
 struct service_call {
 	struct loop_message message; /* for hand-overs: moves the call to another loop */
 	struct server *server;
@@ -37,6 +47,10 @@ struct service_call {
 	uint64_t ticket;   /* of the commit that the answer waits for */
 	struct buf answer; /* the encoded answer on its way home */
 	void (*moved)(struct server_loop *loop, struct service_call *call);
+	const struct service_caller *caller; /* NULL: RPC */
+	void *caller_user;
+	struct rpc_association *group; /* the caller's, for handles */
+	struct conn_watch **watches;   /* the caller's */
 	enum service_result result;
 };
 
@@ -66,6 +80,12 @@ void emsmdb_loop_free(struct server_loop *loop);
 
 /* Ends a call that was kept: from any thread of a loop; the call is gone afterwards. */
 void service_finish(struct service_call *call, enum service_result result);
+/* A call of a caller's own, its arguments zero; NULL: out of memory. The caller sets who asks, runs the method, and
+ * finishes it unless it is SERVICE_LATER. */
+struct service_call *service_call_new(struct server_loop *loop, const struct service *service, uint16_t opnum);
+void service_call_free(struct service_call *call);
+/* Where an account's mailbox lives; else that loop. */
+struct server_loop *service_loop_of_account(struct server *server, uint64_t account, struct server_loop *otherwise);
 /* Convenience: sets the status and yields SERVICE_FAULT. */
 enum service_result service_fault(struct service_call *call, uint32_t status);
 

@@ -1,5 +1,7 @@
 #include "server/service.h"
 
+#include "server/mapihttp/mapihttp.h"
+
 const struct service *const services[] = {
         &epm_service, &mgmt_service, &rfr_service, &nspi_service, &emsmdb_service, &asyncemsmdb_service, NULL,
 };
@@ -11,6 +13,7 @@ int service_loops_init(struct server_loop *loop)
 
 void service_loops_end(struct server_loop *loop)
 {
+	mapihttp_end(loop);
 	emsmdb_loop_end(loop);
 }
 

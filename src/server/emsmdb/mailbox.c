@@ -1,3 +1,4 @@
+#include "server/accounts.h"
 #include "server/emsmdb/outbox.h"
 
 #include <stdlib.h>
@@ -5,6 +6,15 @@
 struct server_loop *emsmdb_owner_of(struct server *server, const struct guid *mailbox)
 {
 	return &server->loops[mailbox->data1 % server->loop_count];
+}
+
+struct server_loop *service_loop_of_account(struct server *server, uint64_t account, struct server_loop *otherwise)
+{
+	struct directory_snapshot *book = accounts_snapshot(server);
+	const struct directory_user *u = directory_by_id(book, (uint32_t)account);
+	struct server_loop *loop = u ? emsmdb_owner_of(server, &u->mailbox) : otherwise;
+	directory_snapshot_unref(&book);
+	return loop;
 }
 
 int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct emsmdb_mailbox **out)
