@@ -30,21 +30,21 @@ def server(namespace, serve):
         yield started
 
 
-def walk(server):
+def walk(server, host=HOST):
     """The steps by name, and the verdict."""
-    done = run("walk", HOST, "-U", r"DEMO\alice", "--password-file", server.state / "alice.password", "--timeout", "2",
+    done = run("walk", host, "-U", r"DEMO\alice", "--password-file", server.state / "alice.password", "--timeout", "2",
                "--json", check=False)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert rows[-1]["exit"] == done.returncode
     return {row["name"]: row for row in rows[:-1]}, rows[-1]
 
 
-def rpcclient(folder, options="", password=None):
+def rpcclient(folder, options="", password=None, host=HOST):
     """What it lists, as alice where a password is given."""
     config = folder / "smb.conf"
     config.write_text("[global]\nworkgroup = DEMO\ninterfaces = 127.0.0.1\n", encoding="utf-8")
     who = ["-U", f"DEMO/alice%{password}"] if password else ["-N"]
-    return subprocess.run([find("rpcclient"), "-s", config, *who, f"ncacn_ip_tcp:{HOST}[{options}]", "-c", "epmlookup"],
+    return subprocess.run([find("rpcclient"), "-s", config, *who, f"ncacn_ip_tcp:{host}[{options}]", "-c", "epmlookup"],
                           capture_output=True, text=True, timeout=60)
 
 
@@ -94,6 +94,23 @@ def test_impacket_opens_the_address_book(server):
 def test_walk(server):
     steps, verdict = walk(server)
     assert verdict["exit"] == 0 and steps["mapper"]["what"] == f"rfr {server.rfr}, nspi {server.nspi}, store {server.store}"
+
+
+@pytest.fixture
+def server_v6(namespace, serve):
+    with namespace:
+        yield serve("--listen", "::1", "--epm-port", "135")
+
+
+@pytest.mark.peer("rpcclient", "impacket")
+def test_over_ipv6(server_v6, tmp_path):
+    """A tower has no room for such an address: it names none, and clients take the mapper's."""
+    done = rpcclient(tmp_path, host="::1")
+    assert has_all(server_v6, done.stdout) and "ncacn_ip_tcp:0.0.0.0[" in done.stdout, done.stdout + done.stderr
+    where = epm.hept_map("::1", nspi.MSRPC_UUID_NSPI, protocol="ncacn_ip_tcp")
+    assert where == f"ncacn_ip_tcp:::1[{server_v6.nspi}]"
+    steps, verdict = walk(server_v6, "::1")
+    assert verdict["exit"] == 0 and steps["referral"]["what"] == "address book: ::1"
 
 
 # What the kernel's firewall does, and what is then said: of a port that the mapper hands out, and of the mapper's own.
