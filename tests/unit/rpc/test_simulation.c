@@ -4,18 +4,23 @@
  * A network in memory between a client and a server, with an observer on the wire.
  * For each seed it cuts, delays and merges what either side writes, and lets one
  * side run ahead of the other; calls begin, wait, are cancelled, orphaned and
- * answered in any order. Whatever it does: every call gets its answer, once.
+ * answered in any order, and further interfaces are bound meanwhile. Whatever it
+ * does: every call gets its answer, once, and the observer sees them as they were.
  */
 
 #define SEEDS 10000
 #define MOST_CALLS 5
 #define MOST_STEPS 200000
+#define MOST_CONTEXTS 3
 
 struct sim_call {
 	uint32_t id;
 	uint16_t opnum;
 	uint8_t *stub;
 	size_t len;
+	uint16_t context;
+	bool has_object;
+	struct guid object;
 	bool asked, answered, orphaned, cancelled;
 };
 
@@ -24,11 +29,13 @@ struct sim {
 	struct sim_call calls[MOST_CALLS];
 	unsigned planned, issued, parked_count;
 	unsigned parked[MOST_CALLS];
-	bool over;
+	uint16_t contexts;                    /* accepted */
+	unsigned seen_requests, seen_answers; /* by the observer */
+	bool over, altering;
 };
 
 /* Over all seeds. */
-static unsigned calls, answered, orphaned, cancelled;
+static unsigned calls, answered, orphaned, cancelled, alters, fragmented;
 
 static struct sim_call *call_of(struct sim *s, uint32_t id)
 {
@@ -52,6 +59,11 @@ static void answer(struct sim *s, const struct sim_call *call)
 	assert_true(r == 0 || (r == MW_E_NOTFOUND && call->orphaned));
 }
 
+static const struct rpc_syntax *interface_of(uint16_t context)
+{
+	return context & 1 ? &rig_other : &rig_echo;
+}
+
 static void on_server(void *user, struct rpc_connection *c, const struct rpc_event *e)
 {
 	struct sim *s = user;
@@ -65,6 +77,12 @@ static void on_server(void *user, struct rpc_connection *c, const struct rpc_eve
 	assert_non_null(call);
 	assert_false(call->asked);
 	assert_int_equal(e->opnum, call->opnum);
+	assert_int_equal(e->context_id, call->context);
+	assert_memory_equal(e->interface, interface_of(call->context), sizeof *e->interface);
+	assert_int_equal(e->object != NULL, call->has_object);
+	if (e->object)
+		assert_true(guid_equal(e->object, &call->object));
+	fragmented += e->fragments > 1;
 	assert_int_equal(e->stub_len, call->len);
 	assert_memory_equal(e->stub, call->stub, call->len);
 	call->asked = true;
@@ -81,6 +99,11 @@ static void on_client(void *user, struct rpc_connection *c, const struct rpc_eve
 
 	(void)c;
 	s->over = s->over || e->type == RPC_EV_CLOSED || e->type == RPC_EV_DAMAGED;
+	if (e->type == RPC_EV_ALTER_ACK && s->altering) { /* else a leg of the handshake */
+		assert_int_equal(e->bind->results[0].result, 0);
+		s->altering = false;
+		s->contexts++;
+	}
 	if (e->type != RPC_EV_RESPONSE && e->type != RPC_EV_FAULT)
 		return;
 	call = call_of(s, e->call_id);
@@ -99,8 +122,12 @@ static void on_client(void *user, struct rpc_connection *c, const struct rpc_eve
 
 static void on_wire(void *user, struct rpc_connection *c, const struct rpc_event *e)
 {
-	(void)user, (void)c;
+	struct sim *s = user;
+
+	(void)c;
 	assert_true(e->type != RPC_EV_DAMAGED && e->type != RPC_EV_GAP && e->signature != RPC_SIG_BAD);
+	s->seen_requests += e->type == RPC_EV_REQUEST;
+	s->seen_answers += e->type == RPC_EV_RESPONSE || e->type == RPC_EV_FAULT;
 }
 
 static uint64_t any(struct sim *s, uint64_t n)
@@ -118,8 +145,26 @@ static void issue(struct sim *s)
 	call->opnum = ops[any(s, ARRAY_SIZE(ops))];
 	call->len = any(s, 12) == 0 ? any(s, 14000) : any(s, 80);
 	call->stub = rig_bytes(&s->rig, call->len);
-	assert_int_equal(rpc_client_call(s->rig.client, 0, call->opnum, NULL, call->stub, call->len, &call->id), 0);
+	call->context = (uint16_t)any(s, s->contexts);
+	call->has_object = any(s, 3) == 0;
+	noise_fill(&s->rig.noise, &call->object, sizeof call->object);
+	assert_int_equal(rpc_client_call(s->rig.client, call->context, call->opnum,
+	                                 call->has_object ? &call->object : NULL, call->stub, call->len, &call->id),
+	                 0);
 	s->issued++;
+}
+
+/* A further interface, with calls under way; not before the last one was answered. */
+static void alter(struct sim *s)
+{
+	uint16_t id;
+
+	if (!rpc_client_ready(s->rig.client) || s->altering || s->contexts == MOST_CONTEXTS)
+		return;
+	assert_int_equal(rpc_client_alter(s->rig.client, interface_of(s->contexts), &id, s->rig.now), 0);
+	assert_int_equal(id, s->contexts);
+	s->altering = true;
+	alters++;
 }
 
 /* Cancelled calls are answered all the same, orphaned ones never. */
@@ -161,6 +206,8 @@ static void step(struct sim *s)
 	case 3:
 		if (any(s, 4) == 0)
 			give_up(s);
+		else if (any(s, 8) == 0)
+			alter(s);
 		break;
 	default:
 		rig_carry(&s->rig, (enum rpc_side)any(s, 2), 1 + any(s, portions[any(s, ARRAY_SIZE(portions))]));
@@ -173,8 +220,17 @@ static bool is_done(const struct sim *s)
 	for (unsigned i = 0; i < s->issued; i++)
 		if (!s->calls[i].answered && !s->calls[i].orphaned)
 			return false;
-	return s->issued == s->planned && s->parked_count == 0 && rpc_output(s->rig.client)->len == 0 &&
+	return s->issued == s->planned && s->parked_count == 0 && !s->altering && rpc_output(s->rig.client)->len == 0 &&
 	       rpc_output(s->rig.server)->len == 0;
+}
+
+static unsigned count_answered(const struct sim *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->issued; i++)
+		n += s->calls[i].answered;
+	return n;
 }
 
 static void simulate(uint64_t seed)
@@ -182,7 +238,7 @@ static void simulate(uint64_t seed)
 	static const enum auth_level levels[] = {AUTH_LEVEL_NONE, AUTH_LEVEL_CONNECT, AUTH_LEVEL_PACKET,
 	                                         AUTH_LEVEL_INTEGRITY, AUTH_LEVEL_PRIVACY};
 	struct rpc_client_bind bind = {.interfaces = &rig_echo, .interface_count = 1};
-	struct sim s = {0};
+	struct sim s = {.contexts = 1};
 
 	rig_open(&s.rig, seed);
 	rpc_connection_free(&s.rig.client);
@@ -203,6 +259,8 @@ static void simulate(uint64_t seed)
 			fail_msg("seed %llu: %s after %u steps", (unsigned long long)seed, s.over ? "over" : "stuck",
 			         i);
 	}
+	assert_int_equal(s.seen_requests, s.issued);
+	assert_true(s.seen_answers >= count_answered(&s));
 	calls += s.issued;
 	for (unsigned i = 0; i < s.issued; i++) {
 		answered += s.calls[i].answered;
@@ -218,10 +276,12 @@ static void test_seeds(void **state)
 	(void)state;
 	for (uint64_t seed = 0; seed < SEEDS; seed++)
 		simulate(seed);
-	print_message("  %u calls: %u answered (%u of them cancelled), %u orphaned\n", calls, answered, cancelled,
-	              orphaned);
+	print_message(
+	        "  %u calls: %u answered (%u of them cancelled), %u orphaned; %u in fragments; %u alter_context\n",
+	        calls, answered, cancelled, orphaned, fragmented, alters);
 	/* It is about something. */
 	assert_true(calls > 2 * SEEDS && orphaned > SEEDS / 100 && cancelled > SEEDS / 100);
+	assert_true(alters > SEEDS / 10 && fragmented > SEEDS / 10);
 	assert_int_equal(calls, answered + orphaned);
 }
 
