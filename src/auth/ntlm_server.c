@@ -287,6 +287,10 @@ static int server_step(struct auth_context *ctx, const struct auth_env *env, str
 		n->has_key = false;
 		secret_wipe(n->exported_key, sizeof n->exported_key);
 	}
+	if (n->stage == NTLM_DONE || n->stage == NTLM_FAILED) {
+		buf_free(&n->negotiate); /* no MIC is to come */
+		buf_free(&n->challenge);
+	}
 	return r;
 }
 

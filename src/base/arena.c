@@ -26,7 +26,7 @@
 #endif
 
 #define ARENA_ALIGN 16
-#define BLOCK_MIN ((size_t)4096)
+#define BLOCK_MIN ((size_t)1024) /* many hold a few names, and no more */
 #define BLOCK_MAX ((size_t)64 << 10)
 
 struct block {

@@ -111,26 +111,6 @@ int buf_put_zero(struct buf *b, size_t n)
 	return 0;
 }
 
-int buf_put_u8(struct buf *b, uint8_t v)
-{
-	return put(b, &v, sizeof v);
-}
-
-int buf_put_u16(struct buf *b, uint16_t v)
-{
-	return put(b, &v, sizeof v);
-}
-
-int buf_put_u32(struct buf *b, uint32_t v)
-{
-	return put(b, &v, sizeof v);
-}
-
-int buf_put_u64(struct buf *b, uint64_t v)
-{
-	return put(b, &v, sizeof v);
-}
-
 int buf_put_u16be(struct buf *b, uint16_t v)
 {
 	return buf_put_u16(b, __builtin_bswap16(v));

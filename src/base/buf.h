@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * A growing byte buffer with a hard maximum: what goes out on the wire, into a
@@ -35,10 +36,10 @@ uint8_t *buf_extend(struct buf *b, size_t n);
 
 int buf_put(struct buf *b, const void *data, size_t n);
 int buf_put_zero(struct buf *b, size_t n);
-int buf_put_u8(struct buf *b, uint8_t v);
-int buf_put_u16(struct buf *b, uint16_t v);
-int buf_put_u32(struct buf *b, uint32_t v);
-int buf_put_u64(struct buf *b, uint64_t v);
+static inline int buf_put_u8(struct buf *b, uint8_t v);
+static inline int buf_put_u16(struct buf *b, uint16_t v);
+static inline int buf_put_u32(struct buf *b, uint32_t v);
+static inline int buf_put_u64(struct buf *b, uint64_t v);
 int buf_put_u16be(struct buf *b, uint16_t v);
 int buf_put_u32be(struct buf *b, uint32_t v);
 /* Text without its NUL. */
@@ -50,6 +51,38 @@ int buf_align(struct buf *b, size_t align);
 /* Overwrites bytes that are already there; at + size must lie inside. */
 void buf_poke_u16(struct buf *b, size_t at, uint16_t v);
 void buf_poke_u32(struct buf *b, size_t at, uint32_t v);
+
+/* Numbers mostly find room. */
+static inline int buf_put_number(struct buf *b, const void *v, size_t n)
+{
+	size_t end = b->max && b->max < b->cap ? b->max : b->cap;
+
+	if (b->error || !b->data || b->len > end || n > end - b->len)
+		return buf_put(b, v, n);
+	memcpy(b->data + b->len, v, n);
+	b->len += n;
+	return 0;
+}
+
+static inline int buf_put_u8(struct buf *b, uint8_t v)
+{
+	return buf_put_number(b, &v, sizeof v);
+}
+
+static inline int buf_put_u16(struct buf *b, uint16_t v)
+{
+	return buf_put_number(b, &v, sizeof v);
+}
+
+static inline int buf_put_u32(struct buf *b, uint32_t v)
+{
+	return buf_put_number(b, &v, sizeof v);
+}
+
+static inline int buf_put_u64(struct buf *b, uint64_t v)
+{
+	return buf_put_number(b, &v, sizeof v);
+}
 
 static inline int buf_error(const struct buf *b)
 {

@@ -8,9 +8,19 @@
  * counted from the same number would alias what the request sent, and tshark reads it so. */
 #define FIRST_REFERENT_OF_RESPONSE 0x00080000
 
+/* Spelled out as in read_uint, and for the same reason. */
 static int put_uint(struct ndr *n, uint64_t x, size_t size)
 {
-	return buf_put(n->out, &x, size);
+	switch (size) {
+	case 1:
+		return buf_put_u8(n->out, (uint8_t)x);
+	case 2:
+		return buf_put_u16(n->out, (uint16_t)x);
+	case 4:
+		return buf_put_u32(n->out, (uint32_t)x);
+	default:
+		return buf_put_u64(n->out, x);
+	}
 }
 
 static int put_word(struct ndr *n, uint64_t x)
@@ -42,9 +52,9 @@ int ndr_encode_scalar(struct ndr *n, const struct idl_type *t, const void *v)
 		rc = put_uint(n, h->attributes, 4);
 		return rc < 0 ? rc : put_guid(n, &h->uuid);
 	}
-	if (size == t->size)
-		return buf_put(n->out, v, size);
 	uint64_t x = (uint64_t)ndr_load_int(t, v);
+	if (size == t->size)
+		return put_uint(n, x, size);
 	if (size < 8 && x >> (8 * size))
 		return MW_E_INVALID;
 	return put_uint(n, x, size);

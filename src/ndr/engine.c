@@ -1,6 +1,6 @@
 #include "ndr/engine.h"
 
-static const struct ndr_rules rules[] = {
+const struct ndr_rules ndr_rules[] = {
         [NDR_20] = {.word = 4, .aligned = true},
         [NDR_64] = {.word = 8, .aligned = true, .wide_enums = true, .trailing_gap = true, .aligned_union = true},
         [NDR_PACKED] = {0},
@@ -11,21 +11,11 @@ static const struct ndr_rules rules[] = {
 /* min_wire looks no deeper than this into a type. */
 #define MIN_WIRE_DEPTH 6
 
-const struct ndr_rules *ndr_rules_of(const struct ndr *n)
-{
-	return &rules[n->syntax];
-}
-
 struct ndr_private *ndr_state(struct ndr *n)
 {
 	if (!n->state)
 		n->state = arena_new_of(n->arena, struct ndr_private);
 	return n->state;
-}
-
-size_t ndr_pos(const struct ndr *n)
-{
-	return n->op == NDR_DECODE ? n->in.pos : n->out->len - n->origin;
 }
 
 int ndr_fail(struct ndr *n, const char *where, int rc)
@@ -35,38 +25,6 @@ int ndr_fail(struct ndr *n, const char *where, int rc)
 		n->where_offset = ndr_pos(n);
 	}
 	return rc;
-}
-
-int ndr_align(struct ndr *n, size_t align)
-{
-	if (!ndr_rules_of(n)->aligned || align < 2)
-		return 0;
-	size_t gap = -ndr_pos(n) & (align - 1);
-	if (n->op == NDR_DECODE)
-		return cursor_skip(&n->in, gap);
-	return gap ? buf_put_zero(n->out, gap) : 0;
-}
-
-uint8_t ndr_wire_align(const struct ndr *n, const struct idl_type *t)
-{
-	return n->syntax == NDR_64 ? t->wire_align64 : t->wire_align;
-}
-
-size_t ndr_wire_size(const struct ndr *n, const struct idl_type *t)
-{
-	switch (t->kind) {
-	case IDL_INT:
-	case IDL_FLOAT:
-		return t->wire_size;
-	case IDL_ENUM:
-		return ndr_rules_of(n)->wide_enums ? 4 : t->wire_size;
-	case IDL_GUID:
-		return 16;
-	case IDL_CONTEXT_HANDLE:
-		return 20;
-	default:
-		return 0;
-	}
 }
 
 static size_t min_wire(const struct ndr *n, const struct idl_type *t, bool packed, unsigned depth);
@@ -208,11 +166,6 @@ const struct idl_field *ndr_union_arm(const struct idl_type *t, int64_t tag)
 	return otherwise;
 }
 
-bool ndr_is_pointed(const struct idl_type *t)
-{
-	return t->kind == IDL_ARRAY && t->array != 0;
-}
-
 bool ndr_same_type(const struct idl_type *a, const struct idl_type *b)
 {
 	while (a != b) {
@@ -244,18 +197,6 @@ bool ndr_is_blob(const struct idl_type *array)
 {
 	const struct idl_type *e = array->element;
 	return e->kind == IDL_INT && (e->wire_size == 1 || (e->is_char && e->wire_size == 2));
-}
-
-bool ndr_is_bulk(const struct ndr *n, const struct idl_type *element)
-{
-	switch (element->kind) {
-	case IDL_INT:
-	case IDL_FLOAT:
-	case IDL_ENUM:
-		return ndr_wire_size(n, element) == element->size;
-	default:
-		return false;
-	}
 }
 
 const struct idl_type *ndr_conformance(const struct idl_type *t, void *base, struct ndr_scope *s)

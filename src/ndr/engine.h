@@ -79,15 +79,10 @@ struct ndr_private {
 /* A walker ended early without a fault: what follows is opaque. Only ever seen inside. */
 #define NDR_STOP 1
 
-const struct ndr_rules *ndr_rules_of(const struct ndr *n);
 /* n->state, made at first use; NULL when out of memory. */
 struct ndr_private *ndr_state(struct ndr *n);
 /* Notes where it failed, unless something inside did already; returns rc. */
 int ndr_fail(struct ndr *n, const char *where, int rc);
-/* Moves to a multiple of align, by the rules of the syntax. */
-MW_NODISCARD int ndr_align(struct ndr *n, size_t align);
-uint8_t ndr_wire_align(const struct ndr *n, const struct idl_type *t);
-size_t ndr_wire_size(const struct ndr *n, const struct idl_type *t);
 /* Fewest bytes that one value takes; a lower bound. */
 size_t ndr_min_wire(const struct ndr *n, const struct idl_type *t);
 
@@ -103,12 +98,9 @@ MW_NODISCARD int ndr_eval_count(const struct ndr_scope *s, const struct idl_expr
 const struct idl_field *ndr_plain_field(const struct idl_type *scope, const struct idl_expr *e);
 /* The arm that lives under a discriminant, or NULL. */
 const struct idl_field *ndr_union_arm(const struct idl_type *t, int64_t tag);
-/* Whether the C value of an array type is a pointer (all but fixed ones). */
-bool ndr_is_pointed(const struct idl_type *t);
 bool ndr_same_type(const struct idl_type *a, const struct idl_type *b);
-/* Byte arrays and text are one leaf; other numbers are at least moved at once. */
+/* Byte arrays and text are one leaf in a trace. */
 bool ndr_is_blob(const struct idl_type *array);
-bool ndr_is_bulk(const struct ndr *n, const struct idl_type *element);
 /* The conformant array that ends t, whose max_count stands before it (C706 14.3.7.1); *s becomes its scope. */
 const struct idl_type *ndr_conformance(const struct idl_type *t, void *base, struct ndr_scope *s);
 /* Whether a parameter or field takes part in the direction. */
@@ -127,18 +119,11 @@ MW_NODISCARD int ndr_encode_value(struct ndr *n, const struct ndr_scope *s, cons
 MW_NODISCARD int ndr_decode_scalar(struct ndr *n, const struct idl_type *t, void *v);
 MW_NODISCARD int ndr_encode_scalar(struct ndr *n, const struct idl_type *t, const void *v);
 
-/* Where the position is, in the decoded or encoded bytes. */
-size_t ndr_pos(const struct ndr *n);
-
 /* trace.c: all do nothing without a tracer. */
-static inline bool ndr_traces(const struct ndr *n)
-{
-	return n->tracer && n->op == NDR_DECODE;
-}
 void ndr_trace_leaf(struct ndr *n, const struct ndr_scope *s, const struct idl_type *t, size_t offset,
                     const void *value, const char *text);
-void ndr_trace_enter(struct ndr *n, const struct ndr_scope *s, const struct idl_type *t, const void *value);
-void ndr_trace_leave(struct ndr *n);
+void ndr_trace_open(struct ndr *n, const struct ndr_scope *s, const struct idl_type *t, const void *value);
+void ndr_trace_close(struct ndr *n);
 /* The open group, and leaving all groups inside it, which a shape function that failed left open. */
 struct ndr_node *ndr_trace_group(struct ndr *n);
 void ndr_trace_unwind(struct ndr *n, const struct ndr_node *group);
@@ -150,5 +135,7 @@ struct ndr_node *ndr_trace_goto(struct ndr *n, struct ndr_node *to);
 void ndr_trace_flush(struct ndr *n);
 /* "[7]"; "" without a tracer. */
 const char *ndr_trace_index(struct ndr *n, size_t i);
+
+#include "ndr/steps.h"
 
 #endif

@@ -84,7 +84,7 @@ void ndr_trace_leaf(struct ndr *n, const struct ndr_scope *s, const struct idl_t
 	append(st, node);
 }
 
-void ndr_trace_enter(struct ndr *n, const struct ndr_scope *s, const struct idl_type *t, const void *value)
+void ndr_trace_open(struct ndr *n, const struct ndr_scope *s, const struct idl_type *t, const void *value)
 {
 	if (!ndr_traces(n) || !ready(n))
 		return;
@@ -107,7 +107,7 @@ void ndr_trace_enter(struct ndr *n, const struct ndr_scope *s, const struct idl_
 	st->group = node;
 }
 
-void ndr_trace_leave(struct ndr *n)
+void ndr_trace_close(struct ndr *n)
 {
 	if (!ndr_traces(n) || !ready(n) || !n->state->group)
 		return;

@@ -6,7 +6,7 @@
 /* The parsed lists of the largest bind fit easily. */
 #define ARENA_LIMIT (1u << 20)
 /* Of a security context, roughly: its structures, names and keys, and the tokens that a MIC covers. */
-#define SECURITY_COST ((size_t)6 << 10)
+#define SECURITY_COST ((size_t)3 << 10)
 
 static struct rpc_limits limits_of(struct rpc_limits l)
 {

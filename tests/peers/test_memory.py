@@ -82,8 +82,8 @@ def in_the_middle_of_a_fragment(peer):
 @pytest.mark.parametrize("begin, ceiling", [
     (lambda peer: None, 4 * KIB),
     (lambda peer: peer.sendall(bind()[:20]), 4 * KIB),
-    (answered(bind()), 12 * KIB),
-    (answered(half_a_handshake()), 16 * KIB),
+    (answered(bind()), 8 * KIB),
+    (answered(half_a_handshake()), 12 * KIB),
     (in_the_middle_of_a_fragment, 28 * KIB),
 ], ids=["silent", "part of a bind", "bound", "half a handshake", "part of a request"])
 def test_a_connection_without_a_user(many_descriptors, plain_server, record_property, begin, ceiling):
