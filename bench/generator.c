@@ -4,11 +4,14 @@
 #include "base/time.h"
 #include "wire/emsmdb.h"
 #include "wire/epm.h"
+#include "wire/mgmt.h"
+#include "wire/nspi.h"
 #include "wire/tower.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /*
  * usage: generator map PORT CONNECTIONS SECONDS
@@ -20,7 +23,7 @@
  */
 
 #define ARENA_LIMIT ((size_t)16 << 20)
-#define MAX_CONNECTIONS 4096
+#define MAX_CONNECTIONS 16384
 
 static struct arena *new_arena(void)
 {
@@ -30,16 +33,20 @@ static struct arena *new_arena(void)
 	return arena;
 }
 
-/* ---- ept_map: where is the store? ---- */
+/* ---- ept_map: where is an interface? ---- */
 
-static void ask_mapper(struct session *s, uint16_t port)
+/* [MS-DRSR]: what Samba's mapper knows, which knows no store. */
+static const struct rpc_syntax drsuapi = {
+        {0xe3514235, 0x4b06, 0x11d1, {0xab, 0x04, 0x00, 0xc0, 0x4f, 0xc2, 0xdc, 0xd2}}, 4, 0};
+
+static void ask_mapper(struct session *s, uint16_t port, const struct rpc_syntax *interface)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = new_arena();
 	struct buf octets MW_CLEANUP(buf_free) = {0};
 	const struct epm_tower tower = {
-	        .interface = wire_emsmdb_interface.uuid,
-	        .major = wire_emsmdb_interface.major,
-	        .minor = wire_emsmdb_interface.minor,
+	        .interface = interface->uuid,
+	        .major = interface->major,
+	        .minor = interface->minor,
 	        .transfer = rpc_ndr20.uuid,
 	        .transfer_major = rpc_ndr20.major,
 	        .protocol = EPM_NCACN_IP_TCP,
@@ -51,15 +58,15 @@ static void ask_mapper(struct session *s, uint16_t port)
 	session_open(s, port, &wire_epm_interface, AUTH_LEVEL_NONE, NULL);
 	session_call(s, 3, arena, &a);
 	if (a.status != 0 || a.num_towers != 1)
-		fail("the mapper does not know the store: 0x%08X", a.status);
+		fail("the mapper does not know the interface: 0x%08X", a.status);
 }
 
-static void run_map(uint16_t port, unsigned connections, double seconds)
+static void run_map(uint16_t port, unsigned connections, double seconds, const struct rpc_syntax *interface)
 {
 	struct session *s = (struct session *)calloc(connections, sizeof *s);
 	int fds[MAX_CONNECTIONS];
 	for (unsigned i = 0; s && i < connections; i++) {
-		ask_mapper(&s[i], port);
+		ask_mapper(&s[i], port, interface);
 		fds[i] = s[i].fd;
 	}
 	if (!s)
@@ -180,30 +187,88 @@ static void run_store(uint16_t port, enum auth_level level, double seconds, cons
 	session_close(&s);
 }
 
+/* ---- Connections ---- */
+
+/* Binds them and holds them until standard input ends. */
+static void run_idle(uint16_t port, unsigned connections, const struct idl_interface *interface,
+                     const struct auth_client_config *auth)
+{
+	struct session *s = (struct session *)calloc(connections, sizeof *s);
+	for (unsigned i = 0; s && i < connections; i++)
+		session_open(&s[i], port, interface, auth ? AUTH_LEVEL_PRIVACY : AUTH_LEVEL_NONE, auth);
+	puts("ready");
+	fflush(stdout);
+	while (s && getchar() != EOF)
+		continue;
+	free(s);
+}
+
+/* One after the other: connects, binds with NTLM at privacy, calls once, resets the connection. */
+static void run_logon(uint16_t port, double seconds, const struct auth_client_config *auth)
+{
+	struct load_result r = {0};
+	const struct linger reset = {.l_onoff = 1};
+	double start = load_now(), cpu = load_cpu();
+	while ((r.seconds = load_now() - start) < seconds) {
+		struct session s;
+		session_open(&s, port, &wire_mgmt_interface, AUTH_LEVEL_PRIVACY, auth);
+		session_ask(&s, 0, NULL, 0);
+		setsockopt(s.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+		session_close(&s);
+		r.calls++;
+	}
+	r.cpu = load_cpu() - cpu;
+	load_print(&r, 0, 0);
+}
+
+static void parse_account(char *name, char *password, struct auth_client_config *out)
+{
+	char *slash = strchr(name, '\\');
+	*out = (struct auth_client_config){
+	        .domain = slash ? strndup(name, (size_t)(slash - name)) : "",
+	        .user = slash ? slash + 1 : name,
+	        .password = password,
+	        .workstation = "BENCH",
+	};
+}
+
+static const struct rpc_syntax *syntax_of(const char *name)
+{
+	static struct rpc_syntax store;
+	store = (struct rpc_syntax){wire_emsmdb_interface.uuid, wire_emsmdb_interface.major,
+	                            wire_emsmdb_interface.minor};
+	return strcmp(name, "drsuapi") == 0 ? &drsuapi : &store;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 4 ? argv[1] : "";
 	uint16_t port = argc > 4 ? (uint16_t)strtoul(argv[2], NULL, 10) : 0;
 	unsigned connections = argc > 4 ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
 	double seconds = argc > 4 ? strtod(argv[4], NULL) : 0;
+	struct auth_client_config auth;
 	enum auth_level level;
 	bool some = connections > 0 && connections <= MAX_CONNECTIONS;
-	if (strcmp(what, "map") == 0 && argc == 5 && some) {
-		run_map(port, connections, seconds);
+	if (strcmp(what, "map") == 0 && argc <= 6 && some) {
+		run_map(port, connections, seconds, syntax_of(argc == 6 ? argv[5] : "store"));
 	} else if (strcmp(what, "echo") == 0 && argc == 7 && some) {
 		run_echo(port, connections, seconds, strtoul(argv[5], NULL, 10), strtoul(argv[6], NULL, 10));
+	} else if (strcmp(what, "idle") == 0 && argc == 5 && some && strcmp(argv[4], "mapper") == 0) {
+		run_idle(port, connections, &wire_epm_interface, NULL);
+	} else if (strcmp(what, "idle") == 0 && argc == 7 && some && strcmp(argv[4], "nspi") == 0) {
+		parse_account(argv[5], argv[6], &auth);
+		run_idle(port, connections, &wire_nspi_interface, &auth);
+	} else if (strcmp(what, "logon") == 0 && argc == 7) {
+		parse_account(argv[5], argv[6], &auth);
+		run_logon(port, seconds, &auth);
 	} else if (strcmp(what, "store") == 0 && argc == 8 && auth_level_parse(argv[3], &level) == 0) {
-		const char *slash = strchr(argv[5], '\\');
-		struct auth_client_config auth = {
-		        .domain = slash ? strndup(argv[5], (size_t)(slash - argv[5])) : "",
-		        .user = slash ? slash + 1 : argv[5],
-		        .password = argv[6],
-		        .workstation = "BENCH",
-		};
+		parse_account(argv[5], argv[6], &auth);
 		run_store(port, level, seconds, &auth, argv[7]);
 	} else {
-		fputs("usage: generator map PORT CONNECTIONS SECONDS\n"
+		fputs("usage: generator map PORT CONNECTIONS SECONDS [store|drsuapi]\n"
 		      "       generator echo PORT CONNECTIONS SECONDS REQUEST_BYTES ANSWER_BYTES\n"
+		      "       generator idle PORT CONNECTIONS mapper|nspi [DOMAIN\\\\USER PASSWORD]\n"
+		      "       generator logon PORT 1 SECONDS DOMAIN\\\\USER PASSWORD\n"
 		      "       generator store PORT LEVEL SECONDS DOMAIN\\\\USER PASSWORD DN\n",
 		      stderr);
 		return 2;

@@ -80,24 +80,28 @@ static void flush(struct session *s)
 	buf_clear(out);
 }
 
-static void await(struct session *s, const bool *done)
+static void hear(struct session *s)
 {
 	uint8_t data[65536];
-	while (!*done) {
-		ssize_t n = recv(s->fd, data, sizeof data, 0);
-		if (n == 0 || (n < 0 && errno != EINTR))
-			fail("the server closed the connection");
-		if (n < 0)
-			continue;
-		buf_clear(&s->received);
-		buf_put(&s->received, data, (size_t)n);
-		rpc_feed(s->rpc, RPC_FROM_SERVER, data, (size_t)n, time_monotonic_ns());
-		flush(s);
-	}
+	ssize_t n = recv(s->fd, data, sizeof data, 0);
+	if (n == 0 || (n < 0 && errno != EINTR))
+		fail("the server closed the connection");
+	if (n < 0)
+		return;
+	buf_clear(&s->received);
+	buf_put(&s->received, data, (size_t)n);
+	rpc_feed(s->rpc, RPC_FROM_SERVER, data, (size_t)n, time_monotonic_ns());
+	flush(s);
 }
 
 void session_open(struct session *s, uint16_t port, const struct idl_interface *interface, enum auth_level level,
                   const struct auth_client_config *auth)
+{
+	session_open_as(s, port, interface, AUTH_NTLM, level, auth);
+}
+
+void session_open_as(struct session *s, uint16_t port, const struct idl_interface *interface, enum auth_type type,
+                     enum auth_level level, const struct auth_client_config *auth)
 {
 	*s = (struct session){.fd = connect_to(port), .interface = interface};
 	const struct rpc_config config = {
@@ -113,7 +117,7 @@ void session_open(struct session *s, uint16_t port, const struct idl_interface *
 	const struct rpc_client_bind bind = {
 	        .interfaces = &syntax,
 	        .interface_count = 1,
-	        .auth_type = level > AUTH_LEVEL_NONE ? AUTH_NTLM : AUTH_NONE,
+	        .auth_type = level > AUTH_LEVEL_NONE ? type : AUTH_NONE,
 	        .level = level,
 	        .auth = &s->auth,
 	};
@@ -121,7 +125,8 @@ void session_open(struct session *s, uint16_t port, const struct idl_interface *
 	if (!s->rpc || rpc_client_bind(s->rpc, &bind, time_monotonic_ns()) < 0)
 		fail("cannot bind");
 	flush(s);
-	await(s, &s->bound);
+	while (!s->bound || !rpc_client_ready(s->rpc)) /* Kerberos has a third leg */
+		hear(s);
 }
 
 void session_ask(struct session *s, uint16_t opnum, const void *stub, size_t size)
@@ -135,7 +140,8 @@ void session_ask(struct session *s, uint16_t opnum, const void *stub, size_t siz
 	buf_put(&s->asked, out->data, out->len);
 	s->answered = false;
 	flush(s);
-	await(s, &s->answered);
+	while (!s->answered)
+		hear(s);
 }
 
 void session_call(struct session *s, uint16_t opnum, struct arena *arena, void *args)

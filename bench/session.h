@@ -22,7 +22,9 @@ _Noreturn void fail(const char *format, ...) MW_PRINTF(1, 2);
 int connect_to(uint16_t port);
 void send_all(int fd, const void *data, size_t size);
 
-/* level NONE: no authentication; user and password may be NULL then. */
+/* level NONE: no authentication; user and password may be NULL then. Else NTLM, or what the type says. */
+void session_open_as(struct session *s, uint16_t port, const struct idl_interface *interface, enum auth_type type,
+                     enum auth_level level, const struct auth_client_config *auth);
 void session_open(struct session *s, uint16_t port, const struct idl_interface *interface, enum auth_level level,
                   const struct auth_client_config *auth);
 /* A call and its answer; the answer's stub is in s->stub. */
