@@ -219,7 +219,7 @@ def test_security_contexts_count(monkeypatch, serve):
     peers = [bound(server.epm) for _ in range(8)]
     most = 0
     try:
-        for number in range(16):
+        for number in range(26):
             for peer in peers:
                 anonymous_contexts(peer, 100 * number, 20)
             most = max(most, memory_of(server) - before)
