@@ -17,7 +17,8 @@
  * reasons: ports (finding_reach), getting in (finding_entrance), calls (finding_calls), time (finding_time).
  */
 
-#define FINDING_MAX 64
+#define FINDING_MAX 128
+#define FINDING_MAX_CAUSE 16 /* of one cause: so that no other is crowded out */
 #define FINDING_DETAIL 200
 #define FINDING_PAIRS 256
 
@@ -80,13 +81,15 @@ struct finding_anonymous {
 };
 
 struct lens_findings {
-	struct arena *arena;
+	struct arena *arena; /* sentences */
+	struct arena *texts; /* of evidence; when it is full, evidence has frames alone */
 	struct lens_thresholds limits;
 	struct finding all[FINDING_MAX];
 	unsigned count;
 	struct finding beyond; /* takes what finds no place */
+	unsigned beyond_count;
 	struct finding_pair pairs[FINDING_PAIRS];
-	unsigned pair_count;
+	unsigned pair_count, last_pair;
 	struct finding_handed handed[FINDING_HANDED]; /* a ring */
 	unsigned handed_count;
 	struct finding_unsure unsure[FINDING_UNSURE];

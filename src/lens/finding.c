@@ -10,8 +10,8 @@ struct lens_findings *lens_findings_new(const struct lens_thresholds *t)
 	const struct lens_thresholds none = {0};
 	struct lens_findings *f = (struct lens_findings *)calloc(1, sizeof *f);
 
-	if (!f || !(f->arena = arena_new(1 << 20))) {
-		free(f);
+	if (!f || !(f->arena = arena_new(1 << 20)) || !(f->texts = arena_new(1 << 20))) {
+		lens_findings_free(&f);
 		return NULL;
 	}
 	t = t ? t : &none;
@@ -27,9 +27,10 @@ struct lens_findings *lens_findings_new(const struct lens_thresholds *t)
 
 void lens_findings_free(struct lens_findings **f)
 {
-	if (!*f)
+	if (!f || !*f)
 		return;
 	arena_free(&(*f)->arena);
+	arena_free(&(*f)->texts);
 	free(*f);
 	*f = NULL;
 }
@@ -69,13 +70,19 @@ static bool same_server(const struct finding *a, const struct lens_address *serv
 struct finding *finding_note(struct lens_findings *f, enum cause cause, const struct lens_address *client,
                              const struct lens_address *server, const char *detail)
 {
+	unsigned alike = 0;
+
 	for (unsigned i = 0; i < f->count; i++) {
 		struct finding *known = &f->all[i];
-		if (known->cause == cause && same_server(known, server) &&
-		    strncmp(known->detail, detail, FINDING_DETAIL - 1) == 0)
+		if (known->cause != cause)
+			continue;
+		alike++;
+		if (same_server(known, server) && strncmp(known->detail, detail, FINDING_DETAIL - 1) == 0)
 			return known;
 	}
-	struct finding *made = f->count < FINDING_MAX ? &f->all[f->count++] : &f->beyond;
+	bool room = f->count < FINDING_MAX && alike < FINDING_MAX_CAUSE;
+	f->beyond_count += !room;
+	struct finding *made = room ? &f->all[f->count++] : &f->beyond;
 	made->cause = cause;
 	made->told.client = *client;
 	made->told.server = *server;
@@ -99,7 +106,7 @@ void finding_evidence(struct lens_findings *f, struct finding *to, const struct 
 
 struct lens_evidence finding_seen(struct lens_findings *f, const struct lens_event *e)
 {
-	const char *what = arena_strndup(f->arena, e->summary, strnlen(e->summary, FINDING_DETAIL));
+	const char *what = arena_strndup(f->texts, e->summary, strnlen(e->summary, FINDING_DETAIL));
 
 	return (struct lens_evidence){e->frame, e->time_ns, what ? what : ""};
 }
@@ -119,9 +126,16 @@ struct finding *finding_add(struct lens_findings *f, enum cause cause, const str
 
 struct finding_pair *finding_pair_of(struct lens_findings *f, const struct lens_conn *c)
 {
+	struct finding_pair *last = &f->pairs[f->last_pair]; /* mostly the same again */
+
+	if (lens_same_host(&last->client, &c->client) && lens_same_host(&last->server, &c->server))
+		return last;
 	for (unsigned i = f->pair_count; i-- > 0;)
-		if (lens_same_host(&f->pairs[i].client, &c->client) && lens_same_host(&f->pairs[i].server, &c->server))
+		if (lens_same_host(&f->pairs[i].client, &c->client) &&
+		    lens_same_host(&f->pairs[i].server, &c->server)) {
+			f->last_pair = i;
 			return &f->pairs[i];
+		}
 	if (f->pair_count == FINDING_PAIRS)
 		return NULL;
 	struct finding_pair *p = &f->pairs[f->pair_count++];
@@ -198,6 +212,11 @@ void lens_findings_end(struct lens_findings *f, const struct lens *lens)
 		f->all[i].told.id = f->all[i].cause == CAUSE_NONE ? "sealed" : cause_get(f->all[i].cause)->id;
 	}
 	qsort(f->all, f->count, sizeof f->all[0], by_first_frame);
+}
+
+unsigned lens_findings_beyond(const struct lens_findings *f)
+{
+	return f->beyond_count;
 }
 
 bool lens_findings_get(const struct lens_findings *f, unsigned index, struct lens_finding *out)

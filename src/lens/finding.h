@@ -50,6 +50,8 @@ void lens_findings_event(struct lens_findings *f, const struct lens_event *e);
 bool lens_findings_handed_out(const struct lens_findings *f, const struct lens_address *server);
 /* After the last event. lens NULL: what only connections and the capture's end show is left out. */
 void lens_findings_end(struct lens_findings *f, const struct lens *lens);
+/* How often something was found for which there was no room. */
+unsigned lens_findings_beyond(const struct lens_findings *f);
 /* After that. false beyond the last; the strings live until lens_findings_free. */
 bool lens_findings_get(const struct lens_findings *f, unsigned index, struct lens_finding *out);
 

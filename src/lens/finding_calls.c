@@ -19,7 +19,8 @@ static bool is_everyday(uint32_t status)
 	       status == ecBufferTooSmall;
 }
 
-static struct finding_rop *find_rop(struct lens_findings *f, const struct lens_event *e, uint8_t id)
+/* make: it is entered where it is not known. One that has not been told makes room. */
+static struct finding_rop *find_rop(struct lens_findings *f, const struct lens_event *e, uint8_t id, bool make)
 {
 	struct finding_rop *free_place = NULL;
 
@@ -31,6 +32,8 @@ static struct finding_rop *find_rop(struct lens_findings *f, const struct lens_e
 		if (!r->finding && !free_place)
 			free_place = r;
 	}
+	if (!make)
+		return NULL;
 	if (f->rop_count < FINDING_ROPS)
 		free_place = &f->rops[f->rop_count++];
 	if (free_place)
@@ -61,7 +64,8 @@ static void see_rop(struct lens_findings *f, const struct lens_event *e, const s
 	if (!r->has_status || strcmp(r->name, "Logon") == 0)
 		return;
 	bool failed = r->status && !is_everyday(r->status);
-	struct finding_rop *known = find_rop(f, e, r->id);
+	/* Counted from its first failure on. */
+	struct finding_rop *known = f->rop_count || failed ? find_rop(f, e, r->id, failed) : NULL;
 	if (!known)
 		return;
 	known->answered++;
@@ -73,7 +77,7 @@ static void see_rop(struct lens_findings *f, const struct lens_event *e, const s
 		return;
 	known->failed++;
 	if (known->in_row++ == 0)
-		known->first = finding_seen(f, e);
+		known->first = (struct lens_evidence){e->frame, e->time_ns, r->name};
 	tell_rop(f, known, e, r);
 }
 
@@ -109,7 +113,7 @@ static void see_news(struct lens_findings *f, const struct lens_event *e)
 	if (!p)
 		return;
 	if (!p->news.frame)
-		p->news = finding_seen(f, e);
+		p->news = (struct lens_evidence){e->frame, e->time_ns, "EcDoAsyncWaitEx: there is news"};
 	else if (e->time_ns - p->news.time_ns >= f->limits.waits_ns)
 		not_fetched(f, p);
 }

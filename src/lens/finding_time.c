@@ -18,7 +18,7 @@ static bool is_timed(const struct lens_event *e)
 static struct lens_evidence slow_call(struct lens_findings *f, const struct lens_event *e)
 {
 	struct lens_evidence seen = finding_seen(f, e);
-	const char *what = arena_printf(f->arena, "%s (%.0f ms: server %.0f, network %.0f)", seen.what,
+	const char *what = arena_printf(f->texts, "%s (%.0f ms: server %.0f, network %.0f)", seen.what,
 	                                lens_ms(e->took_ns), lens_ms(e->server_ns), lens_ms(e->network_ns));
 
 	seen.what = what ? what : seen.what;

@@ -152,6 +152,11 @@ static void problems_end(struct lens_view *v, const struct lens *lens)
 		for (unsigned i = 0; lens_findings_get(p->findings, i, &f); i++)
 			if ((int)f.grade == g)
 				put_one(p, ++number, &f);
+	if (lens_findings_beyond(p->findings)) {
+		buf_put_str(v->out, "\nThe same was found ");
+		lens_put_count(v->out, lens_findings_beyond(p->findings));
+		buf_put_str(v->out, " times between further machines.\n");
+	}
 }
 
 static void problems_free(struct lens_view *v)

@@ -98,7 +98,7 @@ def test_story_and_difference(stage):
     good, stage.capture = stage.capture, stage.path / "other.pcap"
     stage.net.wall(server.nspi, "drop")
     stage.watch()
-    assert stage.walk("--no-probe", timeout="2").returncode == 14
+    assert stage.walk("--no-probe", timeout="1.6").returncode == 14
     stage.look()
     story = run("look", "--story", "--secrets", stage.secrets, stage.capture).stdout
     assert f"It tries to reach port {server.nspi}" in story and "What was wrong" in story
@@ -120,7 +120,7 @@ def test_port_filtered(stage):
     stage.serve()
     stage.net.wall(135, "drop")
     stage.watch()
-    assert stage.walk(timeout="2").returncode == 12
+    assert stage.walk(timeout="1.6").returncode == 12
     found = stage.look()
     is_told(stage, found, "port-filtered", part="port 135")
     assert problems(found) == {"port-filtered"}
@@ -148,7 +148,7 @@ def test_dynamic_port_blocked(stage):
     server = stage.serve()
     stage.net.wall(server.nspi, "drop")
     stage.watch()
-    assert stage.walk(timeout="2").returncode == 14
+    assert stage.walk(timeout="1.6").returncode == 14
     finding = is_told(stage, stage.look(), "dynamic-port-blocked", part=f"hands out {server.nspi}, but nothing answers")
     assert "port " + str(server.nspi) in finding["evidence"][0]["what"], "the mapper's answer is the first evidence"
     assert f"Open {server.nspi}" in finding["try"]
@@ -324,7 +324,7 @@ def test_bad_policies(stage):
 @pytest.mark.parametrize("version", [(12, 0x8000 | 4518, 1014), (11, 0x8000 | 4518, 1014)])
 def test_throttled(stage, version):
     """A newer client is told by RopBackoff for how long, an older one by a fault."""
-    server = stage.serve("--calls-per-second", "3")
+    server = stage.serve("--calls-per-second", "1")
     version = (version[0] << 8, *version[1:])
     stage.watch()
     store = Store(server, version=version)
@@ -371,7 +371,7 @@ def test_slow_server(stage):
     is_told(stage, found, "slow-server", "warning", "ms a call on average")
     assert "slow-network" not in found
     is_told(stage, stage.look("--slow", "15,20"), "slow-server", "problem", "Outlook itself calls that bad")
-    assert problems(stage.look("--slow", "500")) == set(), stage.text
+    assert problems(stage.look()) == set(), stage.text
 
 
 def on_line(ports):
@@ -385,14 +385,14 @@ def line_ports(server):
 
 
 def test_slow_network(stage):
-    """30 ms there, 30 ms back."""
-    with Line(delay=0.03):
+    """40 ms there, 40 ms back."""
+    with Line(delay=0.04):
         server = stage.serve("--listen", "0.0.0.0", "--host", "mail.demo.test")
         stage.watch("line", on_line(line_ports(server)))
         assert stage.walk("--no-probe", host=THERE, timeout="20").returncode == 0
         found = stage.look("--slow", "50")
     finding = is_told(stage, found, "slow-network", "warning", "a round trip")
-    assert "slow-server" not in found and 50 < float(finding["sentence"].split(", network ")[1].split(" ms")[0]) < 120
+    assert "slow-server" not in found and float(finding["sentence"].split(", network ")[1].split(" ms")[0]) > 60
 
 
 def test_segments_lost(stage):
@@ -407,7 +407,7 @@ def test_segments_lost(stage):
         server = stage.serve("--listen", "0.0.0.0", "--host", "mail.demo.test")
         stage.watch("line", on_line(line_ports(server)))
         assert stage.walk("--no-probe", host=THERE, timeout="20").returncode == 0
-        found = stage.look("--slow", "5000")
+        found = stage.look()
     is_told(stage, found, "segments-lost", "warning", "sent again")
 
 
@@ -429,7 +429,7 @@ def test_zero_window(stage):
     stage.thaw()
     time.sleep(0.3)
     client.close()
-    is_told(stage, stage.look("--slow", "5000"), "zero-window", "warning", "The server took no data for")
+    is_told(stage, stage.look(), "zero-window", "warning", "The server took no data for")
 
 
 def test_call_waits(stage):
@@ -446,18 +446,18 @@ def test_call_waits(stage):
 
 def test_idle_cut(stage):
     server = stage.serve()
-    between = Idle(server.store, 2)
+    between = Idle(server.store, 1.2)
     direct, server.store = server.store, between.port
     stage.watch()
     store = Store(server)
     store.log_on()
-    time.sleep(2.4)
+    time.sleep(1.6)
     with pytest.raises(Exception):
         store.log_on()
     found = stage.look("--idle", "1")
     is_told(stage, found, "idle-cut", "problem", "no keep-alives were sent")
     assert "connection-lost" not in found
-    assert "idle-cut" not in stage.look()  # two seconds are no long silence
+    assert "idle-cut" not in stage.look()  # a second is no long silence
     between.close()
     server.store = direct
 
@@ -467,7 +467,7 @@ def test_silence_that_nobody_ends(stage):
     stage.watch()
     store = Store(server)
     store.log_on()
-    time.sleep(1.5)
+    time.sleep(1.2)
     store.log_on()
     store.close()
     assert problems(stage.look("--idle", "1")) == set(), stage.text
@@ -514,7 +514,7 @@ def test_news_not_fetched(stage, fetches):
     time.sleep(0.7)
     for each in (store, waiter.rpc, writer):
         (each.close if isinstance(each, Store) else each.disconnect)()
-    found = stage.look("--slow", "50,100,500,2000")
+    found = stage.look("--slow", "4000,5000,500,30000")
     if fetches:
         assert problems(found) == set(), stage.text
     else:

@@ -390,10 +390,21 @@ static void ceilings(void **state)
 		e->notified = true;
 		lens_findings_event(f, e);
 	}
+	struct made late;
+	made_conn(&late, 1, 4000, 135);
+	struct lens_event *open = made_event(&late, 1, LENS_OPEN, 0, "connect: refused");
+	open->status = "refused";
+	open->failed = true;
+	lens_findings_event(f, open);
 	lens_findings_end(f, NULL);
+	/* None of them crowds out another. */
+	assert_true(has(f, "port-refused", &out));
+	assert_true(has(f, "encryption-required", &out));
 	while (lens_findings_get(f, n, &out))
 		n++;
-	assert_int_equal(n, 64);
+	/* Each 256th ROP was Backoff: 19 times. */
+	assert_int_equal(n, 16 + 16 + 1);
+	assert_int_equal(lens_findings_beyond(f), 5000 - 16 + 19 - 16);
 	lens_findings_free(&f);
 }
 
