@@ -51,6 +51,7 @@ struct mapiwire_error {
 	int exit_code;           /* that the commands use for this cause */
 	uint32_t status;         /* what the server said: fault, bind_nak reason, MAPI code; 0: nothing */
 	const char *status_name; /* of it, such as "ecNotEncrypted"; "" */
+	const char *server;      /* wrong-server: where the mailbox is, as the server told; "" */
 };
 
 /* ---- The client ---- */
@@ -93,6 +94,9 @@ struct mapiwire;
 
 /* The client's error cannot be asked when this fails: MAPIWIRE_E_ARGUMENT, _MEMORY, _FILE (errno). */
 MAPIWIRE_API int mapiwire_new(const struct mapiwire_options *options, struct mapiwire **out);
+/* A client for another server, with the options of m, which it writes the capture of: m outlives it. Where a
+ * referral or a log-on names another server, as Outlook goes there. */
+MAPIWIRE_API int mapiwire_new_for(struct mapiwire *m, const char *host, struct mapiwire **out);
 /* From the next wait on; 0: 10,000. */
 MAPIWIRE_API void mapiwire_set_timeout(struct mapiwire *m, unsigned timeout_ms);
 /* Cancels the tasks that there are and runs them to their ends. 0; MAPIWIRE_E_FILE when the capture could not be

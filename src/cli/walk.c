@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const command = "walk";
 
@@ -13,7 +14,8 @@ const char walk_help[] =
         "Usage: mapiwire walk HOST[:PORT] [-U 'DOMAIN\\user'] [OPTIONS]\n\n"
         "Walks the path that Outlook walks when it starts: name, endpoint mapper, referral, address book,\n"
         "store, inbox, notification. When a step fails it names the cause and what to try, and goes on with\n"
-        "the steps that do not depend on it. PORT is the endpoint mapper's.\n\n" CLI_REMOTE_HELP
+        "the steps that do not depend on it. Where the referral or the log-on names another server, it goes\n"
+        "there and says so. PORT is the endpoint mapper's, of each of them.\n\n" CLI_REMOTE_HELP
         "  --mailbox NAME          the mailbox: a name to look up in the address book, or a DN (/o=...);\n"
         "                          default: the user's own\n"
         "  --no-probe              does not try whether the server would do without encryption\n"
@@ -59,14 +61,45 @@ static int map_one(struct walk *w, const char *name, uint16_t *port, char *what,
 	return r;
 }
 
-static void keep_error(struct walk *w, struct step *s)
+static void keep_error_of(struct walk *w, struct step *s, const struct mapiwire *m)
 {
-	const struct mapiwire_error *e = mapiwire_error(w->m);
+	const struct mapiwire_error *e = mapiwire_error(m);
 	s->error = *e;
 	s->error.sentence = arena_strdup(w->r->arena, e->sentence);
 	s->error.attempt = arena_strdup(w->r->arena, e->attempt);
 	if (!s->error.sentence || !s->error.attempt)
 		s->error.sentence = s->error.attempt = "";
+}
+
+static void keep_error(struct walk *w, struct step *s)
+{
+	keep_error_of(w, s, w->m);
+}
+
+/* ---- Another server than the one that was named ---- */
+
+/*
+ * A client for that server, whose address goes to host. *out stays NULL where it is the one that is walked to, by
+ * another name. The step's error, if there is one, is kept.
+ */
+static int go_elsewhere(struct walk *w, struct step *s, const char *server, char host[64], struct mapiwire **out)
+{
+	const char *address = NULL;
+	struct mapiwire *m = NULL;
+	if (strcasecmp(server, w->r->host) == 0)
+		return 0;
+	int r = mapiwire_new_for(w->m, server, &m);
+	if (r < 0)
+		return r;
+	r = mapiwire_find_host(m, &address);
+	if (r < 0)
+		keep_error_of(w, s, m);
+	if (r < 0 || strcmp(address, w->host) == 0)
+		return mapiwire_free(&m) < 0 ? MAPIWIRE_E_FILE : r;
+	snprintf(host, 64, "%s", address);
+	s->host = host;
+	*out = m;
+	return 0;
 }
 
 /* All three questions; the first that fails is the step's failure. */
@@ -97,6 +130,8 @@ static int walk_referral(struct walk *w, struct step *s)
 	int r = mapiwire_referral(w->m, w->rfr, "", &server);
 	if (r == 0)
 		snprintf(s->what, sizeof s->what, "address book: %s", server);
+	if (r == 0)
+		snprintf(w->book_server, sizeof w->book_server, "%s", server);
 	free(server);
 	return r;
 }
@@ -119,7 +154,8 @@ static int resolve(struct walk *w, struct mapiwire_book *book, struct step *s)
 	if (r < 0)
 		return r;
 	w->dn = arena_strdup(w->r->arena, text_of(&found, PidTagEmailAddress));
-	snprintf(s->what, sizeof s->what, "%s; ", text_of(&found, PidTagDisplayName));
+	size_t n = strlen(s->what);
+	snprintf(s->what + n, sizeof s->what - n, "%s; ", text_of(&found, PidTagDisplayName));
 	mapiwire_rows_free(&found);
 	return 0;
 }
@@ -140,15 +176,31 @@ static int read_book(struct walk *w, struct mapiwire_book *book, struct step *s)
 	return 0;
 }
 
+/* Where the referral leads, as Outlook goes: that server's mapper is asked for its address book. */
+static int follow_referral(struct walk *w, struct step *s)
+{
+	struct mapiwire_interface nspi;
+	int r = *w->book_server ? go_elsewhere(w, s, w->book_server, w->book_host, &w->book) : 0;
+	if (w->book)
+		snprintf(s->what, sizeof s->what, "at %s: ", w->book_host);
+	if (r == 0 && w->book)
+		r = mapiwire_interface_named("nspi", &nspi) < 0 ? MAPIWIRE_E_ARGUMENT
+		                                                : mapiwire_map(w->book, &nspi, &w->nspi);
+	return r;
+}
+
 static int walk_book(struct walk *w, struct step *s)
 {
 	struct mapiwire_book *book = NULL;
+	int r = follow_referral(w, s);
+	struct mapiwire *m = w->book ? w->book : w->m;
 	say_port(s, w->nspi);
-	int r = mapiwire_book_open(w->m, w->nspi, &book);
+	if (r == 0)
+		r = mapiwire_book_open(m, w->nspi, &book);
 	if (r == 0)
 		r = read_book(w, book, s);
-	if (r < 0)
-		keep_error(w, s);
+	if (r < 0 && !s->error.code)
+		keep_error_of(w, s, m);
 	mapiwire_book_close(&book);
 	return r;
 }
@@ -166,6 +218,33 @@ static void choose_dn(struct walk *w)
 	                : arena_strdup(w->r->arena, w->mailbox);
 }
 
+/* Once, to the server that the log-on named. */
+static int follow_home(struct walk *w, struct step *s)
+{
+	struct mapiwire_interface store;
+	char server[256];
+	snprintf(server, sizeof server, "%s", mapiwire_error(w->m)->server);
+	keep_error(w, s);
+	int r = go_elsewhere(w, s, server, w->home_host, &w->home);
+	if (r < 0)
+		snprintf(s->what, sizeof s->what, "sent on to %.100s: %s", server, cli_short_failure(&s->error));
+	if (r < 0 || !w->home) {
+		keep_error(w, s); /* what is wrong is where the log-on leads */
+		return MAPIWIRE_E_STATUS;
+	}
+	s->error.code = 0;
+	snprintf(s->what, sizeof s->what, "sent on to %.100s; ", server);
+	if (mapiwire_interface_named("store", &store) < 0)
+		return MAPIWIRE_E_ARGUMENT;
+	r = mapiwire_map(w->home, &store, &w->port);
+	say_port(s, w->port);
+	if (r == 0)
+		r = mapiwire_store_open(w->home, w->port, w->dn, &w->store);
+	if (r < 0)
+		keep_error_of(w, s, w->home);
+	return r;
+}
+
 static int walk_store(struct walk *w, struct step *s)
 {
 	say_port(s, w->port);
@@ -173,16 +252,26 @@ static int walk_store(struct walk *w, struct step *s)
 	if (!w->dn)
 		return MAPIWIRE_E_MEMORY;
 	int r = mapiwire_store_open(w->m, w->port, w->dn, &w->store);
-	const struct mapiwire_error *e = mapiwire_error(w->m);
+	if (r < 0 && *mapiwire_error(w->m)->server)
+		r = follow_home(w, s);
+	else if (r < 0)
+		keep_error(w, s);
+	size_t n = strlen(s->what);
 	if (r == 0)
-		snprintf(s->what, sizeof s->what, "logged on%s", w->guessed ? " (mailbox's DN guessed)" : "");
-	else if (w->guessed && strcmp(e->cause, "unknown-mailbox") == 0)
+		snprintf(s->what + n, sizeof s->what - n, "logged on%s", w->guessed ? " (mailbox's DN guessed)" : "");
+	else if (w->guessed && strcmp(s->error.cause, "unknown-mailbox") == 0)
 		snprintf(s->what, sizeof s->what, "unknown mailbox; its DN was guessed");
 	if (r == 0 && w->r->chosen < MAPIWIRE_LEVEL_PRIVACY)
 		w->encryption = NOT_REQUIRED;
-	if (r < 0 && strcmp(e->cause, "encryption-required") == 0)
+	if (r < 0 && strcmp(s->error.cause, "encryption-required") == 0)
 		w->encryption = REQUIRED;
 	return r;
+}
+
+/* The client whose server has the mailbox. */
+static struct mapiwire *home(const struct walk *w)
+{
+	return w->home ? w->home : w->m;
 }
 
 static int walk_inbox(struct walk *w, struct step *s)
@@ -199,7 +288,7 @@ static int walk_inbox(struct walk *w, struct step *s)
 	if (r == 0)
 		r = mapiwire_table_read(table, 20, &rows);
 	if (r < 0)
-		keep_error(w, s);
+		keep_error_of(w, s, home(w));
 	else if (rows.count == 0)
 		snprintf(s->what, sizeof s->what, "empty");
 	else
@@ -244,15 +333,16 @@ static int walk_notification(struct walk *w, struct step *s)
 	struct mapiwire_store *second = NULL;
 	int64_t sent = 0, woken = 0;
 	say_port(s, w->port);
+	s->host = w->home ? w->home_host : NULL;
 	int r = mapiwire_watch_open(w->store, w->inbox, MAPIWIRE_MODIFIED, &watch);
 	if (r == 0)
-		r = mapiwire_store_open(w->m, w->port, w->dn, &second);
+		r = mapiwire_store_open(home(w), w->port, w->dn, &second);
 	if (r == 0)
 		r = change(second, w->inbox, &sent);
 	if (r == 0)
 		r = wait_for(w, watch, sent, &woken);
 	if (r < 0)
-		keep_error(w, s);
+		keep_error_of(w, s, home(w));
 	else
 		snprintf(s->what, sizeof s->what, "parked, woken after %.1f ms",
 		         (double)(woken - sent) / (double)NS_PER_MS);
@@ -313,7 +403,7 @@ static void probe(struct walk *w)
 	bool required;
 	if (w->no_probe || w->encryption != UNKNOWN || w->steps[STORE].state != OK)
 		return;
-	if (mapiwire_store_probe(w->m, w->port, w->dn, &required) == 0)
+	if (mapiwire_store_probe(home(w), w->port, w->dn, &required) == 0)
 		w->encryption = required ? REQUIRED : NOT_REQUIRED;
 }
 
@@ -337,6 +427,8 @@ static int walk_all(struct walk *w)
 	probe(w);
 	walk_put_verdict(&out, w);
 	cli_write(&out);
+	(void)mapiwire_free(&w->home);
+	(void)mapiwire_free(&w->book);
 	return walk_exit(w);
 }
 

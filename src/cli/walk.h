@@ -10,6 +10,7 @@ enum step_number { NAME, MAPPER, REFERRAL, BOOK, STORE, INBOX, NOTIFICATION, STE
 struct step {
 	enum { SKIPPED, OK, FAILED } state;
 	char address[64], what[160];
+	const char *host; /* the address of another server that this step was sent to; NULL: the one walked to */
 	int64_t ns;
 	struct mapiwire_error error; /* texts copied into the arena */
 };
@@ -18,6 +19,8 @@ struct walk {
 	struct cli_remote *r;
 	char host[64]; /* the address in use */
 	struct mapiwire *m;
+	struct mapiwire *book, *home; /* of the servers that referral and log-on named; NULL: m's */
+	char book_server[256], book_host[64], home_host[64];
 	const char *mailbox; /* as asked for */
 	bool no_probe;
 	uint16_t rfr, nspi, port; /* port: the store's */

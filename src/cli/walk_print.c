@@ -15,11 +15,12 @@ static const enum cli_ink inks[STEPS] = {CLI_PLAIN, CLI_GREY, CLI_BLUE, CLI_BLUE
 static void put_json_address(struct buf *out, const struct walk *w, const struct step *s)
 {
 	char text[160];
-	bool brackets = strchr(w->host, ':') != NULL;
+	const char *host = s->host ? s->host : w->host;
+	bool brackets = strchr(host, ':') != NULL;
 	if (s->address[0] != ':')
 		snprintf(text, sizeof text, "%s", s->address);
 	else
-		snprintf(text, sizeof text, "%s%s%s%s", brackets ? "[" : "", w->host, brackets ? "]" : "", s->address);
+		snprintf(text, sizeof text, "%s%s%s%s", brackets ? "[" : "", host, brackets ? "]" : "", s->address);
 	if (*text)
 		cli_json_text(out, "address", text);
 }
@@ -114,7 +115,7 @@ static const char *level_name(enum mapiwire_level level)
 
 static const char *auth_name(const struct walk *w)
 {
-	const char *used = mapiwire_auth_used(w->m);
+	const char *used = mapiwire_auth_used(w->home ? w->home : w->m);
 	return strcmp(used, "kerberos") == 0 ? "Kerberos, " : strcmp(used, "ntlm") == 0 ? "NTLM, " : "";
 }
 

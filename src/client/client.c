@@ -55,6 +55,32 @@ int mapiwire_new(const struct mapiwire_options *o, struct mapiwire **out)
 	return r;
 }
 
+int mapiwire_new_for(struct mapiwire *m, const char *host, struct mapiwire **out)
+{
+	if (!host || !*host)
+		return MAPIWIRE_E_ARGUMENT;
+	struct mapiwire *n = (struct mapiwire *)calloc(1, sizeof *n);
+	if (!n)
+		return MAPIWIRE_E_MEMORY;
+	n->mapper_port = m->mapper_port;
+	snprintf(n->mapper_text, sizeof n->mapper_text, "%s", m->mapper_text);
+	n->timeout_ns = m->timeout_ns;
+	n->level = m->level;
+	n->wake = -1;
+	n->said = &n->own;
+	client_no_error(n);
+	n->capture = m->capture;
+	n->capture_is_shared = true;
+	n->host = strdup(host);
+	n->login = client_login_for(m->login, host);
+	if (n->host && n->login) {
+		*out = n;
+		return 0;
+	}
+	(void)mapiwire_free(&n);
+	return MAPIWIRE_E_MEMORY;
+}
+
 int mapiwire_free(struct mapiwire **client)
 {
 	struct mapiwire *m = *client;
@@ -68,7 +94,7 @@ int mapiwire_free(struct mapiwire **client)
 		struct client_conn *c = m->conns;
 		client_close(&c);
 	}
-	int r = m->capture ? capture_finish(&m->capture) : 0;
+	int r = m->capture && !m->capture_is_shared ? capture_finish(&m->capture) : 0;
 	if (m->wake >= 0)
 		close(m->wake);
 	client_login_unref(&m->login);

@@ -15,6 +15,7 @@ int client_fail(struct mapiwire *m, int code, enum cause cause, uint32_t status,
 	        .exit_code = row->exit_code,
 	        .status = status,
 	        .status_name = "",
+	        .server = "",
 	};
 	return code;
 }
@@ -133,7 +134,8 @@ int client_fail_wait(struct mapiwire *m, int error, const char *what)
 
 void client_said_nothing(struct client_said *said)
 {
-	said->error = (struct mapiwire_error){.cause = "none", .sentence = "", .attempt = "", .status_name = ""};
+	said->error = (struct mapiwire_error){
+	        .cause = "none", .sentence = "", .attempt = "", .status_name = "", .server = ""};
 }
 
 void client_no_error(struct mapiwire *m)

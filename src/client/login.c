@@ -84,6 +84,27 @@ struct client_login *client_login_new(const struct mapiwire_options *o)
 	return l;
 }
 
+struct client_login *client_login_for(const struct client_login *l, const char *host)
+{
+	struct client_login *n = (struct client_login *)calloc(1, sizeof *n);
+	bool ok = true;
+	if (!n)
+		return NULL;
+	atomic_init(&n->references, 1);
+	n->type = l->type;
+	n->domain = copy(l->domain, &ok);
+	n->user = copy(l->user, &ok);
+	n->password = copy(l->password, &ok);
+	n->workstation = copy(l->workstation, &ok);
+	n->ccache = copy(l->ccache, &ok);
+	n->realm = copy(l->realm, &ok);
+	n->service = copy(l->service, &ok);
+	n->host = copy(host, &ok);
+	if (!ok)
+		client_login_unref(&n);
+	return n;
+}
+
 struct client_login *client_login_ref(struct client_login *l)
 {
 	atomic_fetch_add(&l->references, 1);

@@ -21,6 +21,8 @@ struct client_login {
 };
 /* NULL: out of memory. */
 struct client_login *client_login_new(const struct mapiwire_options *o);
+/* The same user for another host. NULL: out of memory. */
+struct client_login *client_login_for(const struct client_login *l, const char *host);
 struct client_login *client_login_ref(struct client_login *l);
 /* Wipes the password with the last reference. */
 void client_login_unref(struct client_login **l);

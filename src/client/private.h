@@ -44,6 +44,7 @@ struct mapiwire {
 	unsigned address_count, address; /* the one that answered last */
 	char address_text[64];
 	struct capture_writer *capture;
+	bool capture_is_shared; /* another client's */
 	struct client_conn *conns;
 	struct client_said own, *said; /* said: of the task that runs, else own */
 	struct client_aside *asides;

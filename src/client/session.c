@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Sessions, their calls, and what becomes of them when a connection is lost: [MS-OXCRPC] 3.1.4.1, 3.2.4;
@@ -82,6 +83,24 @@ int client_session_disconnect(struct client_conn *c, struct idl_context_handle *
 	return r;
 }
 
+/* [MS-OXCSTOR] 2.2.1.1.2: the redirect response names the mailbox's server. */
+static int fail_redirected(struct mapiwire_store *s, const struct client_rops *b)
+{
+	struct client_said *said = s->m->said;
+	const struct RopLogonResponse *a = (const struct RopLogonResponse *)b->answers.rops[b->next - 1].value;
+	char detail[300] = "";
+	if (a && a->ServerName && *a->ServerName) {
+		snprintf(said->server, sizeof said->server, "%s", a->ServerName);
+		snprintf(detail, sizeof detail, ": %s", said->server);
+	}
+	int r = client_fail(s->m, MAPIWIRE_E_STATUS, CAUSE_WRONG_SERVER, ecWrongServer,
+	                    &(struct cause_about){.detail = detail});
+	said->error.status_name = "ecWrongServer";
+	if (*detail)
+		said->error.server = said->server;
+	return r;
+}
+
 static int log_on(struct mapiwire_store *s, const char *dn)
 {
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
@@ -99,6 +118,8 @@ static int log_on(struct mapiwire_store *s, const char *dn)
 	int r = client_rops_run(&b);
 	if (r == 0)
 		r = client_rops_answer(&b, ROP_LOGON, &answer);
+	if (r == MAPIWIRE_E_STATUS && s->m->said->error.status == ecWrongServer && b.next > 0)
+		return fail_redirected(s, &b);
 	if (r != 0)
 		return r;
 	memcpy(s->folders, ((const struct RopLogonResponse *)answer)->FolderIds, sizeof s->folders);

@@ -60,6 +60,7 @@ void client_asides_look(struct mapiwire *m);
 struct client_said {
 	struct mapiwire_error error;
 	char sentence[320], attempt[320], status_text[16]; /* CAUSE_TEXT_SIZE */
+	char server[256];
 };
 
 struct mapiwire_task {

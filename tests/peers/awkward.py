@@ -104,6 +104,32 @@ class Between(Listener):
             pass
 
 
+class Meddler(Listener):
+    """Passes whole PDUs; change(from_client, pdu) yields what goes on instead. Counts what it changed."""
+
+    def __init__(self, port, change):
+        self.behind, self.change, self.changed = port, change, 0
+        super().__init__()
+
+    def serve(self, s):
+        server = socket.create_connection(("127.0.0.1", self.behind))
+        self.open.append(server)
+        threading.Thread(target=self.pass_on, args=(server, s, False), daemon=True).start()
+        self.pass_on(s, server, True)
+
+    def pass_on(self, source, target, from_client):
+        stream = source.makefile("rb")
+        try:
+            while head := stream.read(16):
+                pdu = head + stream.read(struct.unpack_from("<H", head, 8)[0] - 16)
+                other = self.change(from_client, pdu)
+                self.changed += other != pdu
+                target.sendall(other)
+            target.shutdown(socket.SHUT_WR)
+        except (OSError, struct.error):
+            pass
+
+
 def hand_out(port, instead):
     """For Between: towers lead to another port. C706 appendix I: the floor of a TCP port."""
     floor = b"\x01\x00\x07\x02\x00"

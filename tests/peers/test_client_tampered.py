@@ -1,13 +1,11 @@
 """Somebody between our client and a server who changes what passes: the client never takes it for an answer."""
 import json
 import shutil
-import socket
 import struct
 import subprocess
-import threading
 
 import pytest
-from awkward import Listener, hand_out
+from awkward import Meddler, hand_out
 from conftest import USERS, program, run
 from realm import KDC, REALM, STORE, Realm
 
@@ -15,32 +13,6 @@ BIND, BIND_ACK, ALTER, REQUEST, RESPONSE = 11, 12, 14, 0, 2
 SIGN = 4  # PFC_SUPPORT_HEADER_SIGN
 MGMT = bytes.fromhex("80bda8af8a7dc911bef408002b102989")
 ASYNC = bytes.fromhex("4a57615272456e20b2686b199213b4e4")
-
-
-class Meddler(Listener):
-    """Passes whole PDUs; change(from_client, pdu) yields what goes on instead. Counts what it changed."""
-
-    def __init__(self, port, change):
-        self.behind, self.change, self.changed = port, change, 0
-        super().__init__()
-
-    def serve(self, s):
-        server = socket.create_connection(("127.0.0.1", self.behind))
-        self.open.append(server)
-        threading.Thread(target=self.pass_on, args=(server, s, False), daemon=True).start()
-        self.pass_on(s, server, True)
-
-    def pass_on(self, source, target, from_client):
-        stream = source.makefile("rb")
-        try:
-            while head := stream.read(16):
-                pdu = head + stream.read(struct.unpack_from("<H", head, 8)[0] - 16)
-                other = self.change(from_client, pdu)
-                self.changed += other != pdu
-                target.sendall(other)
-            target.shutdown(socket.SHUT_WR)
-        except (OSError, struct.error):
-            pass
 
 
 def kind(pdu):

@@ -403,7 +403,7 @@ def line_ports(server):
 def test_slow_network(stage):
     """40 ms there, 40 ms back."""
     with Line(delay=0.04):
-        server = stage.serve("--listen", "0.0.0.0", "--host", "mail.demo.test")
+        server = stage.serve("--listen", "0.0.0.0", "--host", THERE)
         stage.watch("line", on_line(line_ports(server)))
         assert stage.walk("--no-probe", host=THERE, timeout="20").returncode == 0
         found = stage.look("--slow", "50")
@@ -420,7 +420,7 @@ def test_segments_lost(stage):
         return len(packet) > 100 and count[0] % 9 == 0
 
     with Line(loses=loses):
-        server = stage.serve("--listen", "0.0.0.0", "--host", "mail.demo.test")
+        server = stage.serve("--listen", "0.0.0.0", "--host", THERE)
         stage.watch("line", on_line(line_ports(server)))
         assert stage.walk("--no-probe", host=THERE, timeout="20").returncode == 0
         found = stage.look()

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from awkward import Between, Mute, Reset, Silent, Web, closed_port, hand_out, hide_nspi
-from conftest import run
+from conftest import Server, run
 
 STEPS = ["name", "mapper", "referral", "address book", "store", "inbox", "notification"]
 LINE = re.compile(r"(\d) (.{14})(\S*) +(.*?) +(?:(\d+) ms  (ok|FAILED)|-)$")
@@ -292,3 +292,64 @@ def test_help_tells_the_exit_codes():
     text = run("walk", "--help").stdout
     assert "Exit code: 0 when Outlook would start" in text
     assert max(len(line) for line in text.splitlines()) <= 112
+
+
+# ---- Another server ----
+
+
+@pytest.fixture
+def two_servers(serve, state_template, tmp_path):
+    """The second at another address, with the same mapper port and the same users."""
+    servers = []
+
+    def start(*options):
+        first = serve("--host", "127.0.0.2", *options)
+        subprocess.run(["cp", "-a", str(state_template), str(tmp_path / "second")], check=True)
+        servers.append(Server(tmp_path / "second", "--listen", "127.0.0.2", "--epm-port", str(first.epm)))
+        return first, servers[0]
+
+    yield start
+    for each in servers:
+        each.stop()
+
+
+def test_referral_to_another_server(two_servers):
+    """As Outlook the walk goes to the server that the referral names for the address book, and says so."""
+    first, second = two_servers()
+    steps, verdict = walk_json(first)
+    assert results(steps) == ["ok"] * 7 and verdict["exit"] == 0
+    assert steps["referral"]["what"] == "address book: 127.0.0.2"
+    assert steps["address book"]["address"] == f"127.0.0.2:{second.nspi}"
+    assert steps["store"]["address"] == f"127.0.0.1:{first.store}"
+    assert re.search(rf"^4 address book  :{second.nspi} +at 127\.0\.0\.2: Alice Arnold; 3 entries", walk(first).stdout, re.M)
+
+
+def test_referral_to_nowhere(serve):
+    """The name does not resolve: Outlook would have no address book."""
+    steps, verdict = walk_json(serve("--host", "no-such-host.invalid"))
+    assert results(steps)[2:4] == ["ok", "failed"] and verdict["exit"] == 10
+    assert steps["address book"]["cause"] == "name-not-found"
+    assert "no-such-host.invalid" in steps["address book"]["sentence"]
+
+
+def test_referral_to_the_same_by_another_name(serve):
+    server = serve("--host", "localhost")
+    steps, verdict = walk_json(server)
+    assert verdict["exit"] == 0 and steps["address book"]["address"].endswith(f":{server.nspi}")
+
+
+def test_mailbox_on_another_server(two_servers):
+    """The log-on names the mailbox's server: the walk goes there, and on from there."""
+    first, second = two_servers("--moved", "alice=127.0.0.2")
+    steps, verdict = walk_json(first)
+    assert results(steps) == ["ok"] * 7 and verdict["exit"] == 0, steps
+    assert steps["store"]["what"] == "sent on to 127.0.0.2; logged on"
+    assert steps["store"]["address"] == steps["notification"]["address"] == f"127.0.0.2:{second.store}"
+
+
+@pytest.mark.parametrize("there, cause, code", [("127.0.0.3", "port-refused", 11),
+                                                ("no-such-host.invalid", "wrong-server", 27)])
+def test_mailbox_on_a_server_that_is_away(serve, there, cause, code):
+    steps, verdict = walk_json(serve("--moved", f"alice={there}"))
+    assert steps["store"]["cause"] == cause and verdict["exit"] == code
+    assert steps["store"]["what"].startswith(f"sent on to {there}")
