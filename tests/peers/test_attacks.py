@@ -2,6 +2,8 @@
 
 What the machine alone can show stands in tests/unit/rpc (test_attacks.c, test_hostile.c); the table of both is in
 docs/conformance.md. Memory and numbers of connections: test_memory.py."""
+import os
+import resource
 import socket
 import struct
 import subprocess
@@ -496,7 +498,7 @@ def seconds_until_closed(peer, send=b"", every=0.05, most=20):
 
 def test_slow_senders(serve):
     """A deadline for each PDU and for the handshake, however steadily its bytes come in; who is merely silent stays."""
-    server = serve("--patience", "1")
+    server = serve("--patience", "2")
     slow_bind = Peer(server.epm)
     slow_request = bound(server.epm)
     half = bound(server.epm, trailer() + ntlm_negotiate())
@@ -510,7 +512,7 @@ def test_slow_senders(serve):
 
 def test_a_peer_that_never_reads(serve):
     """Its output is bounded, and then it is closed; others are served meanwhile."""
-    server = serve("--patience", "1")
+    server = serve("--patience", "2")
     peer = bound(server.epm, contexts=[context(interface=MGMT)])
     peer.socket.settimeout(0.5)
     with pytest.raises(OSError):
@@ -529,3 +531,27 @@ def test_a_peer_that_never_reads(serve):
         return False
 
     assert wait_for(is_reset, 20)
+
+
+def test_no_descriptors_left(serve):
+    """Accepting does not get stuck: who finds no descriptor is closed, who has one is served, and then others are again."""
+    server = serve("--loops", "1")
+    early = bound(server.epm)
+    limit = len(os.listdir(f"/proc/{server.process.pid}/fd")) + 10
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    peers = [Peer(server.epm) for _ in range(60)]
+    assert wait_for(lambda: sum(peer.is_closed(0.001) for peer in peers) >= 40)
+    assert fault_of(early.ask(ask()))[0] == OP_RANGE
+    begin = processor_seconds(server)
+    time.sleep(0.5)
+    assert processor_seconds(server) - begin < 0.25  # it does not try in vain for ever
+    for peer in peers:
+        peer.close()
+    with bound(server.epm) as late:
+        assert fault_of(late.ask(ask()))[0] == OP_RANGE
+
+
+def processor_seconds(server):
+    with open(f"/proc/{server.process.pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
