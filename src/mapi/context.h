@@ -26,6 +26,9 @@ struct mapi_shape_context {
 	bool public_logon; /* the logon's LogonFlags lack 0x01 */
 	/* Counts have the widths of extended rules ([MS-OXORULE] 2.2.5, [MS-OXCDATA] 2.11.1.1). */
 	bool extended_rules;
+	/* Values are in the form of the address book over HTTP ([MS-OXCMAPIHTTP] 2.2.1.1): what could be NULL says
+	 * first whether it is there. With extended_rules' widths. */
+	bool address_book;
 };
 
 #endif

@@ -222,3 +222,34 @@ int mapi_shape_recipient(struct ndr *n, void *value)
 	*v = p;
 	return 0;
 }
+
+/* [MS-OXCMAPIHTTP] 2.2.1.7: columns, then rows of them. */
+static int book_rows(struct ndr *n, struct mapi_book_rows *b)
+{
+	const struct mapi_shape_context *outer = shape_context(n);
+	void *kept = n->context;
+	int r = ndr_u32(n, "PropertyTagCount", &b->column_count);
+	if (r >= 0 && b->column_count > UINT16_MAX)
+		r = shape_fail(n, "PropertyTagCount", MW_E_LIMIT);
+	if (r < 0 || (r = shape_tags(n, "PropertyTags", (uint16_t)b->column_count, &b->columns)) < 0 ||
+	    (r = ndr_u32(n, "RowCount", &b->row_count)) < 0 ||
+	    (r = ndr_array(n, (void **)&b->rows, b->row_count, sizeof *b->rows, 1)) < 0)
+		return r;
+	struct mapi_shape_context c = *outer;
+	c.columns = b->columns;
+	c.column_count = (uint16_t)b->column_count;
+	c.columns_known = true;
+	n->context = &c;
+	for (uint32_t i = 0; r >= 0 && i < b->row_count; i++) {
+		ndr_enter(n, shape_index(n, i));
+		r = row_of(n, &c, &b->rows[i]);
+		ndr_leave(n);
+	}
+	n->context = kept;
+	return r;
+}
+
+int mapi_shape_book_rows(struct ndr *n, void *value)
+{
+	return n ? book_rows(n, value) : SHAPE_LAYOUT(value, struct mapi_book_rows);
+}

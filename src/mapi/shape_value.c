@@ -171,14 +171,41 @@ static int datum(struct ndr *n, const char *name, uint16_t type, union mapi_datu
 	}
 }
 
+#define HAS_VALUE 0xFF
+
+/* [MS-OXCMAPIHTTP] 2.2.1.1: what may be NULL, and each of many, says first whether it is there. */
+static int presence(struct ndr *n, const char *name, bool *there)
+{
+	uint8_t has = *there ? HAS_VALUE : 0;
+	int r = shape_raw(n, name, &has, 1);
+	if (r >= 0 && has != 0 && has != HAS_VALUE)
+		return shape_fail(n, name, MW_E_MALFORMED);
+	*there = has != 0;
+	return r;
+}
+
+static int book_datum(struct ndr *n, const char *name, uint16_t type, union mapi_datum *d)
+{
+	bool there = type == PTYP_STRING8  ? d->str8 != NULL
+	             : type == PTYP_STRING ? d->str16 != NULL
+	                                   : d->bin.data != NULL;
+	if (!shape_context(n)->address_book || (type != PTYP_STRING8 && type != PTYP_STRING && type != PTYP_BINARY))
+		return datum(n, name, type, d);
+	int r = presence(n, name, &there);
+	return r < 0 || !there ? r : datum(n, name, type, d);
+}
+
 static int multiple(struct ndr *n, const char *name, uint16_t type, struct mapi_value *v)
 {
+	bool there = true;
 	ndr_enter(n, name);
-	int r = ndr_u32(n, "Count", &v->count);
-	if (r >= 0)
+	int r = shape_context(n)->address_book ? presence(n, "HasValue", &there) : 0;
+	if (r >= 0 && there)
+		r = ndr_u32(n, "Count", &v->count);
+	if (r >= 0 && there)
 		r = ndr_array(n, (void **)&v->u.multi, v->count, sizeof *v->u.multi, least_size(type));
 	for (uint32_t i = 0; r >= 0 && i < v->count; i++)
-		r = datum(n, shape_index(n, i), type, &v->u.multi[i]);
+		r = book_datum(n, shape_index(n, i), type, &v->u.multi[i]);
 	ndr_leave(n);
 	return r;
 }
@@ -205,7 +232,7 @@ int shape_value(struct ndr *n, const char *name, uint16_t type, struct mapi_valu
 	int r = shape_down(n);
 	if (r < 0)
 		return shape_fail(n, name, r);
-	r = many ? multiple(n, name, type & 0x0FFF, v) : datum(n, name, type, &v->u);
+	r = many ? multiple(n, name, type & 0x0FFF, v) : book_datum(n, name, type, &v->u);
 	shape_up(n);
 	return r;
 }

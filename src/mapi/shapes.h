@@ -115,11 +115,19 @@ struct mapi_notification {
 	struct mapi_string message_class;
 };
 
+/* Rows with the columns that they have. */
+struct mapi_book_rows {
+	uint32_t column_count, row_count;
+	uint32_t *columns;
+	struct mapi_row *rows;
+};
+
 int mapi_shape_object_id(struct ndr *n, void *value);          /* uint64_t: folder or message */
 int mapi_shape_tag(struct ndr *n, void *value);                /* uint32_t */
 int mapi_shape_tagged_value(struct ndr *n, void *value);       /* struct mapi_value */
 int mapi_shape_row(struct ndr *n, void *value);                /* struct mapi_row */
 int mapi_shape_row_set(struct ndr *n, void *value);            /* struct mapi_row_set */
+int mapi_shape_book_rows(struct ndr *n, void *value);          /* struct mapi_book_rows */
 int mapi_shape_property_name(struct ndr *n, void *value);      /* struct mapi_property_name */
 int mapi_shape_typed_string(struct ndr *n, void *value);       /* struct mapi_typed_string */
 int mapi_shape_recipient_columns(struct ndr *n, void *value);  /* struct mapi_tags */

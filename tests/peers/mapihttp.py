@@ -121,3 +121,85 @@ def read_connect(body):
     out["aux"] = cursor.take(cursor.get("I"))
     cursor.end()
     return out
+
+
+# ---- The address book: the forms of 2.2.1 ----
+
+def stat(code_page=1252, container=0, current=0, delta=0, position=0, total=0, sort=0):
+    return struct.pack("<3Ii5I", sort, container, current, delta, position, total, code_page, 0x409, 0x409)
+
+
+def tags_of(*tags):
+    return struct.pack(f"<{len(tags) + 1}I", len(tags), *tags)
+
+
+def book_value(cursor, kind):
+    """AddressBookPropertyValue: what could be NULL, and each of many, says first whether it is there."""
+    if kind & 0x1000:
+        return [book_value(cursor, kind & ~0x1000) for _ in range(cursor.get("I"))] if present(cursor) else None
+    if kind in (0x1E, 0x1F, 0x102) and not present(cursor):
+        return None
+    if kind == 0x102:
+        return cursor.take(cursor.get("I"))
+    return {0x1E: cursor.str8, 0x1F: cursor.str16, 0x3: lambda: cursor.get("i"), 0xA: lambda: cursor.get("I"),
+            0xB: lambda: bool(cursor.get("B"))}[kind]()
+
+
+def present(cursor):
+    has = cursor.get("B")
+    assert has in (0, 0xFF)
+    return has == 0xFF
+
+
+def book_row(cursor, tags):
+    flagged, row = cursor.get("B"), {}
+    for tag in tags:
+        kind = tag & 0xFFFF or cursor.get("H")
+        flag = cursor.get("B") if flagged else 0
+        row[tag] = book_value(cursor, kind) if flag == 0 else None if flag == 1 else cursor.get("I")
+    return row
+
+
+def book_list(cursor):
+    out = {}
+    for _ in range(cursor.get("I")):
+        kind, number = cursor.get("HH")
+        out[number << 16 | kind] = book_value(cursor, kind)
+    return out
+
+
+class Book(Endpoint):
+    """A session with /mapi/nspi/."""
+
+    def __init__(self, server, user="alice", **options):
+        super().__init__(server, "/mapi/nspi/", user, **options)
+        cursor = self.call("Bind", struct.pack("<IB", 0, 1) + stat())
+        assert self.error == 0
+        self.guid = cursor.take(16)
+        self.end(cursor)
+
+    def call(self, kind, body):
+        answer = self.ask(kind, body + NO_AUX)
+        assert answer.status == 200 and answer.code == 0, (kind, answer.code, answer.raw)
+        cursor = Cursor(answer.body)
+        status, self.error = cursor.get("II")
+        assert status == 0
+        return cursor
+
+    @staticmethod
+    def end(cursor):
+        assert cursor.get("I") == 0
+        cursor.end()
+
+    def state(self, cursor):
+        assert cursor.get("B") == 1
+        return struct.unpack("<3Ii5I", cursor.take(36))
+
+    def ids(self, cursor):
+        return [cursor.get("I") for _ in range(cursor.get("I"))] if cursor.get("B") else None
+
+    def rows(self, cursor):
+        if not cursor.get("B"):
+            return None
+        tags = [cursor.get("I") for _ in range(cursor.get("I"))]
+        return [book_row(cursor, tags) for _ in range(cursor.get("I"))]

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "base/time.h"
+#include "mapi/context.h"
 #include "server/mapihttp/private.h"
 
 #include <stdio.h>
@@ -135,9 +136,18 @@ static void finish_answer(struct mapihttp_request *q, struct web_request *r, int
 	web_end(r);
 }
 
+/* The address book has its own form of values. */
+static struct mapi_shape_context *context_of(const struct mapihttp_request *q)
+{
+	static const struct mapi_shape_context book = {.extended_rules = true, .address_book = true};
+	/* Not written to: the tables' contexts are shared with those that are. */
+	return q->type->endpoint == MAPIHTTP_NSPI ? (struct mapi_shape_context *)(uintptr_t)&book : NULL;
+}
+
 int mapihttp_put(struct mapihttp_request *q, const struct idl_type *type, const void *value)
 {
 	struct ndr n = ndr_encoder(NDR_PACKED, q->call->arena, &q->answer);
+	n.context = context_of(q);
 	return ndr_encode(&n, type, value);
 }
 
@@ -207,6 +217,7 @@ static int decode(struct mapihttp_request *q, const struct web_request *r)
 	void *body = NULL;
 	if (q->type->request) {
 		struct ndr n = ndr_decoder(NDR_PACKED, call->arena, cursor_of(r->body.data, r->body.len));
+		n.context = context_of(q);
 		body = arena_alloc(call->arena, q->type->request->size);
 		int e = body ? ndr_decode(&n, q->type->request, body) : MW_E_NOMEM;
 		if (e == 0 && cursor_left(&n.in) > 0)

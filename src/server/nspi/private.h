@@ -5,6 +5,7 @@
 #include "mapi/property.h"
 #include "mapi/status.h"
 #include "mapi/tags.h"
+#include "server/nspi/values.h"
 #include "server/service.h"
 #include "wire/nspi.h"
 
@@ -64,7 +65,6 @@ extern const unsigned nspi_known_tag_count;
 
 /* ---- row.c: from values to PropertyRow_r ---- */
 
-MW_NODISCARD int nspi_put_value(struct arena *arena, const struct mapi_value *in, struct PropertyValue_r *out);
 /* A row of the asked tags; what is missing becomes an error of MAPI_E_NOT_FOUND. *all: nothing was missing. */
 MW_NODISCARD int nspi_row(const struct nspi_view *v, const struct directory_user *u, const uint32_t *tags,
                           unsigned count, struct PropertyRow_r *out, bool *all);
@@ -72,9 +72,6 @@ MW_NODISCARD int nspi_row(const struct nspi_view *v, const struct directory_user
 struct PropertyRowSet_r *nspi_rows(const struct nspi_view *v, const struct directory_user *const *users,
                                    unsigned user_count, const struct PropertyTagArray_r *tags);
 struct PropertyTagArray_r *nspi_tags(struct arena *arena, unsigned count);
-/* 3.1.4.1.1: what a NULL tag array asks for. */
-extern const uint32_t nspi_default_tags[];
-extern const unsigned nspi_default_tag_count;
 
 /* ---- match.c: restrictions on entries, 3.1.4.1.10 ---- */
 

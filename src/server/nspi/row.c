@@ -75,6 +75,59 @@ int nspi_put_value(struct arena *arena, const struct mapi_value *in, struct Prop
 	return r;
 }
 
+static int get_texts(struct arena *arena, const struct PropertyValue_r *in, struct mapi_value *out)
+{
+	bool wide = mapi_tag_type(in->ulPropTag) == (PTYP_MULTIPLE | PTYP_STRING);
+	uint32_t count = wide ? in->Value.MVszW.cValues : in->Value.MVszA.cValues;
+	union mapi_datum *all = arena_new_array(arena, union mapi_datum, count);
+	if (!all)
+		return MW_E_NOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		if (wide)
+			all[i].str16 = in->Value.MVszW.lppszW[i];
+		else
+			all[i].str8 = in->Value.MVszA.lppszA[i];
+	}
+	out->count = count;
+	out->u.multi = all;
+	return 0;
+}
+
+int nspi_get_value(struct arena *arena, const struct PropertyValue_r *in, struct mapi_value *out)
+{
+	struct mapi_value v = {.tag = in->ulPropTag};
+	int r = 0;
+	switch (mapi_tag_type(in->ulPropTag)) {
+	case PTYP_INTEGER32:
+		v.u.i32 = in->Value.l;
+		break;
+	case PTYP_BOOLEAN:
+		v.u.boolean = in->Value.b != 0;
+		break;
+	case PTYP_STRING8:
+		v.u.str8 = in->Value.lpszA;
+		break;
+	case PTYP_STRING:
+		v.u.str16 = in->Value.lpszW;
+		break;
+	case PTYP_BINARY:
+		v.u.bin = (struct mapi_binary){in->Value.bin.cb, in->Value.bin.lpb};
+		break;
+	case PTYP_ERROR_CODE:
+		v.u.error = (uint32_t)in->Value.err;
+		break;
+	case PTYP_MULTIPLE | PTYP_STRING:
+	case PTYP_MULTIPLE | PTYP_STRING8:
+		r = get_texts(arena, in, &v);
+		break;
+	default:
+		return MW_E_UNSUPPORTED;
+	}
+	if (r == 0)
+		*out = v;
+	return r;
+}
+
 /* An asked type of PTYP_UNSPECIFIED takes the property's own, texts in the code page. */
 static uint32_t resolve_tag(const struct nspi_view *v, uint32_t tag)
 {

@@ -637,6 +637,67 @@ static void names(void **state)
 	assert_int_equal(auth_level_parse("secret", &level), MW_E_INVALID);
 }
 
+/* A handshake is good on the channel that it was made for, RFC 5056; whom that concerns is the server's affair. */
+static void channel_bindings(void **state)
+{
+	static const char here[] = "tls-server-end-point:here", there[] = "tls-server-end-point:there";
+	static const struct {
+		const char *client, *server; /* NULL: none */
+		bool required;
+		int result;
+	} table[] = {
+	        {here, here, false, 0},         {here, here, true, 0},  {there, here, false, MW_E_AUTH},
+	        {there, here, true, MW_E_AUTH}, {NULL, here, false, 0}, {NULL, here, true, MW_E_AUTH},
+	        {here, NULL, false, 0},         {NULL, NULL, false, 0},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct world w;
+		open_world(&w, AUTH_LEVEL_NONE, "alice", "Passw0rd, with spaces");
+		w.env.binding = (const uint8_t *)table[i].client;
+		w.env.binding_len = table[i].client ? strlen(table[i].client) : 0;
+		three_tokens(&w);
+		w.env.binding = (const uint8_t *)table[i].server;
+		w.env.binding_len = table[i].server ? strlen(table[i].server) : 0;
+		w.env.binding_required = table[i].required;
+		assert_int_equal(last_leg(&w), table[i].result);
+		assert_int_equal(w.status, table[i].result ? STATUS_BAD_BINDINGS : 0);
+		close_world(&w);
+	}
+}
+
+static void passwords(void **state)
+{
+	static const struct {
+		const char *domain, *user, *password;
+		int result;
+		uint32_t status;
+	} table[] = {
+	        {"DEMO", "alice", "Passw0rd, with spaces", 0, 0},
+	        {"", "alice", "Passw0rd, with spaces", 0, 0},
+	        {"DEMO", "empty", "", 0, 0},
+	        {"DEMO", "alice", "passw0rd, with spaces", MW_E_AUTH, STATUS_LOGON_FAILURE},
+	        {"OTHER", "alice", "Passw0rd, with spaces", MW_E_AUTH, STATUS_LOGON_FAILURE},
+	        {"DEMO", "nobody", "", MW_E_AUTH, STATUS_LOGON_FAILURE},
+	        {"DEMO", "locked", "Passw0rd", MW_E_AUTH, STATUS_ACCOUNT_LOCKED_OUT},
+	        {"DEMO", "expired", "Passw0rd", MW_E_AUTH, STATUS_ACCOUNT_EXPIRED},
+	        {"DEMO", "expired", "wrong", MW_E_AUTH, STATUS_LOGON_FAILURE},
+	        {"DEMO", "broken", "Passw0rd", MW_E_IO, 0},
+	};
+	(void)state;
+	struct world w;
+	open_world(&w, AUTH_LEVEL_NONE, "alice", "");
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		uint64_t account = 0;
+		uint32_t status = 0;
+		assert_int_equal(auth_check_password(&w.server_config, &w.env, table[i].domain, table[i].user,
+		                                     table[i].password, &account, &status),
+		                 table[i].result);
+		assert_int_equal(status, table[i].status);
+		assert_int_equal(account != 0, table[i].result == 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -649,6 +710,7 @@ int main(void)
 	        cmocka_unit_test(observer_without),      cmocka_unit_test(gap_beyond_bounds),
 	        cmocka_unit_test(after_a_gap),           cmocka_unit_test(other_providers),
 	        cmocka_unit_test(kerberos_without_keys), cmocka_unit_test(names),
+	        cmocka_unit_test(channel_bindings),      cmocka_unit_test(passwords),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
