@@ -25,7 +25,8 @@ def build():
     for command in ([] if (BUILD / "build.ninja").exists() else
                     [["meson", "setup", str(BUILD), "--buildtype=debugoptimized"]]) + [
             ["ninja", "-C", str(BUILD), "mapiwire", "bench/bench-generator", "bench/bench-echo",
-             "bench/bench-multiply", "bench/bench-micro", "bench/bench-replay"]]:
+             "bench/bench-multiply", "bench/bench-micro", "bench/bench-replay", "bench/bench-store",
+             "bench/bench-rops"]]:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             raise Failure(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
@@ -57,9 +58,9 @@ def output_of(*words, core=None, **more):
 class Background:
     """A server on its core: what it prints first tells that it is ready."""
 
-    def __init__(self, *words):
+    def __init__(self, *words, core=SERVER_CORE):
         self.process = subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        text=True, preexec_fn=on_core(SERVER_CORE))
+                                        text=True, preexec_fn=None if core is None else on_core(core))
         self.line = self.process.stdout.readline()
 
     def __enter__(self):
@@ -73,8 +74,8 @@ class Background:
 
 
 class Server(Background):
-    def __init__(self, state, *options):
-        super().__init__(PROGRAM, "serve", "--state", state, "--epm-port", "0", "--loops", "1", *options)
+    def __init__(self, state, *options, core=SERVER_CORE):
+        super().__init__(PROGRAM, "serve", "--state", state, "--epm-port", "0", "--loops", "1", *options, core=core)
         ready = READY.match(self.line)
         if not ready:
             raise Failure("mapiwire serve did not start")

@@ -33,6 +33,8 @@ const char *mw_strerror(int error)
 		return "not finished";
 	case MW_E_BUSY:
 		return "busy";
+	case MW_E_FULL:
+		return "over a quota";
 	case MW_E_CANCELLED:
 		return "cancelled";
 	}

@@ -24,6 +24,7 @@ enum mw_error {
 	MW_E_AGAIN = -13,   /* not finished: more input or a later call is needed */
 	MW_E_BUSY = -14,
 	MW_E_CANCELLED = -15, /* given up by whoever asked for it */
+	MW_E_FULL = -16,      /* a quota says no */
 };
 
 /* A short English phrase for a code of the above, without a full stop. Static. */

@@ -50,6 +50,12 @@ const char serve_help[] =
         "  --block-clients LIST no store for these versions: 0.0.0-11.65535.65535;14.0.6126 (ranges or single ones)\n"
         "  --moved LIST         mailboxes that are on another server now: ACCOUNT=SERVER,...\n"
         "  --calls-per-second N store calls of one session; what is beyond is asked to come back later\n"
+        "  --quota-warn MIB, --quota-send MIB, --quota-receive MIB\n"
+        "                       what a mailbox may hold: clients are told of the first, beyond the second it\n"
+        "                       sends nothing, beyond the third it takes nothing; default no bounds\n"
+        "  --message-size MIB   largest message; default no bound\n"
+        "  --sessions N         most sessions of one mailbox; default 1024\n"
+        "  --objects N          most objects that one session has open; default 2048, at most 4096\n"
         "  --loops N            event loops; default one per core\n"
         "  --verbose, --quiet   more or less on standard error\n";
 
@@ -127,7 +133,7 @@ int cmd_serve(int argc, char **argv)
 	const char *encryption = NULL, *binding = NULL, *web[3] = {NULL}, *none[1];
 	size_t positional;
 	bool verbose = false, quiet = false, no_seccomp = false;
-	unsigned mebibytes = 0;
+	unsigned mebibytes = 0, warn = 0, send = 0, receive = 0, message = 0;
 	int64_t patience_ns = 0;
 	struct log log = log_stderr;
 	struct server_config config = {.ports = {[SERVER_PORT_EPM] = 135}, .log = &log};
@@ -158,6 +164,12 @@ int cmd_serve(int argc, char **argv)
 	        {"block-clients", CLI_TEXT, &config.blocked_clients},
 	        {"moved", CLI_TEXT, &config.moved},
 	        {"calls-per-second", CLI_NUMBER, &config.calls_per_second},
+	        {"quota-warn", CLI_NUMBER, &warn},
+	        {"quota-send", CLI_NUMBER, &send},
+	        {"quota-receive", CLI_NUMBER, &receive},
+	        {"message-size", CLI_NUMBER, &message},
+	        {"sessions", CLI_NUMBER, &config.max_sessions},
+	        {"objects", CLI_NUMBER, &config.max_objects},
 	        {"loops", CLI_NUMBER, &config.loops},
 	        {"verbose", CLI_FLAG, &verbose},
 	        {"quiet", CLI_FLAG, &quiet},
@@ -178,6 +190,10 @@ int cmd_serve(int argc, char **argv)
 
 	config.confine = !no_seccomp;
 	config.max_unauthenticated = (size_t)mebibytes << 20;
+	config.quota_warn = (uint64_t)warn << 20;
+	config.quota_send = (uint64_t)send << 20;
+	config.quota_receive = (uint64_t)receive << 20;
+	config.message_size = (uint64_t)message << 20;
 	config.patience_ms = (unsigned)(patience_ns / NS_PER_MS);
 	char why[512] = "";
 	struct server *server = NULL;

@@ -91,6 +91,8 @@
 #define PidTagServerConnectedIcon MAPI_TAG(0x341E, PTYP_BINARY)
 #define PidTagServerAccountIcon MAPI_TAG(0x341F, PTYP_BINARY)
 #define PidTagMaximumSubmitMessageSize MAPI_TAG(0x666D, PTYP_INTEGER32)
+#define PidTagProhibitReceiveQuota MAPI_TAG(0x666A, PTYP_INTEGER32)
+#define PidTagStorageQuotaLimit MAPI_TAG(0x3FF5, PTYP_INTEGER32)
 #define PidTagProhibitSendQuota MAPI_TAG(0x666E, PTYP_INTEGER32)
 
 /* Messages */

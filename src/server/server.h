@@ -30,13 +30,17 @@ struct server_config {
 	uint16_t ports[SERVER_PORT_COUNT]; /* 0 = dynamic, but for the mapper's, which is 135 */
 	uint8_t no_ports;                  /* bits 1 << enum server_port: not to be opened */
 	const char *host; /* the name clients know the server by; NULL = the listen address, or the host's name */
-	bool encryption_optional;   /* EcDoConnectEx below privacy is then taken */
-	bool ntlm_v1;               /* NTLMv1 is taken too */
-	const char *keytab;         /* file with the keys of our services; NULL: no Kerberos; see server/helper.h */
-	const char *user;           /* to become once the ports are bound, which takes root; NULL: as it is */
-	bool confine;               /* server_run takes the filter of server/process.h */
-	unsigned loops;             /* 0 = one per core */
-	unsigned max_connections;   /* in all; 0 = 16,384; who makes room: server/crowd.h */
+	bool encryption_optional; /* EcDoConnectEx below privacy is then taken */
+	bool ntlm_v1;             /* NTLMv1 is taken too */
+	const char *keytab;       /* file with the keys of our services; NULL: no Kerberos; see server/helper.h */
+	const char *user;         /* to become once the ports are bound, which takes root; NULL: as it is */
+	bool confine;             /* server_run takes the filter of server/process.h */
+	uint64_t quota_warn, quota_send, quota_receive; /* bytes a mailbox; 0 = no bound */
+	uint64_t message_size;                          /* bytes; 0 = no bound */
+	unsigned max_sessions;                          /* of one mailbox; 0 = 1,024 */
+	unsigned max_objects;                           /* open in one session; 0 = 2,048; 4,096 at most */
+	unsigned loops;                                 /* 0 = one per core */
+	unsigned max_connections;                       /* in all; 0 = 16,384; who makes room: server/crowd.h */
 	size_t max_unauthenticated; /* bytes that connections without a user may hold in all; 0 = 256 MiB */
 	unsigned patience_ms; /* for a bind, a handshake, each PDU, and whoever does not read what waits; 0 = 60,000 */
 	/* server/policy.h; NULL: nothing */

@@ -52,7 +52,7 @@ int store_folder_record(struct arena *arena, const char *container_class, int64_
 		r = class.u.str16 ? store_bag_put_value(&bag, &class) : MW_E_NOMEM;
 	}
 	if (r >= 0)
-		r = store_bag_encode(&bag, out);
+		r = store_bag_encode(&bag, NULL, out);
 	store_bag_free(&bag);
 	return r;
 }

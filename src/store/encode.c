@@ -191,15 +191,26 @@ static int get_many(struct arena *arena, uint16_t type, struct cursor *c, struct
 	return 0;
 }
 
+static int unpack(struct arena *arena, const struct store_field *f, struct cursor *out)
+{
+	size_t size = store_unpacked_size(f);
+	uint8_t *bytes = size > STORE_MAX_RECORD ? NULL : arena_alloc(arena, size);
+
+	if (!bytes)
+		return size > STORE_MAX_RECORD ? MW_E_MALFORMED : MW_E_NOMEM;
+	*out = cursor_of(bytes, size);
+	return store_unpack(f, bytes, size);
+}
+
 int store_decode(struct arena *arena, const struct store_field *f, struct mapi_value *out)
 {
 	struct mapi_value v = {.tag = f->tag};
 	struct cursor c = cursor_of(f->data, f->size);
 	uint16_t type = mapi_tag_type(f->tag);
-	int r;
+	int r = f->external ? MW_E_UNSUPPORTED : f->packed ? unpack(arena, f, &c) : 0;
 
-	if (f->external)
-		return MW_E_UNSUPPORTED;
+	if (r < 0)
+		return r;
 	if (type & PTYP_MULTIPLE)
 		r = get_many(arena, type & ~PTYP_MULTIPLE, &c, &v);
 	else

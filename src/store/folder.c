@@ -272,7 +272,7 @@ static int update(struct store_mailbox *m, struct arena *arena, const struct sto
 	struct buf record = {0};
 	char *key = store_name_key(arena, o->name);
 	uint64_t cn = store_next_id(m);
-	int r = s && key ? store_bag_encode(bag, &record) : MW_E_NOMEM;
+	int r = s && key ? store_bag_encode(bag, NULL, &record) : MW_E_NOMEM;
 
 	if (r >= 0) {
 		sqlite3_bind_int64(s, 1, (int64_t)o->id);

@@ -394,7 +394,9 @@ static int load_message(struct store_table *t, struct arena *arena, uint64_t id,
 	if (r < 0 || out->record.size == 0)
 		return r;
 	record = arena_copy(arena, out->record.data, out->record.size);
-	return record ? store_record_open(record, out->record.size, &out->record) : MW_E_NOMEM;
+	r = record ? store_record_open(record, out->record.size, &out->record) : MW_E_NOMEM;
+	out->record.packer = t->m->packer;
+	return r;
 }
 
 int store_list_object(struct store_table *t, struct arena *arena, const struct store_listed *row,

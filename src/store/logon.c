@@ -45,6 +45,37 @@ static int totals(struct store_mailbox *m, int64_t *size, int64_t *messages)
 	return 0;
 }
 
+int store_mailbox_size(struct store_mailbox *m, uint64_t *size)
+{
+	int64_t bytes, messages;
+	int r = totals(m, &bytes, &messages);
+
+	if (r >= 0)
+		*size = (uint64_t)bytes;
+	return r;
+}
+
+void store_mailbox_limit(struct store_mailbox *m, const struct store_limits *limits)
+{
+	m->limits = *limits;
+}
+
+/* In KB, as clients show them; those that are not set are not there. */
+static int limit_of(struct store_mailbox *m, struct arena *arena, uint32_t tag, struct mapi_value *out)
+{
+	uint64_t bytes = tag == PidTagStorageQuotaLimit      ? m->limits.warn
+	                 : tag == PidTagProhibitSendQuota    ? m->limits.send
+	                 : tag == PidTagProhibitReceiveQuota ? m->limits.receive
+	                                                     : m->limits.message;
+	uint64_t kb = bytes >> 10 > INT32_MAX ? INT32_MAX : bytes >> 10;
+
+	(void)arena;
+	if (bytes == 0)
+		return MW_E_NOTFOUND;
+	*out = mapi_i32(tag, (int32_t)kb);
+	return 0;
+}
+
 static int size_of(struct store_mailbox *m, struct arena *arena, uint32_t tag, struct mapi_value *out)
 {
 	int64_t size, messages;
@@ -135,6 +166,10 @@ static const struct {
         {PidTagMessageSize, size_of},
         {PidTagMessageSizeExtended, size_of},
         {PidTagContentCount, count_of},
+        {PidTagStorageQuotaLimit, limit_of},
+        {PidTagProhibitSendQuota, limit_of},
+        {PidTagProhibitReceiveQuota, limit_of},
+        {PidTagMaximumSubmitMessageSize, limit_of},
         {PidTagIpmSubtreeEntryId, special_entry_id},
         {PidTagIpmOutboxEntryId, special_entry_id},
         {PidTagIpmWastebasketEntryId, special_entry_id},

@@ -51,6 +51,11 @@ int store_fail(struct store_mailbox *m, const char *doing, int rc)
 	return code_of(rc);
 }
 
+bool store_mailbox_failed(const struct store_mailbox *m)
+{
+	return m->failed;
+}
+
 const char *store_mailbox_error(const struct store_mailbox *m)
 {
 	return m->error;

@@ -33,10 +33,20 @@ MW_NODISCARD int store_mailbox_open(const struct store_place *place, const struc
                                     struct store_mailbox **out, struct store_why *why);
 /* Everything opened on it is closed, every job ended. Commits that were not synced are synced here. */
 void store_mailbox_close(struct store_mailbox **m);
+/* A sync failed: nothing more is written until it is closed and opened again. */
+bool store_mailbox_failed(const struct store_mailbox *m);
 /* What went wrong last, as one English sentence. */
 const char *store_mailbox_error(const struct store_mailbox *m);
 const struct guid *store_mailbox_guid(const struct store_mailbox *m);
 MW_NODISCARD int store_mailbox_set_owner(struct store_mailbox *m, const struct store_owner *owner);
+
+/* What a mailbox may hold, in bytes; 0: no bound. Not kept in the file: whoever opens it sets them. Beyond receive
+ * every save and delivery that makes it larger is MW_E_FULL, beyond send every submission; a message larger than
+ * message is MW_E_LIMIT. warn is told to clients, no more ([MS-OXCSTOR] 2.2.2.1). */
+struct store_limits {
+	uint64_t warn, send, receive, message;
+};
+void store_mailbox_limit(struct store_mailbox *m, const struct store_limits *limits);
 
 /* Properties of the store itself, as RopGetPropertiesSpecific on a logon asks for them ([MS-OXCSTOR] 2.2.2). */
 MW_NODISCARD int store_mailbox_get(struct store_mailbox *m, struct arena *arena, const uint32_t *tags, size_t count,

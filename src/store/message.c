@@ -48,6 +48,7 @@ int store_message_row(struct store_mailbox *m, sqlite3_stmt *s, struct store_obj
 	o.modified = (uint64_t)sqlite3_column_int64(s, 6);
 	if (store_record_open(sqlite3_column_blob(s, 7), (size_t)sqlite3_column_bytes(s, 7), &o.record) < 0)
 		return store_say(m, MW_E_IO, "A message's record is damaged; restore the mailbox from a backup.");
+	o.record.packer = m->packer;
 	*out = o;
 	return 0;
 }

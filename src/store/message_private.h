@@ -75,6 +75,7 @@ int store_message_take(struct store_message *msg, struct store_message *from);
 struct store_arrival {
 	enum store_change_kind kind; /* of a new message: STORE_CREATED, STORE_NEW_MAIL or STORE_COPIED */
 	uint64_t old_folder, old_message;
+	bool always;                                                     /* whatever the quota says */
 	int (*also)(void *user, struct store_message *msg, uint64_t id); /* may be NULL */
 	void *user;
 };

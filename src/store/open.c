@@ -223,6 +223,9 @@ static int open_all(struct store_mailbox *m, const struct store_place *place, co
 		m->path = NULL;
 		return MW_E_NOMEM;
 	}
+	m->packer = store_packer_new();
+	if (!m->packer)
+		return MW_E_NOMEM;
 	m->vfs = place->vfs ? strdup(place->vfs) : NULL;
 	if (place->vfs && !m->vfs)
 		return MW_E_NOMEM;
@@ -284,6 +287,7 @@ void store_mailbox_close(struct store_mailbox **mailbox)
 		close(m->lock);
 	if (m->collator)
 		ucol_close(m->collator);
+	store_packer_free(&m->packer);
 	free(m->path);
 	free(m->vfs);
 	free(m->owner_name);

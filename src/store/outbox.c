@@ -111,6 +111,15 @@ static int queue(void *user, struct store_message *msg, uint64_t id)
 	return store_run(msg->m, s, DOING);
 }
 
+/* Who is over that limit may receive, but not send. */
+static int check_quota(struct store_mailbox *m)
+{
+	uint64_t size = 0;
+	int r = m->limits.send > 0 ? store_mailbox_size(m, &size) : 0;
+
+	return r >= 0 && size > m->limits.send ? store_say(m, MW_E_FULL, "The mailbox may not send.") : r;
+}
+
 int store_message_submit(struct store_message *msg, enum store_outbox_state state, uint64_t due, int64_t now,
                          uint64_t *ticket)
 {
@@ -124,6 +133,9 @@ int store_message_submit(struct store_message *msg, enum store_outbox_state stat
 		return MW_E_INVALID;
 	if (before & MF_SUBMITTED)
 		return MW_E_EXISTS;
+	r = check_quota(msg->m);
+	if (r < 0)
+		return r;
 	msg->flags |= MF_SUBMITTED;
 	r = store_message_write(msg, false, &how, now, ticket);
 	if (r < 0)
@@ -278,11 +290,11 @@ static int note(void *user, struct store_message *msg, uint64_t id)
 	return store_run(msg->m, s, "Delivering a message");
 }
 
-int store_message_deliver_once(struct store_message *msg, const uint8_t id[STORE_SUBMISSION], int64_t now,
+int store_message_deliver_once(struct store_message *msg, const uint8_t id[STORE_SUBMISSION], bool always, int64_t now,
                                uint64_t *ticket)
 {
 	struct noting n = {.id = id, .time = filetime_from_ns(now)};
-	const struct store_arrival how = {.kind = STORE_NEW_MAIL, .also = note, .user = &n};
+	const struct store_arrival how = {.kind = STORE_NEW_MAIL, .always = always, .also = note, .user = &n};
 	bool there = false;
 	int r = store_delivered(msg->m, id, &there);
 

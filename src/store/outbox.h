@@ -24,7 +24,7 @@ struct store_submission {
 };
 
 /* Saves the message with mfSubmitted and queues it, as one step; a new id. due 0: now. MW_E_EXISTS: it is queued
- * already; MW_E_STATE: changed by someone else meanwhile. */
+ * already; MW_E_STATE: changed by someone else meanwhile; MW_E_FULL, MW_E_LIMIT: store/mailbox.h. */
 MW_NODISCARD int store_message_submit(struct store_message *msg, enum store_outbox_state state, uint64_t due,
                                       int64_t now, uint64_t *ticket);
 /* The one that is due first of those queued; else one of the others. MW_E_NOTFOUND: nothing waits at all. */
@@ -39,8 +39,9 @@ MW_NODISCARD int store_outbox_sent(struct store_mailbox *m, uint64_t message, ui
 
 /* ---- At the recipient's ---- */
 MW_NODISCARD int store_delivered(struct store_mailbox *m, const uint8_t id[STORE_SUBMISSION], bool *yes);
-/* store_message_deliver, and a note of the id. MW_E_EXISTS: that one was here before. */
-MW_NODISCARD int store_message_deliver_once(struct store_message *msg, const uint8_t id[STORE_SUBMISSION], int64_t now,
-                                            uint64_t *ticket);
+/* store_message_deliver, and a note of the id. always: even into a mailbox that is full. MW_E_EXISTS: that one was
+ * here before; MW_E_FULL, MW_E_LIMIT. */
+MW_NODISCARD int store_message_deliver_once(struct store_message *msg, const uint8_t id[STORE_SUBMISSION], bool always,
+                                            int64_t now, uint64_t *ticket);
 
 #endif

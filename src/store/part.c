@@ -243,13 +243,13 @@ void store_parts_free(struct store_message *msg)
  * size, record; u32 size, recipients; its attachments
  */
 
-static int put_bag(const struct store_bag *bag, struct buf *out)
+static int put_bag(const struct store_message *msg, struct buf *out)
 {
 	size_t at = out->len;
 	int r = buf_put_u32(out, 0);
 
 	if (r >= 0)
-		r = store_bag_encode(bag, out);
+		r = store_bag_encode(&msg->bag, msg->m->packer, out);
 	if (r >= 0)
 		buf_poke_u32(out, at, (uint32_t)(out->len - at - 4));
 	return r;
@@ -261,7 +261,7 @@ static int put_inner(const struct store_message *msg, struct buf *out)
 	int r;
 
 	buf_put_u32(out, msg->flags);
-	r = put_bag(&msg->bag, out);
+	r = put_bag(msg, out);
 	at = out->len;
 	if (r >= 0)
 		r = buf_put_u32(out, 0);
@@ -284,7 +284,7 @@ int store_parts_encode(const struct store_message *msg, struct buf *out)
 	for (size_t i = 0; r >= 0 && i < msg->part_count; i++) {
 		const struct store_message *part = msg->parts[i];
 		buf_put_u32(out, part->number);
-		r = put_bag(&part->bag, out);
+		r = put_bag(part, out);
 		if (r >= 0)
 			r = buf_put_u8(out, part->inner != NULL);
 		if (r >= 0 && part->inner)

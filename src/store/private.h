@@ -17,7 +17,8 @@ struct store_mailbox {
 	char *path, *vfs;
 	int lock; /* file descriptor, -1 */
 	char *owner_name, *owner_address, *owner_dn;
-	void *collator; /* UCollator */
+	void *collator;              /* UCollator */
+	struct store_packer *packer; /* record.h */
 	uint64_t next_id, end_id;
 	uint64_t committed, synced;
 	bool failed; /* a sync did: nothing can be promised */
@@ -26,6 +27,7 @@ struct store_mailbox {
 	struct store_observer *observers;
 	struct store_table *tables;
 	struct store_search *searches; /* search_private.h */
+	struct store_limits limits;
 	char error[256];
 };
 
@@ -52,6 +54,10 @@ int store_step(struct store_mailbox *m, sqlite3_stmt *s, const char *doing);
 int store_begin(struct store_mailbox *m);
 int store_commit(struct store_mailbox *m, uint64_t *ticket);
 void store_rollback(struct store_mailbox *m);
+
+/* ---- logon.c ---- */
+/* All that the folders hold, each message once. */
+int store_mailbox_size(struct store_mailbox *m, uint64_t *size);
 
 /* ---- ids.c: counters, without the replica id ---- */
 #define STORE_FIRST_ID 0x10000 /* below are the special folders */

@@ -84,7 +84,7 @@ static int encode_values(const struct store_recipient *r, struct buf *out)
 		if (r->values[i].flag == MAPI_FLAG_VALUE)
 			e = store_bag_put_value(&bag, &r->values[i]);
 	if (e >= 0)
-		e = store_bag_encode(&bag, out);
+		e = store_bag_encode(&bag, NULL, out);
 	store_bag_free(&bag);
 	return e;
 }

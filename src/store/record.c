@@ -4,11 +4,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <zstd.h>
 
 #define VERSION 1
 #define HEAD 4
 #define ENTRY 8
 #define EXTERNAL 0x80000000u
+#define PACKED 0x40000000u
+#define PACKED_HEAD 4
+#define PACK_FROM 512 /* bytes; what is shorter is not worth it */
+#define PACK_LEVEL 1
 #define EXTERNAL_SIZE 16
 
 static uint32_t u32_at(const uint8_t *p)
@@ -26,7 +31,7 @@ static const uint8_t *entry(const struct store_record *r, unsigned index)
 
 static size_t end_of(const struct store_record *r, unsigned index)
 {
-	return u32_at(entry(r, index) + 4) & ~EXTERNAL;
+	return u32_at(entry(r, index) + 4) & ~(EXTERNAL | PACKED);
 }
 
 static int check_entries(const struct store_record *r, size_t room)
@@ -35,9 +40,10 @@ static int check_entries(const struct store_record *r, size_t room)
 
 	for (unsigned i = 0; i < r->count; i++) {
 		size_t end = end_of(r, i);
-		bool external = u32_at(entry(r, i) + 4) & EXTERNAL;
+		bool external = u32_at(entry(r, i) + 4) & EXTERNAL, packed = u32_at(entry(r, i) + 4) & PACKED;
 
-		if (end < before || end > room || (external && end - before != EXTERNAL_SIZE))
+		if (end < before || end > room || (external && end - before != EXTERNAL_SIZE) ||
+		    (packed && (external || end - before < PACKED_HEAD)))
 			return MW_E_MALFORMED;
 		if (i > 0 && u32_at(entry(r, i - 1)) >> 16 >= u32_at(entry(r, i)) >> 16)
 			return MW_E_MALFORMED;
@@ -72,8 +78,10 @@ void store_record_at(const struct store_record *r, unsigned index, struct store_
 
 	*out = (struct store_field){.tag = u32_at(entry(r, index)),
 	                            .data = entry(r, r->count) + begin,
-	                            .size = (uint32_t)((end & ~EXTERNAL) - begin),
-	                            .external = end & EXTERNAL};
+	                            .size = (uint32_t)((end & ~(EXTERNAL | PACKED)) - begin),
+	                            .external = end & EXTERNAL,
+	                            .packed = end & PACKED,
+	                            .packer = r->packer};
 	if (out->external) {
 		memcpy(&out->value, out->data, 8);
 		memcpy(&out->value_size, out->data + 8, 8);
@@ -95,6 +103,71 @@ bool store_record_find(const struct store_record *r, uint16_t id, struct store_f
 		return false;
 	store_record_at(r, low, out);
 	return true;
+}
+
+/* ---- Packed values ---- */
+
+struct store_packer {
+	ZSTD_CCtx *pack;
+	ZSTD_DCtx *unpack;
+};
+
+struct store_packer *store_packer_new(void)
+{
+	struct store_packer *p = calloc(1, sizeof *p);
+
+	if (!p)
+		return NULL;
+	p->pack = ZSTD_createCCtx();
+	p->unpack = ZSTD_createDCtx();
+	if (!p->pack || !p->unpack)
+		store_packer_free(&p);
+	return p;
+}
+
+void store_packer_free(struct store_packer **packer)
+{
+	struct store_packer *p = *packer;
+
+	*packer = NULL;
+	if (!p)
+		return;
+	ZSTD_freeCCtx(p->pack);
+	ZSTD_freeDCtx(p->unpack);
+	free(p);
+}
+
+size_t store_unpacked_size(const struct store_field *f)
+{
+	return f->packed ? u32_at(f->data) : f->size;
+}
+
+int store_unpack(const struct store_field *f, uint8_t *out, size_t size)
+{
+	const uint8_t *from = f->data + PACKED_HEAD;
+	size_t n = f->packer ? ZSTD_decompressDCtx(f->packer->unpack, out, size, from, f->size - PACKED_HEAD)
+	                     : ZSTD_decompress(out, size, from, f->size - PACKED_HEAD);
+
+	return ZSTD_isError(n) || n != size ? MW_E_MALFORMED : 0;
+}
+
+/* 1 packed, 0 it is not worth it. */
+static int pack(const struct store_slot *slot, struct store_packer *packer, struct buf *out)
+{
+	size_t at = out->len, most = slot->size - slot->size / 8;
+	uint8_t *to;
+	size_t n;
+
+	if (!packer || slot->external || slot->size < PACK_FROM)
+		return 0;
+	to = buf_extend(out, PACKED_HEAD + most);
+	if (!to)
+		return buf_error(out);
+	n = ZSTD_compressCCtx(packer->pack, to + PACKED_HEAD, most, slot->data, slot->size, PACK_LEVEL);
+	out->len = ZSTD_isError(n) ? at : at + PACKED_HEAD + n;
+	if (out->len > at)
+		buf_poke_u32(out, at, slot->size);
+	return out->len > at;
 }
 
 /* ---- In the making ---- */
@@ -228,6 +301,18 @@ void store_slot_field(const struct store_slot *slot, struct store_field *out)
 	                            .value_size = slot->value_size};
 }
 
+static int load_packed(struct store_bag *bag, const struct store_field *f)
+{
+	size_t size = store_unpacked_size(f);
+	uint8_t *bytes = size > STORE_MAX_RECORD ? NULL : malloc(size ? size : 1);
+	int r = bytes ? store_unpack(f, bytes, size) : size > STORE_MAX_RECORD ? MW_E_MALFORMED : MW_E_NOMEM;
+
+	if (r >= 0)
+		r = store_bag_put(bag, f->tag, bytes, size);
+	free(bytes);
+	return r;
+}
+
 int store_bag_load(struct store_bag *bag, const struct store_record *r)
 {
 	for (unsigned i = 0; i < r->count; i++) {
@@ -236,6 +321,7 @@ int store_bag_load(struct store_bag *bag, const struct store_record *r)
 
 		store_record_at(r, i, &f);
 		e = f.external ? store_bag_put_external(bag, f.tag, f.value, f.value_size)
+		    : f.packed ? load_packed(bag, &f)
 		               : store_bag_put(bag, f.tag, f.data, f.size);
 		if (e < 0)
 			return e;
@@ -245,27 +331,37 @@ int store_bag_load(struct store_bag *bag, const struct store_record *r)
 	return 0;
 }
 
-int store_bag_encode(const struct store_bag *bag, struct buf *out)
+/* One value's bytes; the flag that goes with them. */
+static int put_bytes(const struct store_slot *s, struct store_packer *packer, struct buf *out, uint32_t *flag)
 {
-	uint32_t end = 0;
+	int r = pack(s, packer, out);
+
+	*flag = s->external ? EXTERNAL : r > 0 ? PACKED : 0;
+	if (s->external) {
+		buf_put_u64(out, s->value);
+		return buf_put_u64(out, s->value_size);
+	}
+	return r != 0 || s->size == 0 ? r : buf_put(out, s->data, s->size);
+}
+
+int store_bag_encode(const struct store_bag *bag, struct store_packer *packer, struct buf *out)
+{
+	size_t at, begin;
+	int r = 0;
 
 	buf_put_u8(out, VERSION);
 	buf_put_u8(out, 0);
 	buf_put_u16(out, (uint16_t)bag->count);
-	for (size_t i = 0; i < bag->count; i++) {
-		const struct store_slot *s = &bag->slots[i];
-		end += s->external ? EXTERNAL_SIZE : s->size;
-		buf_put_u32(out, s->tag);
-		buf_put_u32(out, s->external ? end | EXTERNAL : end);
+	at = out->len;
+	buf_put_zero(out, bag->count * ENTRY);
+	begin = out->len;
+	for (size_t i = 0; r >= 0 && buf_error(out) == 0 && i < bag->count; i++) {
+		uint32_t flag;
+		r = put_bytes(&bag->slots[i], packer, out, &flag);
+		if (r < 0 || buf_error(out) < 0)
+			break;
+		buf_poke_u32(out, at + i * ENTRY, bag->slots[i].tag);
+		buf_poke_u32(out, at + i * ENTRY + 4, (uint32_t)(out->len - begin) | flag);
 	}
-	for (size_t i = 0; i < bag->count; i++) {
-		const struct store_slot *s = &bag->slots[i];
-		if (s->external) {
-			buf_put_u64(out, s->value);
-			buf_put_u64(out, s->value_size);
-		} else {
-			buf_put(out, s->data, s->size);
-		}
-	}
-	return buf_error(out);
+	return r < 0 ? r : buf_error(out);
 }

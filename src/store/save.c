@@ -89,20 +89,10 @@ static int write_row(struct store_message *msg, const struct saved *w)
 	return r;
 }
 
-static int add_large(void *user, struct store_bag *bag)
-{
-	for (size_t i = 0; i < bag->count; i++)
-		if (bag->slots[i].external)
-			*(uint64_t *)user += bag->slots[i].value_size;
-	return 0;
-}
-
+/* What a message is to its reader, however it lies on disk. */
 static uint64_t size_of(struct store_message *msg, const struct saved *w)
 {
-	uint64_t size = w->record.len + w->recipients.len + w->parts.len;
-
-	(void)!store_bags_visit(msg, add_large, &size);
-	return size;
+	return store_message_size(msg) + msg->bag.count * sizeof(uint32_t) + w->recipients.len;
 }
 
 /* ---- Saving ---- */
@@ -135,7 +125,7 @@ static int prepare(struct store_message *msg, int64_t now, struct saved *w)
 	int r = store_recipients_display(msg);
 
 	if (r >= 0)
-		r = store_bag_encode(&msg->bag, &w->record);
+		r = store_bag_encode(&msg->bag, msg->m->packer, &w->record);
 	if (r >= 0)
 		r = store_recipients_encode(msg, &w->recipients);
 	if (r >= 0)
@@ -169,6 +159,22 @@ static int meet_present(struct store_message *msg, bool force, struct saved *w, 
 	return 0;
 }
 
+/* A mailbox that is full takes nothing that makes it fuller; what makes it smaller it takes. */
+static int check_quota(struct store_mailbox *m, uint64_t size, uint64_t before)
+{
+	uint64_t all = 0;
+	int r;
+
+	if (m->limits.message > 0 && size > m->limits.message && size > before)
+		return store_say(m, MW_E_LIMIT, "The message is larger than this server takes.");
+	if (m->limits.receive == 0 || size <= before)
+		return 0;
+	r = store_mailbox_size(m, &all);
+	if (r >= 0 && all + (size - before) > m->limits.receive)
+		r = store_say(m, MW_E_FULL, "The mailbox is full.");
+	return r;
+}
+
 static int in_transaction(struct store_message *msg, bool force, const struct store_arrival *how, struct saved *w,
                           struct store_change *change)
 {
@@ -176,6 +182,8 @@ static int in_transaction(struct store_message *msg, bool force, const struct st
 	struct present old = {0};
 	int r = w->is_new ? 0 : meet_present(msg, force, w, &old);
 
+	if (r >= 0 && !how->always)
+		r = check_quota(msg->m, w->size, old.size);
 	if (r < 0)
 		return r;
 	w->id = w->is_new ? store_next_id(msg->m) : msg->id;

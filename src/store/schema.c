@@ -64,6 +64,7 @@ const char *const store_upgrades[STORE_SCHEMA_VERSION] = {
         [1] = "ALTER TABLE message ADD COLUMN attachments BLOB NOT NULL DEFAULT x''",
         [2] = OUTBOX,
         [3] = SEARCH,
+        [4] = "", /* values may be packed: record.h */
 };
 
 #define FOLDER_COLUMNS                                                                                                 \
@@ -79,7 +80,7 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
         [STMT_REPLICA_BY_GUID] = "SELECT id FROM replica WHERE guid = ?1",
         [STMT_REPLICA_ADD] = "INSERT INTO replica(guid) VALUES(?1)",
         [STMT_OWNER_SET] = "UPDATE mailbox SET owner_name = ?1, owner_address = ?2, owner_dn = ?3",
-        [STMT_MAILBOX_SIZE] = "SELECT sum(size), sum(contents) FROM folder",
+        [STMT_MAILBOX_SIZE] = "SELECT sum(size), sum(contents) FROM folder WHERE type <> 2",
         [STMT_NAME_FIND] = "SELECT id FROM named WHERE guid = ?1 AND kind = ?2 AND lid = ?3 AND name = ?4",
         [STMT_NAME_ADD] = "INSERT INTO named(guid, kind, lid, name, id) VALUES(?1, ?2, ?3, ?4, ?5)",
         [STMT_NAME_BY_ID] = "SELECT guid, kind, lid, name, id FROM named WHERE id = ?1",

@@ -2,7 +2,7 @@
 #define MW_STORE_SCHEMA_H
 
 #define STORE_APPLICATION_ID 0x4D57424F /* "MWBO" */
-#define STORE_SCHEMA_VERSION 4
+#define STORE_SCHEMA_VERSION 5
 
 /* Every statement the store prepares, but the tables' own. Texts in schema.c. */
 enum store_statement {

@@ -37,9 +37,9 @@ bool store_sync_begin(struct store_mailbox *m, struct store_job *job)
 	return true;
 }
 
-bool store_checkpoint_begin(struct store_mailbox *m, struct store_job *job)
+bool store_checkpoint_begin(struct store_mailbox *m, bool all, struct store_job *job)
 {
-	if (m->failed || m->checkpoint_under_way || m->log_pages < CHECKPOINT_PAGES)
+	if (m->failed || m->checkpoint_under_way || m->log_pages < (all ? 1 : CHECKPOINT_PAGES))
 		return false;
 	*job = (struct store_job){.checkpoint = true, .path = m->path, .vfs = m->vfs};
 	m->checkpoint_under_way = true;

@@ -30,8 +30,8 @@ uint64_t store_synced(const struct store_mailbox *m);
 
 /* True and a filled job when there are commits to sync. */
 bool store_sync_begin(struct store_mailbox *m, struct store_job *job);
-/* True and a filled job when the log has grown enough to be moved into the database. */
-bool store_checkpoint_begin(struct store_mailbox *m, struct store_job *job);
+/* True and a filled job when the log has grown enough to be moved into the database; with all, when there is any. */
+bool store_checkpoint_begin(struct store_mailbox *m, bool all, struct store_job *job);
 /* In any thread. */
 void store_job_run(struct store_job *job);
 /* In the owner's. MW_E_IO: see above. A checkpoint that found the file busy is no error. */

@@ -92,7 +92,7 @@ static int open_and_deliver(struct emsmdb_delivery *d, int64_t now, uint64_t *ti
 	if (r == 0)
 		r = address(d, msg, now);
 	if (r == 0)
-		r = store_message_deliver_once(msg, d->id, now, ticket);
+		r = store_message_deliver_once(msg, d->id, false, now, ticket);
 	store_message_close(&msg);
 	return r;
 }

@@ -26,6 +26,7 @@ static void on_timer(uv_timer_t *timer)
 	struct emsmdb_loop *l = (struct emsmdb_loop *)timer->data;
 	int64_t now = time_monotonic_ns();
 	look_into_outboxes(l);
+	emsmdb_mailboxes_retire(l, false);
 	for (unsigned i = 0; i < ARRAY_SIZE(l->sessions); i++)
 		for (struct emsmdb_session *s = l->sessions[i]; s; s = s->hash_next)
 			if (s->parked && now >= s->parked_until_ns)
@@ -59,6 +60,8 @@ void emsmdb_loop_end(struct server_loop *loop)
 		next = m->next;
 		emsmdb_outbox_stop(m);
 	}
+	if (l)
+		emsmdb_mailboxes_retire(l, true);
 }
 
 static void on_timer_closed(uv_handle_t *timer)

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+static void retire(struct emsmdb_mailbox *m);
+
 struct server_loop *emsmdb_owner_of(struct server *server, const struct guid *mailbox)
 {
 	return &server->loops[mailbox->data1 % server->loop_count];
@@ -33,6 +35,12 @@ int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct
 			free(m);
 			return r;
 		}
+		const struct server_config *c = &loop->server->config;
+		const struct store_limits limits = {.warn = c->quota_warn,
+		                                    .send = c->quota_send,
+		                                    .receive = c->quota_receive,
+		                                    .message = c->message_size};
+		store_mailbox_limit(m->store, &limits);
 		m->loop = loop;
 		m->guid = *guid;
 		m->sync_work.data = m->checkpoint_work.data = m;
@@ -41,6 +49,7 @@ int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct
 		opened = true;
 	}
 	m->references++;
+	m->retiring = false;
 	*out = m;
 	if (opened) { /* what a crash has left there */
 		emsmdb_outbox_look(m);
@@ -49,18 +58,28 @@ int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct
 	return 0;
 }
 
-void emsmdb_mailbox_unref(struct emsmdb_mailbox **mailbox)
+static void close_mailbox(struct emsmdb_mailbox *m)
 {
-	struct emsmdb_mailbox *m = *mailbox;
-	*mailbox = NULL;
-	if (!m || --m->references > 0)
-		return;
 	struct emsmdb_mailbox **link = &m->loop->store->mailboxes;
 	while (*link != m)
 		link = &(*link)->next;
 	*link = m->next;
 	store_mailbox_close(&m->store);
 	free(m);
+}
+
+/* Stays open for a while: whoever comes back finds it warm. */
+void emsmdb_mailbox_unref(struct emsmdb_mailbox **mailbox)
+{
+	struct emsmdb_mailbox *m = *mailbox;
+	*mailbox = NULL;
+	if (!m || --m->references > 0)
+		return;
+	m->idle_ns = time_monotonic_ns();
+	if (store_mailbox_failed(m->store)) /* to be read anew from what is on disk */
+		close_mailbox(m);
+	else if (m->retiring || m->loop->stopping)
+		retire(m);
 }
 
 static bool is_safe(const struct emsmdb_mailbox *m, uint64_t ticket)
@@ -130,11 +149,20 @@ static void end_checkpoint(uv_work_t *work, int status)
 
 static void maybe_checkpoint(struct emsmdb_mailbox *m)
 {
-	if (m->checkpointing || !store_checkpoint_begin(m->store, &m->checkpoint))
+	if (m->checkpointing || !store_checkpoint_begin(m->store, m->retiring, &m->checkpoint))
 		return;
 	m->checkpointing = true;
 	m->references++;
 	uv_queue_work(&m->loop->uv, &m->checkpoint_work, run_checkpoint, end_checkpoint);
+}
+
+/* What these sessions see is no longer what is on disk. Their clients connect again, and the file is opened anew once
+ * nobody has it. */
+static void end_sessions(struct emsmdb_mailbox *m)
+{
+	while (m->sessions)
+		emsmdb_session_free(m->sessions);
+	emsmdb_outbox_stop(m);
 }
 
 static void end_sync(uv_work_t *work, int status)
@@ -148,6 +176,8 @@ static void end_sync(uv_work_t *work, int status)
 		         store_mailbox_error(m->store));
 	answer_waiting(m, r < 0);
 	wake_waiters(m, r < 0);
+	if (r < 0)
+		end_sessions(m);
 	for (struct emsmdb_session *s = m->sessions; s; s = s->next)
 		emsmdb_wake_if_news(s);
 	if (r == 0) {
@@ -196,4 +226,46 @@ void emsmdb_when_safe(struct emsmdb_mailbox *m, struct emsmdb_waiter *w)
 	emsmdb_sync(m);
 	if (!m->syncing)
 		wake_waiters(m, true);
+}
+
+/* ---- Idle mailboxes ---- */
+
+#define IDLE_NS (INT64_C(2) * NS_PER_S)
+#define IDLE_MAX 64 /* of a loop */
+
+/* The last syncs and the log's move into the file go through the pool; then closing has nothing to wait for. */
+static void retire(struct emsmdb_mailbox *m)
+{
+	m->retiring = true;
+	emsmdb_sync(m);
+	if (!m->syncing)
+		maybe_checkpoint(m);
+	if (m->references == 0)
+		close_mailbox(m);
+}
+
+static struct emsmdb_mailbox *longest_idle(struct emsmdb_loop *l, unsigned *count)
+{
+	struct emsmdb_mailbox *oldest = NULL;
+	*count = 0;
+	/* What was closed is no longer linked, which the analyser cannot see. */
+	for (struct emsmdb_mailbox *m = l->mailboxes; m; m = m->next) { // NOLINT(clang-analyzer-unix.Malloc)
+		if (m->references > 0)                                  // NOLINT(clang-analyzer-unix.Malloc)
+			continue;
+		(*count)++;
+		if (!oldest || m->idle_ns < oldest->idle_ns)
+			oldest = m;
+	}
+	return oldest;
+}
+
+void emsmdb_mailboxes_retire(struct emsmdb_loop *l, bool all)
+{
+	int64_t now = time_monotonic_ns();
+	unsigned count;
+	for (struct emsmdb_mailbox *m = longest_idle(l, &count); m; m = longest_idle(l, &count)) {
+		if (!all && count <= IDLE_MAX && now - m->idle_ns < IDLE_NS)
+			return;
+		retire(m);
+	}
 }

@@ -146,7 +146,7 @@ static void finish(struct emsmdb_outgoing *o)
 	free_outgoing(o);
 	m->outbox_ns = later || r < 0 ? now + RETRY_NS : 0;
 	m->outbox_ticket = store_committed(m->store);
-	if (stopping)
+	if (stopping || store_mailbox_failed(m->store))
 		let_go(m);
 	else
 		emsmdb_sync(m); /* and then to the next one */
@@ -183,10 +183,10 @@ static void send_next(struct emsmdb_outgoing *o)
 void emsmdb_delivered(const struct emsmdb_delivery *d)
 {
 	struct emsmdb_outgoing *o = d->outgoing;
-	enum outbox_failure failure = d->result == 0               ? OUTBOX_SENT
-	                              : d->result == MW_E_NOTFOUND ? OUTBOX_NO_MAILBOX
-	                              : d->result == MW_E_LIMIT    ? OUTBOX_TOO_BIG
-	                                                           : OUTBOX_LATER;
+	enum outbox_failure failure = d->result == 0                                      ? OUTBOX_SENT
+	                              : d->result == MW_E_NOTFOUND                        ? OUTBOX_NO_MAILBOX
+	                              : d->result == MW_E_LIMIT || d->result == MW_E_FULL ? OUTBOX_TOO_BIG
+	                                                                                  : OUTBOX_LATER;
 	o->targets[o->at++].failure = failure;
 	send_next(o);
 }

@@ -26,9 +26,10 @@
  * translates between ROPs and the store. A session lives in the loop of its user's
  * mailbox; calls come over from the loop of their connection and go home again.
  */
-#define EMSMDB_MAX_SESSIONS 65536u    /* of one loop */
-#define EMSMDB_MAX_OBJECTS 2048u      /* of one session */
-#define EMSMDB_MAX_NOTIFICATIONS 512u /* waiting in one session; the oldest goes */
+#define EMSMDB_MAX_SESSIONS 65536u     /* of one loop */
+#define EMSMDB_MAX_OBJECTS 2048u       /* of one session, unless config says otherwise */
+#define EMSMDB_MAX_SESSIONS_EACH 1024u /* of one mailbox; likewise */
+#define EMSMDB_MAX_NOTIFICATIONS 512u  /* waiting in one session; the oldest goes */
 #define EMSMDB_NO_HANDLE 0xFFFFFFFFu
 
 /* ---- mailbox.c: the open mailboxes of a loop, and when their commits are safe ---- */
@@ -58,7 +59,8 @@ struct emsmdb_mailbox {
 	int64_t outbox_ns;      /* when to look there, since 1970 */
 	uint64_t outbox_ticket; /* what is there is safe from this commit on */
 	struct emsmdb_session *sessions;
-	bool syncing, checkpointing;
+	bool syncing, checkpointing, retiring;
+	int64_t idle_ns; /* without references: since when, monotonic */
 	uv_work_t sync_work, checkpoint_work;
 	struct store_job sync, checkpoint;
 };
@@ -68,6 +70,9 @@ struct emsmdb_mailbox {
 struct server_loop *emsmdb_owner_of(struct server *server, const struct guid *mailbox);
 MW_NODISCARD int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct emsmdb_mailbox **out);
 void emsmdb_mailbox_unref(struct emsmdb_mailbox **m);
+/* Closes mailboxes that nobody has used for a while, those first that were used last longest ago; all: every one that
+ * has no references. What is left to do on disk is done in the pool before. */
+void emsmdb_mailboxes_retire(struct emsmdb_loop *l, bool all);
 /* Answers the call once the commit is safe on disk; at once when ticket is 0 or safe already. */
 void emsmdb_finish_when_safe(struct emsmdb_mailbox *m, struct service_call *call, uint64_t ticket);
 /* The same for a waiter, whose ticket and safe are set. */
@@ -169,7 +174,7 @@ MW_NODISCARD int emsmdb_session_new(struct server_loop *loop, const struct guid 
 void emsmdb_session_free(struct emsmdb_session *s);
 struct emsmdb_session *emsmdb_session_find(struct server_loop *loop, uint64_t id);
 
-/* A new object with a handle of its own; MW_E_LIMIT. */
+/* A new object with a handle of its own; MW_E_BUSY: the session has too many. */
 MW_NODISCARD int emsmdb_object_new(struct emsmdb_session *s, enum emsmdb_kind kind, uint8_t logon,
                                    struct emsmdb_object **out);
 struct emsmdb_object *emsmdb_object_find(struct emsmdb_session *s, uint32_t handle);

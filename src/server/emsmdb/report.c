@@ -159,7 +159,7 @@ int emsmdb_report(const struct emsmdb_outgoing *o, int64_t now, uint64_t *ticket
 	if (r == 0)
 		r = fill(o, msg, now);
 	if (r == 0)
-		r = store_message_deliver_once(msg, id, now, ticket);
+		r = store_message_deliver_once(msg, id, true, now, ticket);
 	store_message_close(&msg);
 	return r == MW_E_EXISTS ? 0 : r;
 }

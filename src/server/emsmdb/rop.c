@@ -118,6 +118,10 @@ uint32_t rop_status(const struct rop_call *rop, int error)
 		return ecServerOOM;
 	case MW_E_LIMIT:
 		return ecTooBig;
+	case MW_E_BUSY:
+		return ecMaxObjsExceeded;
+	case MW_E_FULL:
+		return ecShutoffQuotaExceeded;
 	case MW_E_EXISTS:
 		return ecDuplicateName;
 	case MW_E_STATE:

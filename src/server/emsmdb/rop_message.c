@@ -245,7 +245,7 @@ uint32_t rop_save_changes_message(struct rop_call *rop)
 	struct RopSaveChangesMessageResponse *a = (struct RopSaveChangesMessageResponse *)rop->response;
 	int r = store_message_save(rop->in->u.message, q->SaveFlags & SAVE_FORCE, rop->now, &rop->ticket);
 	if (r < 0)
-		return r == MW_E_STATE ? ecObjectModified : rop_status(rop, r);
+		return r == MW_E_STATE ? ecObjectModified : r == MW_E_LIMIT ? ecMessageTooBig : rop_status(rop, r);
 	a->InputHandleIndex = q->InputHandleIndex;
 	a->MessageId = store_message_id(rop->in->u.message);
 	return 0;

@@ -108,7 +108,11 @@ static uint32_t submit(struct rop_call *rop, enum store_outbox_state state)
 		return status;
 	int r = store_message_submit(msg, state, due_at(rop), rop->now, &ticket);
 	if (r < 0)
-		return r == MW_E_EXISTS ? ecSubmitted : r == MW_E_STATE ? ecObjectModified : rop_status(rop, r);
+		return r == MW_E_EXISTS  ? ecSubmitted
+		       : r == MW_E_STATE ? ecObjectModified
+		       : r == MW_E_LIMIT ? ecMaxSubmissionExceeded
+		       : r == MW_E_FULL  ? ecQuotaExceeded
+		                         : rop_status(rop, r);
 	rop_promise(rop, ticket);
 	emsmdb_outbox_changed(rop->session->mailbox, ticket);
 	return 0;

@@ -13,10 +13,19 @@ static struct emsmdb_session **bucket(struct emsmdb_loop *l, uint64_t id)
 	return &l->sessions[id % ARRAY_SIZE(l->sessions)];
 }
 
+static unsigned count_sessions(const struct emsmdb_mailbox *m)
+{
+	unsigned n = 0;
+	for (const struct emsmdb_session *s = m->sessions; s; s = s->next)
+		n++;
+	return n;
+}
+
 int emsmdb_session_new(struct server_loop *loop, const struct guid *mailbox, uint32_t code_page,
                        struct emsmdb_session **out)
 {
 	struct emsmdb_loop *l = loop->store;
+	unsigned most = loop->server->config.max_sessions;
 	if (l->session_count >= EMSMDB_MAX_SESSIONS)
 		return MW_E_LIMIT;
 	struct emsmdb_session *s = (struct emsmdb_session *)calloc(1, sizeof *s);
@@ -28,6 +37,12 @@ int emsmdb_session_new(struct server_loop *loop, const struct guid *mailbox, uin
 			mapi_session_free(&s->mapi);
 		free(s);
 		return r;
+	}
+	if (count_sessions(s->mailbox) >= (most ? most : EMSMDB_MAX_SESSIONS_EACH)) {
+		emsmdb_mailbox_unref(&s->mailbox);
+		mapi_session_free(&s->mapi);
+		free(s);
+		return MW_E_LIMIT;
 	}
 	s->loop = loop;
 	s->code_page = code_page;
@@ -100,8 +115,8 @@ static int free_slot(struct emsmdb_session *s, unsigned *out)
 				return 0;
 			}
 	}
-	if (s->slot_count >= EMSMDB_MAX_OBJECTS)
-		return MW_E_LIMIT;
+	if (s->slot_count >= 1u << SLOT_BITS)
+		return MW_E_BUSY;
 	unsigned count = s->slot_count ? s->slot_count * 2 : 16;
 	struct emsmdb_object **bigger = (struct emsmdb_object **)realloc(s->objects, count * sizeof(void *));
 	if (!bigger)
@@ -115,7 +130,9 @@ static int free_slot(struct emsmdb_session *s, unsigned *out)
 
 int emsmdb_object_new(struct emsmdb_session *s, enum emsmdb_kind kind, uint8_t logon, struct emsmdb_object **out)
 {
-	unsigned slot;
+	unsigned slot, most = s->loop->server->config.max_objects;
+	if (s->object_count >= (most ? most : EMSMDB_MAX_OBJECTS))
+		return MW_E_BUSY;
 	int r = free_slot(s, &slot);
 	if (r < 0)
 		return r;

@@ -45,7 +45,7 @@ static int child_sync(struct store_mailbox *m)
 		if (store_job_end(m, &job) < 0)
 			return -1;
 	}
-	if (store_checkpoint_begin(m, &job)) {
+	if (store_checkpoint_begin(m, false, &job)) {
 		store_job_run(&job);
 		if (store_job_end(m, &job) < 0)
 			return -1;
@@ -340,7 +340,7 @@ static void jobs_run_beside_the_owner(void **state)
 			assert_int_equal(pthread_create(&sync_thread, NULL, run_job, &sync), 0);
 			syncing = true;
 		}
-		if (!checkpointing && store_checkpoint_begin(fixture_m, &checkpoint)) {
+		if (!checkpointing && store_checkpoint_begin(fixture_m, false, &checkpoint)) {
 			assert_int_equal(pthread_create(&checkpoint_thread, NULL, run_job, &checkpoint), 0);
 			checkpointing = true;
 			checkpoints++;

@@ -57,7 +57,7 @@ static void test_only_the_pool_syncs(void **state)
 		save_subject(inbox(), "another");
 		if (i % 8 == 0 && store_sync_begin(fixture_m, &job))
 			in_pool(&job);
-		if (store_checkpoint_begin(fixture_m, &job)) {
+		if (store_checkpoint_begin(fixture_m, false, &job)) {
 			in_pool(&job);
 			checkpoints++;
 		}
@@ -75,7 +75,7 @@ static void test_a_checkpoint_changes_nothing(void **state)
 	struct store_job job = {0};
 
 	(void)state;
-	for (int i = 0; i < 3000 && !store_checkpoint_begin(fixture_m, &job); i++)
+	for (int i = 0; i < 3000 && !store_checkpoint_begin(fixture_m, false, &job); i++)
 		save_subject(inbox(), "filling the log");
 	assert_true(job.checkpoint);
 	in_pool(&job);
