@@ -128,12 +128,45 @@ static int parse_encryption(const char *word, bool *optional)
 	return 0;
 }
 
+/* Until it is stopped; the exit code. */
+static int serve(const struct server_config *config)
+{
+	char why[512] = "";
+	struct server *server = NULL;
+	if (server_new(config, &server, why) < 0)
+		return cli_fail(command, CLI_EXIT_FAILED, "%s", *why ? why : "out of memory.");
+	if (geteuid() == 0 && !config->user)
+		log_line(config->log, LOG_WARNING, "serves as root: name a user that owns %s with --user",
+		         config->state);
+	running = server;
+	catch_signals();
+	say_ready(server, config);
+	int r = server_run(server);
+	running = NULL;
+	server_free(&server);
+	return r < 0 ? cli_fail(command, CLI_EXIT_FAILED, "stopped: %s.", mw_strerror(r)) : 0;
+}
+
+/* Options in MiB. */
+struct sizes {
+	unsigned unauthenticated, warn, send, receive, message;
+};
+
+static void take_sizes(struct server_config *c, const struct sizes *s)
+{
+	c->max_unauthenticated = (size_t)s->unauthenticated << 20;
+	c->quota_warn = (uint64_t)s->warn << 20;
+	c->quota_send = (uint64_t)s->send << 20;
+	c->quota_receive = (uint64_t)s->receive << 20;
+	c->message_size = (uint64_t)s->message << 20;
+}
+
 int cmd_serve(int argc, char **argv)
 {
 	const char *encryption = NULL, *binding = NULL, *web[3] = {NULL}, *none[1];
 	size_t positional;
 	bool verbose = false, quiet = false, no_seccomp = false;
-	unsigned mebibytes = 0, warn = 0, send = 0, receive = 0, message = 0;
+	struct sizes sizes = {0};
 	int64_t patience_ns = 0;
 	struct log log = log_stderr;
 	struct server_config config = {.ports = {[SERVER_PORT_EPM] = 135}, .log = &log};
@@ -159,15 +192,15 @@ int cmd_serve(int argc, char **argv)
 	        {"user", CLI_TEXT, &config.user},
 	        {"no-seccomp", CLI_FLAG, &no_seccomp},
 	        {"connections", CLI_NUMBER, &config.max_connections},
-	        {"unauthenticated-memory", CLI_NUMBER, &mebibytes},
+	        {"unauthenticated-memory", CLI_NUMBER, &sizes.unauthenticated},
 	        {"patience", CLI_SECONDS, &patience_ns},
 	        {"block-clients", CLI_TEXT, &config.blocked_clients},
 	        {"moved", CLI_TEXT, &config.moved},
 	        {"calls-per-second", CLI_NUMBER, &config.calls_per_second},
-	        {"quota-warn", CLI_NUMBER, &warn},
-	        {"quota-send", CLI_NUMBER, &send},
-	        {"quota-receive", CLI_NUMBER, &receive},
-	        {"message-size", CLI_NUMBER, &message},
+	        {"quota-warn", CLI_NUMBER, &sizes.warn},
+	        {"quota-send", CLI_NUMBER, &sizes.send},
+	        {"quota-receive", CLI_NUMBER, &sizes.receive},
+	        {"message-size", CLI_NUMBER, &sizes.message},
 	        {"sessions", CLI_NUMBER, &config.max_sessions},
 	        {"objects", CLI_NUMBER, &config.max_objects},
 	        {"loops", CLI_NUMBER, &config.loops},
@@ -189,23 +222,7 @@ int cmd_serve(int argc, char **argv)
 	log.level = quiet ? LOG_ERROR : verbose ? LOG_DEBUG : LOG_INFO;
 
 	config.confine = !no_seccomp;
-	config.max_unauthenticated = (size_t)mebibytes << 20;
-	config.quota_warn = (uint64_t)warn << 20;
-	config.quota_send = (uint64_t)send << 20;
-	config.quota_receive = (uint64_t)receive << 20;
-	config.message_size = (uint64_t)message << 20;
+	take_sizes(&config, &sizes);
 	config.patience_ms = (unsigned)(patience_ns / NS_PER_MS);
-	char why[512] = "";
-	struct server *server = NULL;
-	if (server_new(&config, &server, why) < 0)
-		return cli_fail(command, CLI_EXIT_FAILED, "%s", *why ? why : "out of memory.");
-	if (geteuid() == 0 && !config.user)
-		log_line(&log, LOG_WARNING, "serves as root: name a user that owns %s with --user", config.state);
-	running = server;
-	catch_signals();
-	say_ready(server, &config);
-	r = server_run(server);
-	running = NULL;
-	server_free(&server);
-	return r < 0 ? cli_fail(command, CLI_EXIT_FAILED, "stopped: %s.", mw_strerror(r)) : 0;
+	return serve(&config);
 }
