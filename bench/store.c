@@ -6,6 +6,7 @@
 #include "store/restrict.h"
 #include "store/sync.h"
 #include "store/table.h"
+#include "store/words.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -253,8 +254,17 @@ static void tables(const char *state, const char *text)
 	check(mapi_text(arena, PidTagBody, "terterka", 0, &word), "text");
 	body.tag = PidTagBody;
 	double by_body = restricted(m, &body, &body_rows);
+	bool more = true;
+	double start = now();
+	while (more)
+		check(store_words_step(m, 200, &more), "words");
+	double index_s = now() - start;
+	check(mapi_text(arena, PidTagBody, " terterka", 0, &word), "text");
+	uint32_t word_rows = 0;
+	double by_word = restricted(m, &body, &word_rows);
 	store_mailbox_close(&m);
-	printf("{\"delivery_ms\": %.3f, \"subject_ms\": %.3f, \"restrict_subject_ms\": %.1f, \"subject_rows\": %u,"
+	printf("{\"index_s\": %.1f, \"word_ms\": %.1f, \"word_rows\": %u,", index_s, by_word, word_rows);
+	printf("\"delivery_ms\": %.3f, \"subject_ms\": %.3f, \"restrict_subject_ms\": %.1f, \"subject_rows\": %u,"
 	       " \"restrict_flag_ms\": %.1f, \"flag_rows\": %u, \"restrict_body_ms\": %.1f, \"body_rows\": %u}\n",
 	       delivery, subjects, by_subject, subject_rows, by_flag, unread_rows, by_body, body_rows);
 }

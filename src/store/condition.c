@@ -39,8 +39,7 @@ static const struct mapi_value *value_of(const struct subject *s, uint32_t tag)
 
 /* ---- Texts, [MS-OXCDATA] 2.12.4 ---- */
 
-/* In the form that is compared: without case, and without marks where they do not count. */
-static uint16_t *fold(struct arena *arena, const uint16_t *text, uint16_t level)
+uint16_t *store_text_fold(struct arena *arena, const uint16_t *text, uint16_t level)
 {
 	UErrorCode error = U_ZERO_ERROR;
 	int32_t n = (int32_t)utf16_len(text), cap = n * 3 + 1;
@@ -81,7 +80,8 @@ static bool has_word(const uint16_t *text, const uint16_t *word, int32_t n)
 /* [MS-OXCFOLD] 2.2.1.4.1, CONTENT_INDEXED_SEARCH: each word of the pattern begins one of the text. */
 static bool words_match(const struct subject *s, const uint16_t *text, const uint16_t *pattern)
 {
-	const uint16_t *a = fold(s->scratch, text, MAPI_FUZZY_LOOSE), *b = fold(s->scratch, pattern, MAPI_FUZZY_LOOSE);
+	const uint16_t *a = store_text_fold(s->scratch, text, MAPI_FUZZY_LOOSE),
+	               *b = store_text_fold(s->scratch, pattern, MAPI_FUZZY_LOOSE);
 
 	for (int32_t i = 0, n; a && b && b[i]; i += n) {
 		for (n = 0; u_isalnum(b[i + n]); n++)
@@ -98,7 +98,8 @@ static bool text_matches(const struct subject *s, const struct mapi_restriction 
 {
 	if (s->c->by_words && r->fuzzy_low != MAPI_FUZZY_FULL)
 		return words_match(s, text, pattern);
-	const uint16_t *a = fold(s->scratch, text, r->fuzzy_high), *b = fold(s->scratch, pattern, r->fuzzy_high);
+	const uint16_t *a = store_text_fold(s->scratch, text, r->fuzzy_high),
+	               *b = store_text_fold(s->scratch, pattern, r->fuzzy_high);
 
 	if (!a || !b)
 		return false;

@@ -16,6 +16,8 @@ struct store_condition {
 	bool by_words; /* texts match where words begin with the pattern's */
 };
 
+/* A text in the form that is compared: without case, and without marks where they do not count. NULL: out of memory. */
+uint16_t *store_text_fold(struct arena *arena, const uint16_t *text, uint16_t level);
 /* Copies. MW_E_UNSUPPORTED. */
 int store_condition_new(struct store_mailbox *m, const struct mapi_restriction *r, struct store_condition **out);
 void store_condition_free(struct store_condition **c);

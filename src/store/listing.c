@@ -1,6 +1,8 @@
 #include "store/category.h"
+#include "store/condition.h"
 #include "store/message_private.h"
 #include "store/table_private.h"
+#include "store/words.h"
 
 #include "base/utf16.h"
 
@@ -277,10 +279,40 @@ static int add_found(struct listing *l)
 	return r < 0 ? r : 0;
 }
 
+static int add_rows_of(struct listing *l, enum store_statement which, const char *query)
+{
+	STORE_STMT s = store_statement(l->t->m, which);
+	int r = s ? 1 : MW_E_IO;
+
+	if (s)
+		sqlite3_bind_int64(s, 1, (int64_t)l->t->folder);
+	if (s && query)
+		sqlite3_bind_text(s, 2, query, -1, SQLITE_STATIC);
+	while (r > 0 && (r = store_step(l->t->m, s, "Reading a table")) > 0) {
+		int e = add_message(l, s);
+		r = e < 0 ? e : 1;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* What the index of words knows to have them, and what it does not know yet. 1: there was no such restriction. */
+static int add_by_words(struct listing *l, struct arena *arena)
+{
+	const struct store_condition *c = l->t->condition;
+	const char *query = c && !l->t->associated ? store_words_query(arena, c->root, false) : "";
+	int r = query ? 0 : MW_E_NOMEM;
+
+	if (r < 0 || !*query)
+		return r < 0 ? r : 1;
+	r = add_rows_of(l, STMT_WORDS_ROWS, query);
+	return r < 0 ? r : add_rows_of(l, STMT_WORDS_REST, NULL);
+}
+
 static int collect(struct listing *l)
 {
 	STORE_ARENA arena = arena_new(LISTING_MAX);
 	struct store_table all = *l->t;
+	int r;
 
 	if (!arena)
 		return MW_E_NOMEM;
@@ -290,6 +322,9 @@ static int collect(struct listing *l)
 		return add_folders(l, arena, l->t->folder, 1);
 	if (l->t->search)
 		return add_found(l);
+	r = add_by_words(l, arena);
+	if (r <= 0)
+		return r;
 	all.index = STORE_BY_NATURE;
 	all.descending = false;
 	all.anchored = false;

@@ -19,6 +19,13 @@
 	" WITHOUT ROWID;"                                                                                              \
 	"CREATE INDEX found_message ON found(message);"
 
+/* words: NULL not indexed yet, 0 never, else the message's row in the index. */
+#define WORDS                                                                                                          \
+	"CREATE INDEX message_behind ON message(id) WHERE words IS NULL AND associated = 0;"                           \
+	"CREATE INDEX message_words ON message(words) WHERE words IS NOT NULL;"                                        \
+	"CREATE VIRTUAL TABLE word USING fts5(text, content = '', columnsize = 0, detail = none,"                      \
+	" tokenize = 'unicode61 remove_diacritics 0');"
+
 const char store_schema[] =
         "CREATE TABLE mailbox("
         " one INTEGER PRIMARY KEY CHECK(one = 1), guid BLOB NOT NULL, replica BLOB NOT NULL,"
@@ -42,7 +49,8 @@ const char store_schema[] =
         " read_change INTEGER NOT NULL DEFAULT 0,"
         " delivered INTEGER NOT NULL, importance INTEGER NOT NULL,"
         " subject BLOB NOT NULL, sender BLOB NOT NULL, class BLOB NOT NULL,"
-        " record BLOB NOT NULL, recipients BLOB NOT NULL, attachments BLOB NOT NULL DEFAULT x'');"
+        " record BLOB NOT NULL, recipients BLOB NOT NULL, attachments BLOB NOT NULL DEFAULT x'',"
+        " words INTEGER);"
         "CREATE INDEX message_natural ON message(folder, associated);"
         "CREATE INDEX message_delivered ON message(folder, associated, delivered);"
         "CREATE INDEX message_modified ON message(folder, associated, modified);"
@@ -58,13 +66,16 @@ const char store_schema[] =
         /* What waits to be sent, and what was delivered here by submissions: store/outbox.h. */
         OUTBOX
                 /* What search folders look for, and what they have found: store/search.h. */
-                SEARCH;
+                SEARCH
+                        /* Words of messages: store/words.h. */
+                        WORDS;
 
 const char *const store_upgrades[STORE_SCHEMA_VERSION] = {
         [1] = "ALTER TABLE message ADD COLUMN attachments BLOB NOT NULL DEFAULT x''",
         [2] = OUTBOX,
         [3] = SEARCH,
         [4] = "", /* values may be packed: record.h */
+        [5] = "ALTER TABLE message ADD COLUMN words INTEGER;" WORDS,
 };
 
 #define FOLDER_COLUMNS                                                                                                 \
@@ -109,9 +120,10 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
         [STMT_MESSAGE_ADD] = "INSERT INTO message(id, folder, associated, change, flags, size, modified, delivered,"
                              " importance, subject, sender, class, record, recipients, attachments)"
                              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-        [STMT_MESSAGE_SET] = "UPDATE message SET change = ?4, flags = ?5, size = ?6, modified = ?7, delivered = ?8,"
-                             " importance = ?9, subject = ?10, sender = ?11, class = ?12, record = ?13,"
-                             " recipients = ?14, attachments = ?15 WHERE id = ?1 AND folder = ?2 AND associated = ?3",
+        [STMT_MESSAGE_SET] =
+                "UPDATE message SET change = ?4, flags = ?5, size = ?6, modified = ?7, delivered = ?8,"
+                " importance = ?9, subject = ?10, sender = ?11, class = ?12, record = ?13,"
+                " recipients = ?14, attachments = ?15, words = NULL WHERE id = ?1 AND folder = ?2 AND associated = ?3",
         [STMT_MESSAGE_READ] = "UPDATE message SET flags = ?2, read_change = ?3 WHERE id = ?1",
         [STMT_MESSAGE_DELETE] = "DELETE FROM message WHERE id = ?1",
         [STMT_MESSAGE_MOVE] = "UPDATE message SET id = ?2, folder = ?3, change = ?4 WHERE id = ?1",
@@ -150,6 +162,16 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
         [STMT_FOUND_ROWS] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message WHERE id IN"
                             " (SELECT message FROM found WHERE folder = ?1)",
         [STMT_FOLDER_PARENT] = "SELECT parent FROM folder WHERE id = ?1",
+        [STMT_WORDS_ADD] = "INSERT INTO word(rowid, text) VALUES(?1, ?2)",
+        [STMT_WORDS_SET] = "UPDATE message SET words = ?2 WHERE id = ?1",
+        [STMT_WORDS_BEHIND] = "SELECT id FROM message WHERE words IS NULL AND associated = 0 ORDER BY id LIMIT ?1",
+        [STMT_WORDS_ROWS] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message INDEXED BY message_words WHERE words IN"
+                            " (SELECT rowid FROM word WHERE word MATCH ?2) AND words IS NOT NULL AND folder = ?1"
+                            " AND associated = 0",
+        [STMT_WORDS_REST] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message INDEXED BY message_behind"
+                            " WHERE words IS NULL AND associated = 0 AND folder = ?1"
+                            " UNION ALL SELECT " STORE_MESSAGE_COLUMNS " FROM message INDEXED BY message_words"
+                            " WHERE words = 0 AND folder = ?1 AND associated = 0",
         [STMT_FOLDER_EMPTY] = "UPDATE folder SET contents = 0, unread = 0, size = 0 WHERE id = ?1",
 };
 

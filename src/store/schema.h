@@ -2,7 +2,7 @@
 #define MW_STORE_SCHEMA_H
 
 #define STORE_APPLICATION_ID 0x4D57424F /* "MWBO" */
-#define STORE_SCHEMA_VERSION 5
+#define STORE_SCHEMA_VERSION 6
 
 /* Every statement the store prepares, but the tables' own. Texts in schema.c. */
 enum store_statement {
@@ -70,6 +70,11 @@ enum store_statement {
 	STMT_FOUND_CLEAR,
 	STMT_FOUND_ROWS,
 	STMT_FOLDER_PARENT,
+	STMT_WORDS_ADD,
+	STMT_WORDS_SET,
+	STMT_WORDS_BEHIND,
+	STMT_WORDS_ROWS,
+	STMT_WORDS_REST,
 	STMT_FOLDER_EMPTY,
 	STORE_STATEMENT_COUNT,
 };

@@ -12,6 +12,7 @@ static void look_into_outboxes(struct emsmdb_loop *l)
 	int64_t now = time_now_ns();
 	for (struct emsmdb_mailbox *m = l->mailboxes, *next; m; m = next) {
 		next = m->next;
+		emsmdb_index(m);
 		if (now >= m->outbox_ns) {
 			m->references++;
 			emsmdb_outbox_look(m);

@@ -54,7 +54,11 @@ struct emsmdb_mailbox {
 	struct emsmdb_waiter *waiters;
 	struct emsmdb_outgoing *outgoing; /* the message that is being sent: outbox.h */
 	bool held;                        /* something waits in the outbox: that is a reference */
-	bool searching;                   /* a slice of a search is on its way */
+	bool indexing;                    /* likewise of indexing words */
+	uint64_t quiet_at;                /* the newest commit when the clock last looked */
+	uint64_t indexed_at;              /* ... when all words were indexed */
+	struct loop_message index_slice;
+	bool searching; /* a slice of a search is on its way */
 	struct loop_message search_slice;
 	int64_t outbox_ns;      /* when to look there, since 1970 */
 	uint64_t outbox_ticket; /* what is there is safe from this commit on */
@@ -77,6 +81,8 @@ void emsmdb_mailboxes_retire(struct emsmdb_loop *l, bool all);
 void emsmdb_finish_when_safe(struct emsmdb_mailbox *m, struct service_call *call, uint64_t ticket);
 /* The same for a waiter, whose ticket and safe are set. */
 void emsmdb_when_safe(struct emsmdb_mailbox *m, struct emsmdb_waiter *w);
+/* Indexes words in slices, as long as nobody writes; once a second. */
+void emsmdb_index(struct emsmdb_mailbox *m);
 /* Goes on with searches that have not looked at all yet, in slices between other work: rop_search.c. */
 void emsmdb_search(struct emsmdb_mailbox *m);
 /* Makes the newest commits safe, then wakes the sessions that have news of them. */

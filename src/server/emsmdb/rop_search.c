@@ -1,6 +1,7 @@
 #include "server/emsmdb/rop_more.h"
 
 #include "store/search.h"
+#include "store/words.h"
 
 #include <stddef.h>
 
@@ -27,6 +28,7 @@
 /* Messages looked at in one go; a small mailbox is searched before the answer. */
 #define SLICE 200
 #define FIRST_SLICE 500
+#define INDEX_SLICE 24 /* messages, some milliseconds */
 
 /* ---- In slices ---- */
 
@@ -57,6 +59,49 @@ void emsmdb_search(struct emsmdb_mailbox *m)
 	m->references++;
 	m->search_slice.run = run_slice;
 	loop_post(m->loop, &m->search_slice);
+}
+
+/* ---- The index of words, when there is time ---- */
+
+static void index_more(struct emsmdb_mailbox *m);
+
+static void run_index(struct server_loop *loop, struct loop_message *message)
+{
+	struct emsmdb_mailbox *m =
+	        (struct emsmdb_mailbox *)((char *)message - offsetof(struct emsmdb_mailbox, index_slice));
+	bool more = false, quiet = store_committed(m->store) == m->quiet_at;
+	int r = quiet ? store_words_step(m->store, INDEX_SLICE, &more) : 0;
+	if (r < 0)
+		log_line(loop->server->config.log, LOG_ERROR, "words cannot be indexed: %s",
+		         store_mailbox_error(m->store));
+	m->indexing = false;
+	m->quiet_at = store_committed(m->store);
+	if (r == 0 && quiet && !more)
+		m->indexed_at = m->quiet_at;
+	if (r == 0 && quiet && more)
+		index_more(m);
+	else
+		emsmdb_sync(m);
+	emsmdb_mailbox_unref(&m);
+}
+
+static void index_more(struct emsmdb_mailbox *m)
+{
+	if (m->indexing || atomic_load(&m->loop->server->stopping))
+		return;
+	m->indexing = true;
+	m->references++;
+	m->index_slice.run = run_index;
+	loop_post(m->loop, &m->index_slice);
+}
+
+void emsmdb_index(struct emsmdb_mailbox *m)
+{
+	uint64_t committed = store_committed(m->store);
+	if (m->references > 0 && committed == m->quiet_at && committed != m->indexed_at &&
+	    !store_mailbox_failed(m->store))
+		index_more(m);
+	m->quiet_at = committed;
 }
 
 /* ---- Criteria ---- */

@@ -210,6 +210,8 @@ static void test_files_without_attachments_are_upgraded(void **state)
 	old = save_subject(inbox(), "of old");
 	store_mailbox_close(&fixture_m);
 	execute("DROP TABLE outbox; DROP TABLE delivered; DROP TABLE search; DROP TABLE found;"
+	        "DROP TABLE word; DROP INDEX message_behind; DROP INDEX message_words; ALTER TABLE message DROP COLUMN "
+	        "words;"
 	        "ALTER TABLE message DROP COLUMN attachments; PRAGMA user_version = 1");
 	fixture_open();
 	assert_int_equal(ask("PRAGMA user_version"), STORE_SCHEMA_VERSION);
