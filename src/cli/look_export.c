@@ -130,7 +130,7 @@ static struct talk *talk_of(struct look_export *x, const struct lens_said *said)
 	if (t->conn)
 		return t;
 	struct capture_endpoint client = endpoint_of(x, &e->conn->client), server = endpoint_of(x, &e->conn->server);
-	bool pipe = strcmp(e->transport, "pipe") == 0;
+	bool pipe = strcmp(e->transport, "tcp") != 0; /* or channels of RPC over HTTP */
 	if (pipe)
 		server.port = (uint16_t)(PIPE_PORT + said->conversation % PIPE_PORTS);
 	/* A pipe is opened when it is first spoken in; so is what was open before the capture began. */

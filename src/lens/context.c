@@ -6,7 +6,7 @@
 
 /*
  * What goes on beside RPC, by the first bytes of a connection: Kerberos, LDAP, DNS, TLS with the server's
- * name, HTTP. Named from what stands in their first segment, not followed.
+ * name. Named from what stands in their first segment, not followed.
  */
 
 enum { TLS_HANDSHAKE = 22, TLS_ALERT = 21, TLS_CLIENT_HELLO = 1, TLS_SERVER_NAME = 0 };
@@ -62,41 +62,6 @@ static const char *dns(struct arena *a, const uint8_t *data, size_t len)
 	return len > 2 ? lens_dns_query(a, data + 2, len - 2) : NULL;
 }
 
-/* ---- HTTP, RFC 9112 3 ---- */
-
-static const char *http_service(const char *path)
-{
-	static const char *const services[][2] = {
-	        {"/rpc/", "RPC over HTTP"},
-	        {"/mapi/", "MAPI over HTTP"},
-	        {"/ews/", "EWS"},
-	        {"/autodiscover/", "Autodiscover"},
-	        {"/oab/", "offline address book"},
-	        {"/microsoft-server-activesync", "ActiveSync"},
-	};
-	for (size_t i = 0; i < ARRAY_SIZE(services); i++)
-		if (strncasecmp(path, services[i][0], strlen(services[i][0])) == 0)
-			return services[i][1];
-	return "HTTP";
-}
-
-static const char *http(struct arena *a, const uint8_t *data, size_t len)
-{
-	static const char *const methods[] = {"GET ",     "POST ",     "HEAD ",    "PUT ",         "DELETE ",
-	                                      "OPTIONS ", "PROPFIND ", "CONNECT ", "RPC_IN_DATA ", "RPC_OUT_DATA "};
-	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
-		size_t m = strlen(methods[i]), n = 0;
-		if (len < m || memcmp(data, methods[i], m) != 0)
-			continue;
-		/* Without what follows a question mark: there stand names and tokens. */
-		while (m + n < len && n < NAME_MAX_SHOWN && isgraph(data[m + n]) && data[m + n] != '?')
-			n++;
-		const char *path = arena_strndup(a, (const char *)data + m, n);
-		return path ? arena_printf(a, "%s: %s%s", http_service(path), methods[i], path) : NULL;
-	}
-	return NULL;
-}
-
 /* ---- Telling ---- */
 
 static const char *words(struct lens_flow *f, const uint8_t *data, size_t len, const char **protocol)
@@ -106,10 +71,6 @@ static const char *words(struct lens_flow *f, const uint8_t *data, size_t len, c
 	const char *s = tls_hello(a, data, len);
 	f->context = LENS_CONTEXT_TLS;
 	*protocol = "tls";
-	if (!s && (s = http(a, data, len))) {
-		f->context = LENS_CONTEXT_HTTP;
-		*protocol = "http";
-	}
 	if (!s && port == PORT_KERBEROS && (s = kerberos(data, len))) {
 		f->context = LENS_CONTEXT_KERBEROS;
 		*protocol = "kerberos";
@@ -153,12 +114,6 @@ static const char *answer(struct lens_flow *f, const uint8_t *data, size_t len, 
 			return NULL;
 		*status = arena_printf(a, "TLS alert %u", data[6]);
 		return *status;
-	case LENS_CONTEXT_HTTP:
-		if (len < 12 || memcmp(data, "HTTP/1.", 7) != 0 || !isdigit(data[9]))
-			return NULL;
-		s = arena_strndup(a, (const char *)data + 9, 3);
-		*status = data[9] >= '4' ? s : NULL;
-		return s ? arena_printf(a, "HTTP answer %s", s) : NULL;
 	case LENS_CONTEXT_NONE:
 		break;
 	}

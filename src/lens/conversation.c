@@ -74,6 +74,7 @@ struct lens_conversation *lens_talk_new(struct lens_flow *flow, struct smb_file 
 	if (!t)
 		return NULL;
 	*t = (struct lens_conversation){.number = ++lens->talks_begun, .flow = flow, .file = file, .lens = lens};
+	t->transport = file ? "pipe" : "tcp";
 	const struct rpc_config config = {
 	        .role = RPC_OBSERVER,
 	        .on_event = on_event,

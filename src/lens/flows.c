@@ -133,6 +133,7 @@ static void clear(struct lens_flow *f)
 	lens_stream_drop(&lens->streams, &f->stream);
 	lens_talk_free(&f->talk);
 	lens_smb_free(&f->smb);
+	lens_web_free(&f->web);
 	free(f->head[0]);
 	free(f->head[1]);
 	if (f->conn)
@@ -161,6 +162,7 @@ static void finish(struct lens_flow *f)
 	f->over = true;
 	lens_talk_free(&f->talk);
 	lens_smb_free(&f->smb);
+	lens_web_free(&f->web);
 }
 
 void lens_flow_forget(struct lens_flow *f)
@@ -230,11 +232,13 @@ static void open_tell(struct lens_flow *f)
 		lens_tell_plain(f, LENS_OPEN, true, f->syn, f->syn_last, -1, "no answer", "connect: no answer");
 }
 
-static void decide(struct lens_flow *f, enum lens_flow_kind kind)
+static void decide(struct lens_flow *f, enum lens_flow_kind kind, const struct lens_stamp *stamp)
 {
 	struct lens *lens = f->lens;
 	f->kind = kind;
 	if (kind == LENS_FLOW_SMB && !(f->smb = lens_smb_new(f)))
+		f->kind = kind = LENS_FLOW_OTHER;
+	if (kind == LENS_FLOW_HTTP && !(f->web = lens_web_new(f, stamp)))
 		f->kind = kind = LENS_FLOW_OTHER;
 	if (kind == LENS_FLOW_SMB)
 		return; /* its pipes will show whether it carries RPC */
@@ -258,6 +262,8 @@ static enum lens_flow_kind kind_of(const uint8_t *data, size_t len)
 {
 	if (rpc_looks_like(data, len))
 		return LENS_FLOW_RPC;
+	if (lens_web_looks_like(data, len))
+		return LENS_FLOW_HTTP;
 	return lens_smb_looks_like(data, len) ? LENS_FLOW_SMB : LENS_FLOW_OTHER;
 }
 
@@ -267,12 +273,14 @@ static void give(struct lens_flow *f, unsigned side, const uint8_t *data, size_t
 		lens_talk_data(f->talk, side, data, len, stamp);
 	else if (f->smb)
 		lens_smb_data(f->smb, side, data, len, stamp);
+	else if (f->web)
+		lens_web_data(f->web, side, data, len, stamp);
 }
 
-/* The first byte of RPC's PDUs, and of NetBIOS frames. */
+/* The first byte of RPC's PDUs, of NetBIOS frames, and of HTTP's methods. */
 static bool may_begin(uint8_t first)
 {
-	return first == RPC_VERSION || first == 0 || first == 0x81;
+	return first == RPC_VERSION || first == 0 || first == 0x81 || strchr("GPHDOCR", first);
 }
 
 /* A client's PDU or a server's, by the type in its third byte. */
@@ -296,7 +304,7 @@ static void judge_beginning(struct lens_flow *f, unsigned side, const uint8_t *d
 {
 	struct lens_head *h = f->head[side];
 	if (!h && len >= ENOUGH_TO_JUDGE) {
-		decide(f, kind_of(data, len));
+		decide(f, kind_of(data, len), stamp);
 		give(f, side, data, len, stamp);
 		if (f->kind == LENS_FLOW_OTHER)
 			lens_context_begin(f, side, data, len, stamp);
@@ -311,7 +319,7 @@ static void judge_beginning(struct lens_flow *f, unsigned side, const uint8_t *d
 	}
 	if (h->len < ENOUGH_TO_JUDGE && may_begin(h->bytes[0]))
 		return;
-	decide(f, kind_of(h->bytes, h->len));
+	decide(f, kind_of(h->bytes, h->len), stamp);
 	for (size_t i = 0; i < h->len; i++)
 		give(f, side, h->bytes + i, 1, &h->stamps[i]);
 	if (n < len)
@@ -327,18 +335,20 @@ static void judge_midstream(struct lens_flow *f, unsigned side, const uint8_t *d
 	enum lens_flow_kind kind = kind_of(data, len);
 	if (kind == LENS_FLOW_OTHER) {
 		if (!f->tries && lens_context_begin(f, side, data, len, stamp)) {
-			decide(f, LENS_FLOW_OTHER);
+			decide(f, LENS_FLOW_OTHER, stamp);
 			return;
 		}
 		bool known = lens_ports_find(&f->lens->ports, &f->conn->server) != NULL;
 		if (++f->tries >= MAX_TRIES && !known)
-			decide(f, LENS_FLOW_OTHER);
+			decide(f, LENS_FLOW_OTHER, stamp);
 		return;
 	}
-	bool from_client = kind == LENS_FLOW_SMB ? lens_smb_from_client(data, len) : client_sends(data[2]);
+	bool from_client = kind == LENS_FLOW_SMB    ? lens_smb_from_client(data, len)
+	                   : kind == LENS_FLOW_HTTP ? lens_web_asks(data, len)
+	                                            : client_sends(data[2]);
 	f->client = (uint8_t)(from_client ? side : !side);
 	put_ends(f);
-	decide(f, kind);
+	decide(f, kind, stamp);
 	if (f->talk) {
 		lens_talk_gap(f->talk, 0, 0, stamp);
 		lens_talk_gap(f->talk, 1, 0, stamp);
@@ -349,7 +359,7 @@ static void judge_midstream(struct lens_flow *f, unsigned side, const uint8_t *d
 static void on_data(void *user, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp)
 {
 	struct lens_flow *f = user;
-	if (f->talk || f->smb)
+	if (f->talk || f->smb || f->web)
 		give(f, side, data, len, stamp);
 	else if (f->kind == LENS_FLOW_UNDECIDED && f->syn_seen)
 		judge_beginning(f, side, data, len, stamp);
@@ -364,6 +374,8 @@ static void on_gap(void *user, unsigned side, uint64_t n, const struct lens_stam
 		lens_talk_gap(f->talk, side, n, stamp);
 	else if (f->smb)
 		lens_smb_gap(f->smb, side, n, stamp);
+	else if (f->web)
+		lens_web_gap(f->web, side, n, stamp);
 	else if (f->kind == LENS_FLOW_UNDECIDED)
 		f->syn_seen = false; /* the beginning is lost: look for a PDU as in a connection joined midway */
 }
@@ -375,6 +387,8 @@ static void on_end(void *user, unsigned side, const struct lens_stamp *stamp)
 		lens_talk_end(f->talk, side, stamp);
 	else if (f->smb)
 		lens_smb_end(f->smb, side, stamp);
+	else if (f->web)
+		lens_web_end(f->web, side, stamp);
 }
 
 const struct lens_stream_sink lens_flow_sink = {on_data, on_gap, on_end};

@@ -138,7 +138,7 @@ static void note_answer(struct lens_making *m)
 		if (!accepted && i)
 			m->iface = i;
 		accepted = true;
-		if (!m->talk->file)
+		if (strcmp(m->talk->transport, "tcp") == 0)
 			lens_ports_learn(&m->lens->ports, server, i, false);
 	}
 	m->event->status = "accepted";

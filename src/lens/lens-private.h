@@ -119,11 +119,12 @@ struct lens_head {
 	unsigned len;
 };
 
-enum lens_flow_kind { LENS_FLOW_UNDECIDED, LENS_FLOW_RPC, LENS_FLOW_SMB, LENS_FLOW_OTHER };
+enum lens_flow_kind { LENS_FLOW_UNDECIDED, LENS_FLOW_RPC, LENS_FLOW_SMB, LENS_FLOW_HTTP, LENS_FLOW_OTHER };
 
-enum lens_context { LENS_CONTEXT_NONE, LENS_CONTEXT_TLS, LENS_CONTEXT_HTTP, LENS_CONTEXT_KERBEROS };
+enum lens_context { LENS_CONTEXT_NONE, LENS_CONTEXT_TLS, LENS_CONTEXT_KERBEROS };
 
 struct lens_smb;
+struct lens_web;
 struct smb_file;
 
 /* What one side has sent so far (trouble.c). */
@@ -145,6 +146,7 @@ struct lens_flow {
 	struct lens_stream stream;
 	struct lens_conversation *talk;
 	struct lens_smb *smb;
+	struct lens_web *web;
 	struct lens_head *head[2];
 	enum lens_flow_kind kind;
 	uint8_t client; /* side */
@@ -213,6 +215,7 @@ struct lens_conversation {
 	struct lens_flow *flow;
 	struct smb_file *file; /* the pipe that it is in, or NULL */
 	const char *pipe;      /* its name */
+	const char *transport; /* as in lens_event */
 	struct lens *lens;
 	struct lens_conversation *newer, *older; /* among all, by last use */
 	bool awake;                              /* keeps memory for its next PDU: the latest ones do */
@@ -251,6 +254,19 @@ void lens_smb_gap(struct lens_smb *s, unsigned side, uint64_t n, const struct le
 void lens_smb_end(struct lens_smb *s, unsigned side, const struct lens_stamp *stamp);
 /* Its conversation is over as far as we are concerned. */
 void lens_smb_forget(struct smb_file *file);
+
+/* ---- HTTP: context, and RPC in its channels (web.c) ---- */
+
+/* Could this chunk begin a request or an answer? A request? */
+bool lens_web_looks_like(const uint8_t *data, size_t len);
+bool lens_web_asks(const uint8_t *data, size_t len);
+/* NULL: out of memory. */
+struct lens_web *lens_web_new(struct lens_flow *flow, const struct lens_stamp *stamp);
+void lens_web_free(struct lens_web **web);
+void lens_webs_free(struct lens *lens);
+void lens_web_data(struct lens_web *w, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp);
+void lens_web_gap(struct lens_web *w, unsigned side, uint64_t n, const struct lens_stamp *stamp);
+void lens_web_end(struct lens_web *w, unsigned side, const struct lens_stamp *stamp);
 
 /* pending.c: requests in flight, oldest first. */
 struct lens_pending *lens_pending_new(struct lens *lens);
@@ -380,6 +396,7 @@ struct lens {
 	struct lens_conversation *newest, *oldest, *oldest_awake;
 	unsigned talks, awake;
 	uint64_t talks_begun;
+	struct lens_webs *webs;
 	struct lens_smb *newest_smb, *oldest_smb;
 	unsigned smbs;
 	size_t smb_held;

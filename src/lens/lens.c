@@ -57,6 +57,7 @@ void lens_free(struct lens **l)
 	if (!lens)
 		return;
 	lens_flows_free(lens);
+	lens_webs_free(lens);
 	lens_datagrams_free(lens);
 	lens_rewrite_free(lens);
 	free_conns(lens);

@@ -91,7 +91,7 @@ static void put_heads(struct lens_making *m)
 	e->kind = kinds[ev->type];
 	e->conn = m->talk->flow->conn;
 	e->from_client = ev->from == RPC_FROM_CLIENT;
-	e->transport = m->talk->file ? "pipe" : "tcp";
+	e->transport = m->talk->transport;
 	e->pipe = m->talk->pipe;
 	e->call_id = ev->call_id;
 	e->has_call = ev->type != RPC_EV_GAP && ev->type != RPC_EV_SHUTDOWN &&

@@ -40,9 +40,20 @@ static const struct row rows[] = {
                          "mail.example"),
          TEXT("\x15\3\3\0\2\2\x28"), "TLS hello for mail.example; TLS alert 40 (TLS alert 40); "},
         {443, TEXT(HELLO_HEAD "\0\0"), TEXT("\x16\3\3\0\2\2\x28"), "TLS hello; "},
-        {80, TEXT("POST /EWS/Exchange.asmx?secret=1 HTTP/1.1\r\n\r\n"), TEXT("HTTP/1.1 401 Unauthorized\r\n"),
+        {80, TEXT("POST /EWS/Exchange.asmx?secret=1 HTTP/1.1\r\n\r\n"),
+         TEXT("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"),
          "EWS: POST /EWS/Exchange.asmx; HTTP answer 401 (401); "},
-        {80, TEXT("RPC_IN_DATA /rpc/rpcproxy.dll?mail:6001 HTTP/1.1\r\n"), TEXT("HTTP/1.1 200 OK\r\n"),
+        {80, TEXT("POST /mapi/emsmdb/?MailboxId=x HTTP/1.1\r\nX-RequestType: Execute\r\nContent-Length: 3\r\n\r\nabc"),
+         TEXT("HTTP/1.1 200 OK\r\nX-ResponseCode: 6\r\nContent-Length: 0\r\n\r\n"),
+         "MAPI over HTTP: Execute, POST /mapi/emsmdb/; HTTP answer 200, X-ResponseCode 6 (X-ResponseCode 6); "},
+        {80,
+         TEXT("POST /ews/exchange.asmx HTTP/1.1\r\n"
+              "SOAPAction: \"http://schemas.microsoft.com/exchange/services/2006/messages/FindItem\"\r\n"
+              "Content-Length: 0\r\n\r\n"),
+         TEXT("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+         "EWS: FindItem, POST /ews/exchange.asmx; HTTP answer 200; "},
+        {80, TEXT("RPC_IN_DATA /rpc/rpcproxy.dll?mail:6001 HTTP/1.1\r\nContent-Length: 0\r\n\r\n"),
+         TEXT("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
          "RPC over HTTP: RPC_IN_DATA /rpc/rpcproxy.dll; HTTP answer 200; "},
         {88,
          TEXT("\0\0\0\x20\x6a\x1e\x30\x1c"
