@@ -111,8 +111,11 @@ class Meddler(Listener):
         self.behind, self.change, self.changed = port, change, 0
         super().__init__()
 
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.behind))
+
     def serve(self, s):
-        server = socket.create_connection(("127.0.0.1", self.behind))
+        server = self.connect()
         self.open.append(server)
         threading.Thread(target=self.pass_on, args=(server, s, False), daemon=True).start()
         self.pass_on(s, server, True)

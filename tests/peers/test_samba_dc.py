@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from awkward import Meddler, hand_out
 from conftest import USERS, program, run
 from namespace import new_namespace
 from samba_dc import DOMAIN, EPM, HOST, REALM, DomainController, find
@@ -146,3 +147,41 @@ def test_wrong_service(as_user):
     """A ticket for a name whose key the server does not take. Samba's bind_nak does not say why."""
     done = as_user("alice", USERS["alice"][1], "--auth", "kerberos", "--realm", REALM, "--service", f"krbtgt/{REALM}")
     assert done.returncode == 56 and f"refused the Kerberos ticket for krbtgt/{REALM}" in done.stderr
+
+
+# ---- Answers of Samba's that somebody has changed ----
+
+
+class MeddlerThere(Meddler):
+    """In the controller's namespace, in front of one of its ports."""
+
+    def __init__(self, dc, port, change):
+        self.dc = dc
+        with dc.namespace:
+            super().__init__(port, change)
+
+    def connect(self):
+        with self.dc.namespace:
+            return super().connect()
+
+
+@pytest.mark.parametrize("auth", ["ntlm", "kerberos", "negotiate"])
+@pytest.mark.parametrize("level", ["integrity", "privacy"])
+@pytest.mark.parametrize("what", ["stub", "header", "signature"])
+def test_changed_answer(dc, registered, tmp_path, auth, level, what):
+    """Each signature of Samba's is checked by our client, with the header: it listens, and is not believed."""
+    at = {"stub": lambda pdu: 24, "header": lambda pdu: 22, "signature": lambda pdu: len(pdu) - 1}[what]
+
+    def change(from_client, pdu):
+        return pdu if from_client or pdu[2] != 2 else pdu[:at(pdu)] + bytes([pdu[at(pdu)] ^ 1]) + pdu[at(pdu) + 1:]
+
+    port = next(int(e["endpoint"]) for e in registered if e["uuid"] == SAMR[:36] and e["protocol"] == "ncacn_ip_tcp")
+    samr = MeddlerThere(dc, port, change)
+    mapper = MeddlerThere(dc, EPM, lambda from_client, pdu: hand_out(port, samr.port)(pdu))
+    secret = tmp_path / "password"
+    secret.write_text(USERS["alice"][1] + "\n", encoding="utf-8")
+    done = dc.run(program(), "ping", f"127.0.0.1:{mapper.port}", SAMR, "-U", f"{DOMAIN}\\alice", "--password-file", secret,
+                  "--auth", auth, "--realm", REALM, "--service", SERVICE, "--level", level)
+    samr.close()
+    mapper.close()
+    assert samr.changed == 1 and done.returncode in (32, 33), done.stdout + done.stderr
