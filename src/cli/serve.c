@@ -25,7 +25,7 @@ const char serve_help[] =
         "  --http-port PORT     the same without TLS, for a reverse proxy; not served without this\n"
         "  --monitor-port PORT  /healthz and /metrics for supervisors; not served without this\n"
         "  --tls-cert FILE, --tls-key FILE\n"
-        "                       certificate and key in PEM, read again at SIGHUP; without them a self-signed\n"
+        "                       certificate and key in PEM, read anew when they change; without them a self-signed\n"
         "                       pair is made in the state directory\n"
         "  --trust-proxy ADDRESS[,ADDRESS...]\n"
         "                       believe what these say of their clients: X-Forwarded-For and -Proto\n"

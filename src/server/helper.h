@@ -14,9 +14,9 @@
  * it for nothing but to look again. It has no port, never speaks to a peer, and takes the filter of server/process.h.
  *
  * A source is one file, or two that belong together (a certificate and its key): they come in one snapshot. To add
- * one: a name here, its paths in server.c, and who takes it in server.c's take_snapshot.
+ * one: a name here, its paths and who takes it in supplies.c.
  */
-enum helper_source { HELPER_KEYTAB, HELPER_SOURCES };
+enum helper_source { HELPER_KEYTAB, HELPER_TLS, HELPER_SOURCES };
 #define HELPER_PARTS 2
 #define HELPER_MAX ((size_t)64 << 10)
 

@@ -4,6 +4,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "server/helper.h"
+#include "server/tls_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,20 +14,23 @@ struct supplies {
 	struct helper *helper;
 	struct auth_keytab *keytab;
 	uv_poll_t poll;
+	bool skip_tls;              /* the first one tells nothing new */
 	struct helper_snapshot got; /* wiped once it was taken */
 };
 
 int supplies_start(struct server *s, char why[512])
 {
-	const struct helper_paths paths = {.part = {[HELPER_KEYTAB] = {s->config.keytab}}};
-	if (!s->config.keytab)
+	const struct server_config *c = &s->config;
+	const struct helper_paths paths = {
+	        .part = {[HELPER_KEYTAB] = {c->keytab}, [HELPER_TLS] = {c->tls_cert, c->tls_key}}};
+	if (!c->keytab && !c->tls_cert)
 		return 0;
 	s->supplies = (struct supplies *)calloc(1, sizeof *s->supplies);
 	if (!s->supplies)
 		return MW_E_NOMEM;
 	int r = helper_start(&paths, s->config.confine, &s->supplies->helper);
 	if (r < 0)
-		snprintf(why, 512, "Cannot start the helper process that reads the keytab: %s.", mw_strerror(r));
+		snprintf(why, 512, "Cannot start the helper process that reads keys: %s.", mw_strerror(r));
 	return r;
 }
 
@@ -53,6 +57,8 @@ static int take_snapshot(struct server *s, const struct helper_snapshot *got, ch
 	switch (got->source) {
 	case HELPER_KEYTAB:
 		return take_keytab(s, got, reason);
+	case HELPER_TLS:
+		return tls_files_take(s, got->bytes, got->size[0], got->bytes + got->size[0], got->size[1], reason);
 	default:
 		return 0;
 	}
@@ -63,6 +69,11 @@ int supplies_take(struct server *s, char why[512])
 	struct supplies *have = s->supplies;
 	char reason[AUTH_KEYTAB_WHY] = "";
 	if (!have)
+		return 0;
+	if (s->config.tls_cert) /* which the server has read by itself, while it may: that snapshot comes after the
+	                           keytab's */
+		have->skip_tls = true;
+	if (!s->config.keytab)
 		return 0;
 	int r = helper_first(have->helper, HELPER_KEYTAB, &have->got);
 	if (r < 0)
@@ -78,14 +89,26 @@ int supplies_take(struct server *s, char why[512])
 
 /* ---- Later ---- */
 
-static void say(const struct server *s, int r, const char *reason)
+static void say(const struct server *s, enum helper_source source, int r, const char *reason)
 {
+	bool tls = source == HELPER_TLS;
+	const char *what = tls ? "certificate" : "keytab", *path = tls ? s->config.tls_cert : s->config.keytab;
 	if (r == 0)
-		log_line(s->config.log, LOG_INFO, "read the keytab %s anew", s->config.keytab);
+		log_line(s->config.log, LOG_INFO, "read the %s %s%s anew", what, path, tls ? " and its key" : "");
 	else
 		log_line(s->config.log, LOG_WARNING,
-		         "cannot read the keytab %s anew: %s; serves with the keys that it has", s->config.keytab,
-		         *reason ? reason : mw_strerror(r));
+		         "cannot read the %s %s%s anew: %s; serves with the keys that it has", what, path,
+		         tls ? " and its key" : "", *reason ? reason : mw_strerror(r));
+}
+
+static bool skips(struct supplies *have)
+{
+	bool skip = have->got.source == HELPER_TLS && have->skip_tls;
+	if (skip) {
+		have->skip_tls = false;
+		secret_wipe(&have->got, sizeof have->got);
+	}
+	return skip;
 }
 
 static void on_message(uv_poll_t *poll, int status, int events)
@@ -95,17 +118,17 @@ static void on_message(uv_poll_t *poll, int status, int events)
 	char reason[AUTH_KEYTAB_WHY] = "";
 	(void)events;
 	int r = status < 0 ? MW_E_IO : helper_next(have->helper, &have->got);
-	if (r == MW_E_AGAIN)
+	if (r == MW_E_AGAIN || (r == 0 && skips(have)))
 		return;
 	if (r == 0) {
 		r = take_snapshot(s, &have->got, reason);
+		say(s, have->got.source, r, reason);
 		secret_wipe(&have->got, sizeof have->got);
-		say(s, r, reason);
 		return;
 	}
 	uv_poll_stop(poll);
 	log_line(s->config.log, LOG_ERROR,
-	         "the helper process has ended: serves with the keys that it has; a keytab that changes is not read "
+	         "the helper process has ended: serves with the keys that it has; files that change are not read "
 	         "until the server is started anew");
 }
 

@@ -151,22 +151,39 @@ void tls_files_close(struct server *s)
 	free(f);
 }
 
+static void replace(struct tls_files *f, struct tls_keys *fresh)
+{
+	pthread_mutex_lock(&f->lock);
+	struct tls_keys *old = f->keys;
+	f->keys = fresh;
+	pthread_mutex_unlock(&f->lock);
+	tls_keys_unref(&old);
+}
+
+int tls_files_take(struct server *s, const void *cert, size_t cert_len, const void *key, size_t key_len,
+                   char reason[TLS_WHY])
+{
+	struct tls_keys *fresh = NULL;
+	if (!s->tls)
+		return 0;
+	int r = tls_keys_load(cert, cert_len, key, key_len, &fresh, reason);
+	if (r == 0)
+		replace(s->tls, fresh);
+	return r;
+}
+
 void tls_files_reload(struct server *s)
 {
 	struct tls_files *f = s->tls;
-	struct tls_keys *fresh = NULL, *old;
+	struct tls_keys *fresh = NULL;
 	char why[512] = "";
-	if (!f)
+	if (!f || s->config.tls_cert)
 		return;
 	if (load(f, &fresh, why) < 0) {
 		log_line(s->config.log, LOG_ERROR, "%s The certificate of before stays.", why);
 		return;
 	}
-	pthread_mutex_lock(&f->lock);
-	old = f->keys;
-	f->keys = fresh;
-	pthread_mutex_unlock(&f->lock);
-	tls_keys_unref(&old);
+	replace(f, fresh);
 	log_line(s->config.log, LOG_INFO, "read %s and its key again", f->cert);
 }
 

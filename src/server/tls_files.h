@@ -10,7 +10,11 @@
  * why as in server_new. */
 MW_NODISCARD int tls_files_open(struct server *s, char why[512]);
 void tls_files_close(struct server *s);
-/* Reads them again, for connections to come; what cannot be read is logged, and the old ones stay. In a loop. */
+/* Others than before, for connections to come, as the helper has read them; reason: a phrase, on failure. */
+MW_NODISCARD int tls_files_take(struct server *s, const void *cert, size_t cert_len, const void *key, size_t key_len,
+                                char reason[TLS_WHY]);
+/* Reads the pair in the state directory again, when that is the one; what cannot be read is logged, and the old ones
+ * stay. In a loop. */
 void tls_files_reload(struct server *s);
 /* The newest; the caller unrefs them. NULL: there are none. From any thread. */
 struct tls_keys *tls_files_keys(struct server *s);

@@ -210,3 +210,27 @@ def test_the_helper_ends_with_the_server(open_state, keytab):
         end(server)
         assert wait_for(lambda: not pathlib.Path(f"/proc/{helper}").exists() or
                         "Z" in pathlib.Path(f"/proc/{helper}/stat").read_text().rpartition(")")[2])
+
+
+@as_root
+def test_a_key_of_roots_alone_is_read_again(open_state, tmp_path):
+    """The serving process, which is nobody, may not read it; the helper does, and hands both over when they fit."""
+    from test_web import served_certificate
+    subprocess.run(["chown", "-R", "nobody", str(open_state)], check=True)
+    for name in ("first", "second"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-subj", f"/CN={name}", "-keyout", str(tmp_path / f"{name}.key"),
+                        "-out", str(tmp_path / f"{name}.pem")], check=True, capture_output=True)
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    shutil.copy(tmp_path / "first.pem", cert)
+    shutil.copy(tmp_path / "first.key", key)
+    server = Server(open_state, "--user", "nobody", "--https-port", "0", "--tls-cert", str(cert), "--tls-key", str(key))
+    before = served_certificate(server)
+    shutil.copy(tmp_path / "second.key", key)
+    assert wait_for(lambda: "and its key anew: the key is not that of the certificate" in server.errors())
+    assert served_certificate(server) == before
+    shutil.copy(tmp_path / "second.pem", cert)
+    server.process.send_signal(signal.SIGHUP)
+    assert wait_for(lambda: served_certificate(server) != before)
+    assert key.stat().st_mode & 0o077 == 0
+    server.stop()
