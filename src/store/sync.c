@@ -2,6 +2,9 @@
 
 /* Pages in the log (4 KiB each) from which on a checkpoint is due. */
 #define CHECKPOINT_PAGES 2000
+/* Under constant writing some are always left, and the log would grow for ever: from here on the rest is moved while
+ * the owner waits, some milliseconds, once in a while. */
+#define RESTART_PAGES 8000
 
 uint64_t store_committed(const struct store_mailbox *m)
 {
@@ -41,7 +44,8 @@ bool store_checkpoint_begin(struct store_mailbox *m, bool all, struct store_job 
 {
 	if (m->failed || m->checkpoint_under_way || m->log_pages < (all ? 1 : CHECKPOINT_PAGES))
 		return false;
-	*job = (struct store_job){.checkpoint = true, .path = m->path, .vfs = m->vfs};
+	*job = (struct store_job){
+	        .checkpoint = true, .restart = m->log_pages >= RESTART_PAGES, .path = m->path, .vfs = m->vfs};
 	m->checkpoint_under_way = true;
 	return true;
 }
@@ -66,7 +70,7 @@ static int begin_log(sqlite3 *db)
  * On a connection of its own: it syncs the log, writes the pages, and syncs the file, all before anyone
  * may begin the log anew (SQLite's NORMAL). The first read makes the connection notice the log.
  */
-static int checkpoint(const char *path, const char *vfs)
+static int checkpoint(const char *path, const char *vfs, bool restart)
 {
 	sqlite3 *db = NULL;
 	int pages = -1, moved = 0;
@@ -78,6 +82,10 @@ static int checkpoint(const char *path, const char *vfs)
 	}
 	if (rc == SQLITE_OK)
 		rc = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
+	if (rc == SQLITE_OK && restart && moved < pages) {
+		sqlite3_busy_timeout(db, 1000);
+		rc = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_RESTART, &pages, &moved);
+	}
 	if (rc == SQLITE_OK && pages > 0 && moved == pages)
 		rc = begin_log(db);
 	sqlite3_close(db);
@@ -89,7 +97,7 @@ void store_job_run(struct store_job *job)
 	sqlite3_file *file = job->file;
 
 	if (job->checkpoint)
-		job->result = checkpoint(job->path, job->vfs);
+		job->result = checkpoint(job->path, job->vfs, job->restart);
 	else
 		job->result = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }

@@ -17,7 +17,7 @@
  * (store_checkpoint_begin), beside syncs. At most one sync and one checkpoint at a time for a mailbox.
  */
 struct store_job {
-	bool checkpoint;
+	bool checkpoint, restart; /* restart: the log is long, and begins anew even while the owner writes */
 	int result;
 	uint64_t ticket;
 	void *file; /* a sync's: the log, as SQLite's VFS has it */
