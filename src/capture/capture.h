@@ -31,6 +31,9 @@ MW_NODISCARD int capture_open(const char *path, struct capture_reader **out, con
 #define CAPTURE_MAX_FILES 64
 MW_NODISCARD int capture_open_files(const char *const *paths, size_t count, struct capture_reader **out, size_t *which,
                                     const char **why);
+/* From now on the end of the file is no end: capture_next says MW_E_AGAIN there, or in the middle of a frame, and goes
+ * on when more has been written. MW_E_INVALID: what is packed, a pipe, and several files cannot be followed. */
+MW_NODISCARD int capture_follow(struct capture_reader *r);
 void capture_close(struct capture_reader **r);
 /* 1 and a frame, 0 at the end, MW_E_TRUNCATED for a file that ends inside a block (frames before it
  * were given), MW_E_MALFORMED or MW_E_LIMIT with capture_why; MW_E_IO. Live: MW_E_AGAIN when nothing

@@ -82,6 +82,7 @@ int capture_input_need(struct capture_input *in, size_t n)
 		if (r < 0)
 			return r;
 	}
+	in->at_end = in->at_end && !in->grows;
 	while (in->len < n && !in->at_end) {
 		int r = fill(in);
 		if (r < 0)

@@ -18,6 +18,7 @@
 struct capture_input {
 	int fd;
 	bool own_fd, at_end;
+	bool grows; /* what is at its end may go on */
 	uint8_t *data;
 	size_t pos, len, cap;
 	uint64_t consumed, size;

@@ -101,7 +101,16 @@ void capture_close(struct capture_reader **reader)
 
 int capture_next(struct capture_reader *r, struct capture_frame *out)
 {
-	return r->next(r, out);
+	int got = r->next(r, out);
+	return r->in.grows && (got == 0 || got == MW_E_TRUNCATED) ? MW_E_AGAIN : got;
+}
+
+int capture_follow(struct capture_reader *r)
+{
+	if (r->in.unpacker || r->parts || r->live || !r->in.size)
+		return MW_E_INVALID;
+	r->in.grows = true;
+	return 0;
 }
 
 const char *capture_why(const struct capture_reader *r)

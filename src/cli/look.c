@@ -50,6 +50,7 @@ const char look_help[] =
         "                    large ones 30), the average that Outlook calls bad (100), a call that it\n"
         "                    tells its user of (5000), one that opens its dialog (8000)\n"
         "  --idle SECONDS    a silence that a firewall may end a connection for (60)\n"
+        "  --follow          goes on when the file grows, until it is interrupted\n"
         "  --all             also connections without RPC, and those opened before the capture\n"
         "  --color WHEN      auto, always, never\n"
         "  --colors FILE     colour rules; without it ~/.config/mapiwire/colors, where there is one\n"
@@ -85,7 +86,7 @@ static bool is_list(const struct look *l, const struct look_output *out)
 
 static void begin_paging(struct look *l)
 {
-	if (l->paging || l->o.no_pager || l->o.interface)
+	if (l->paging || l->o.no_pager || l->o.interface || l->o.follow)
 		return;
 	cli_pager_begin();
 	l->paging = true;
@@ -141,7 +142,7 @@ static int end_output(struct look *l, struct look_output *out)
 
 	lens_view_end(out->view, l->lens);
 	out->failed |= buf_error(&out->text) != 0;
-	if (is_list(l, out) && !l->o.interface) {
+	if (is_list(l, out) && !l->o.interface && !l->o.follow) {
 		begin_paging(l);
 		write_list(l, out);
 	} else {
@@ -154,6 +155,11 @@ static int end_output(struct look *l, struct look_output *out)
 	if (out->path && isatty(STDERR_FILENO))
 		fprintf(stderr, "Written: %s\n", out->path);
 	return 0;
+}
+
+static bool shows_list(const struct look *l)
+{
+	return l->output_count && is_list(l, &l->outputs[0]);
 }
 
 static int end_export(struct look *l)
@@ -228,6 +234,8 @@ static void write_live(struct look *l)
 			write_out(l, &l->outputs[i]);
 }
 
+#define FOLLOW_US 100000
+
 /* As far as limit bytes into it; 0: all. */
 static int read_frames(struct look *l, struct capture_reader *r, frame_fn each, const char *what, uint64_t limit)
 {
@@ -247,8 +255,10 @@ static int read_frames(struct look *l, struct capture_reader *r, frame_fn each, 
 			if (limit && (read += f.captured) >= limit)
 				break;
 		}
-		if (l->o.interface && n != 1)
+		if (n == MW_E_AGAIN || (l->o.interface && n != 1))
 			write_live(l);
+		if (n == MW_E_AGAIN && l->o.follow)
+			usleep(FOLLOW_US);
 	}
 	hide_progress(&p);
 	return stopped ? 0 : n;
@@ -354,10 +364,16 @@ static int run(struct look *l)
 		code = open_input(l, &r);
 	if (code != 0)
 		return code;
+	if (l->o.follow && capture_follow(r) < 0) {
+		capture_close(&r);
+		return cli_usage("look", "--follow is for one file that is not packed.");
+	}
 	int n = read_frames(l, r, take_frame, "Reading", 0);
 	lens_end(l->lens);
 	for (unsigned i = 0; i < l->output_count && code == 0; i++)
 		code = end_output(l, &l->outputs[i]);
+	if (code == 0 && shows_list(l))
+		look_put_notes(l, r);
 	if (code == 0)
 		code = end_export(l);
 	cli_pager_end();
@@ -508,6 +524,7 @@ int cmd_look(int argc, char **argv)
 	        {"idl", CLI_TEXT, &l.o.idl},
 	        {"Y", CLI_TEXT, &l.o.filter},
 	        {"all", CLI_FLAG, &l.o.all},
+	        {"follow", CLI_FLAG, &l.o.follow},
 	        {"color", CLI_TEXT, &l.o.color},
 	        {"colors", CLI_TEXT, &l.o.colors},
 	        {"no-pager", CLI_FLAG, &l.o.no_pager},

@@ -21,7 +21,7 @@ struct look_options {
 	size_t file_count;
 	const char *secrets, *idl, *filter, *color, *colors, *svg, *mermaid, *html, *slow, *export, *rewrite, *top,
 	        *wireshark;
-	bool json, ladder, stats, problems, story, diff, all, no_pager;
+	bool follow, json, ladder, stats, problems, story, diff, all, no_pager;
 	unsigned tree, idle;
 };
 
@@ -60,6 +60,10 @@ struct look {
 	bool paging;
 	bool head_behind; /* the list is long: its beginning is out already */
 };
+
+struct capture_reader;
+/* look_notes.c: the file's own comments and names, behind the list. */
+void look_put_notes(struct look *l, const struct capture_reader *r);
 
 /* Secrets, IDL, filter, colours and views. 0, or the exit code after one sentence on stderr. */
 int look_set_up(struct look *l);

@@ -187,7 +187,7 @@ static int add_main(struct look *l)
 
 	if (list && (o->svg || o->mermaid || o->html || o->export || o->rewrite))
 		return 0;
-	if (list && !o->interface)
+	if (list && !o->interface && !o->follow)
 		l->view.head = &l->head;
 	int code = add_output(l,
 	                      o->problems ? (o->json ? lens_problems_json_new : lens_problems_new)
@@ -280,7 +280,7 @@ static int set_view_options(struct look *l)
 		return cli_usage("look", "--color is auto, always or never.");
 	l->view.width = isatty(STDOUT_FILENO) ? cli_width() : 0;
 	l->view.show_all = l->o.all;
-	l->view.live = l->o.interface != NULL;
+	l->view.live = l->o.interface != NULL || l->o.follow;
 	l->view.title = slash ? slash + 1 : l->o.file ? l->o.file : l->o.interface;
 	return 0;
 }

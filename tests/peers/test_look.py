@@ -1,5 +1,6 @@
 """`mapiwire look` as a person meets it: views of a real capture (outside the project), hostile names, and the page in a
 real browser."""
+import gzip
 import json
 import os
 import pathlib
@@ -116,6 +117,58 @@ def test_ladder():
     assert len(ends) == 1
     for width in {len(row) for row in rows}:
         assert width <= 100
+
+
+def block(kind, body):
+    body += bytes(-len(body) % 4)
+    return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+
+
+def option(code, value):
+    return struct.pack("<HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def test_notes_in_the_file(tmp_path):
+    """Comments and names that the one who captured wrote down, harmless."""
+    data = packet(bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]), 5000, 135, 1, 0, 2, b"")
+    frame = struct.pack("<IIIII", 0, 0, 0, len(data), len(data)) + data + bytes(-len(data) % 4)
+    whole = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + option(1, b"taken at the\x1b[2J switch")
+    names = option(1, bytes([10, 0, 0, 2]) + b"mail.example\0mail\0") + option(0, b"")
+    section, interface = block(0x0A0D0D0A, whole), block(1, struct.pack("<HHI", 101, 0, 0))
+    path = tmp_path / "notes.pcapng"
+    path.write_bytes(section + interface + block(4, names) + block(6, frame + option(1, b"here it hangs")))
+    text = look(path)
+    assert "Comment: taken at the\\x1b[2J switch\n" in text
+    assert "Name of 10.0.0.2: mail.example, mail\n" in text
+    assert text.endswith("Comment on frame 1: here it hangs\n")
+    path.write_bytes(section + interface + 20 * block(6, frame + option(1, b"again")))
+    assert "21 comments and names are in the file (--all shows them).\n" in look(path)
+    assert look("--all", path).count("again") == 20
+
+
+def test_follow(tmp_path):
+    """A file that is still written: what comes is told, half a frame waits for its other half."""
+    bind, ack, _ = handshake_pdus("alice")
+    client, server = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
+    path = tmp_path / "growing.pcap"
+    write_pcap(path, [packet(client, server, 5000, 135, 1, 0, 0x02, b""), packet(server, client, 135, 5000, 1, 2, 0x12, b""),
+                      packet(client, server, 5000, 135, 2, 2, 0x18, bind),
+                      packet(server, client, 135, 5000, 2, 2 + len(bind), 0x18, ack)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-len(ack) - 20])
+    seen = subprocess.Popen([MAPIWIRE, "look", "--follow", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    assert seen.stdout.readline().startswith("frame ")
+    assert "connect" in seen.stdout.readline()
+    with path.open("ab") as out:
+        out.write(whole[-len(ack) - 20:])
+    assert "bind" in seen.stdout.readline()
+    seen.send_signal(signal.SIGINT)
+    rest, errors = seen.communicate(timeout=20)
+    assert "4 frames" in rest and seen.returncode == 0, errors
+    packed = tmp_path / "packed.pcap.gz"
+    packed.write_bytes(gzip.compress(whole))
+    assert look("--follow", packed, code=1) == "" and "not packed" in look.stderr
 
 
 @needs_start
