@@ -132,7 +132,7 @@ static const char *refusal(const struct rpch_connection *c, const struct rpch_op
 		return "another virtual connection's cookie";
 	if (!o->successor)
 		return now ? "a second channel where there is one" : NULL;
-	if (c->state != RPCH_OPENED || !asked || c->next[o->direction])
+	if (c->state != RPCH_OPENED || !now || !asked || c->next[o->direction])
 		return "a successor of a channel that is not to be replaced";
 	if (!guid_equal(&now->pub.cookie, &o->predecessor))
 		return "a successor that does not know its predecessor's cookie";

@@ -19,6 +19,7 @@
 
 struct registration {
 	const struct service *service;
+	enum epm_protocol protocol;
 	uint16_t port;
 };
 
@@ -27,7 +28,8 @@ struct question {
 	struct guid interface;
 	uint16_t major, minor;
 	unsigned vers_option;
-	bool nothing; /* asks for an object or protocol that nobody has */
+	enum epm_protocol protocol; /* EPM_PROTOCOL_OTHER: any */
+	bool nothing;               /* asks for an object or protocol that nobody has */
 };
 
 static bool version_fits(const struct question *q, uint16_t major, uint16_t minor)
@@ -55,15 +57,31 @@ static bool fits(const struct question *q, const struct idl_interface *i)
 	return !q->by_interface || (guid_equal(&q->interface, &i->uuid) && version_fits(q, i->major, i->minor));
 }
 
+/* Where a service is to be had: on a socket of ours, or, if there is HTTPS, at its own endpoint behind RPC over HTTP.
+ */
+static bool is_there(const struct server *server, const struct service *s, unsigned p, struct registration *out)
+{
+	bool over_http = p >= SERVER_PORT_COUNT;
+	if (!s->annotation || (over_http ? s->http_endpoint != p : !(s->ports & 1u << p)))
+		return false;
+	if (over_http && !server->ports[SERVER_PORT_HTTPS])
+		return false;
+	out->service = s;
+	out->protocol = over_http ? EPM_NCACN_HTTP : EPM_NCACN_IP_TCP;
+	out->port = over_http ? (uint16_t)service_http_endpoint((enum server_port)p) : server->ports[p];
+	return true;
+}
+
 /* The next matching registration from *index on, which moves past it. An index counts services and their ports. */
 static bool next_match(const struct server *server, const struct question *q, unsigned *index, struct registration *out)
 {
 	const struct service *s;
-	for (; (s = services[*index / SERVER_PORT_COUNT]) != NULL; (*index)++) {
-		unsigned p = *index % SERVER_PORT_COUNT;
-		if (!s->annotation || !(s->ports & 1u << p) || !fits(q, s->interface))
+	for (; (s = services[*index / SERVER_SETUP_COUNT]) != NULL; (*index)++) {
+		struct registration r;
+		if (!fits(q, s->interface) || !is_there(server, s, *index % SERVER_SETUP_COUNT, &r) ||
+		    (q->protocol != EPM_PROTOCOL_OTHER && q->protocol != r.protocol))
 			continue;
-		*out = (struct registration){.service = s, .port = server->ports[p]};
+		*out = r;
 		(*index)++;
 		return true;
 	}
@@ -80,7 +98,7 @@ static struct twr_t *make_tower(struct service_call *call, const struct registra
 	        .transfer = rpc_ndr20.uuid,
 	        .transfer_major = rpc_ndr20.major,
 	        .transfer_minor = rpc_ndr20.minor,
-	        .protocol = EPM_NCACN_IP_TCP,
+	        .protocol = r->protocol,
 	        .port = r->port,
 	};
 	struct buf octets = {0};
@@ -209,7 +227,9 @@ static int question_of_map(const struct twr_t *tower, struct question *q)
 	q->interface = t.interface;
 	q->major = t.major;
 	q->minor = t.minor;
-	q->nothing = t.protocol != EPM_NCACN_IP_TCP || !guid_equal(&t.transfer, &rpc_ndr20.uuid);
+	q->protocol = t.protocol;
+	q->nothing = (t.protocol != EPM_NCACN_IP_TCP && t.protocol != EPM_NCACN_HTTP) ||
+	             !guid_equal(&t.transfer, &rpc_ndr20.uuid);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "server/conn.h"
 #include "server/mapihttp/mapihttp.h"
+#include "server/rpc_http.h"
 #include "server/stream.h"
 #include "server/tls_files.h"
 
@@ -105,6 +106,7 @@ static void on_tick(uv_timer_t *timer)
 	stream_tick_all(loop, now_ns);
 	conn_tick_all(loop, now_ns);
 	mapihttp_tick(loop, now_ns);
+	rpc_http_tick(loop, now_ns);
 	crowd_tell(loop, now_ns);
 }
 

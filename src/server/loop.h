@@ -62,7 +62,8 @@ struct server_loop {
 	struct buf scratch; /* encoding of answers that leave at once */
 	struct arena *spare_arenas[64];
 	unsigned spare_count;
-	struct emsmdb_loop *store; /* server/emsmdb: sessions and open mailboxes of this loop */
+	struct rpc_http_connection *rpc_http; /* server/rpc_http: virtual connections of this loop */
+	struct emsmdb_loop *store;            /* server/emsmdb: sessions and open mailboxes of this loop */
 };
 
 int loop_init(struct server_loop *loop, struct server *server, uint8_t index);
@@ -92,16 +93,16 @@ struct server {
 	char host[256];
 	int sockets[SERVER_PORT_COUNT];
 	uint16_t ports[SERVER_PORT_COUNT];
-	char port_text[SERVER_PORT_COUNT][8];
+	char port_text[SERVER_SETUP_COUNT][8];
 	struct server_loop *loops;
 	unsigned loop_count;
 	struct accounts *accounts; /* server/accounts.h */
 	struct supplies *supplies; /* server/supplies.h; NULL: none are needed */
 	struct auth_server_config auth;
-	char *auth_names;                                      /* memory of the names in auth */
-	struct rpc_server_setup setups[SERVER_PORT_COUNT][16]; /* per port and loop; associations differ */
-	struct tls_files *tls;                                 /* server/tls_files.h */
-	int key_log_fd;                                        /* -1: none */
+	char *auth_names;                                       /* memory of the names in auth */
+	struct rpc_server_setup setups[SERVER_SETUP_COUNT][16]; /* per port and loop; associations differ */
+	struct tls_files *tls;                                  /* server/tls_files.h */
+	int key_log_fd;                                         /* -1: none */
 	atomic_bool stopping;
 	atomic_bool reload; /* asked for by a signal */
 	atomic_uint connections;

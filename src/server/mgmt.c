@@ -106,5 +106,6 @@ const struct service mgmt_service = {
         .interface = &wire_mgmt_interface,
         .methods = methods,
         .method_count = ARRAY_SIZE(methods),
-        .ports = 1u << SERVER_PORT_EPM | 1u << SERVER_PORT_RFR | 1u << SERVER_PORT_NSPI | 1u << SERVER_PORT_STORE,
+        .ports = 1u << SERVER_PORT_EPM | 1u << SERVER_PORT_RFR | 1u << SERVER_PORT_NSPI | 1u << SERVER_PORT_STORE |
+                 SERVICE_OVER_HTTP,
 };

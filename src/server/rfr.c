@@ -35,6 +35,7 @@ const struct service rfr_service = {
         .interface = &wire_rfr_interface,
         .methods = methods,
         .method_count = ARRAY_SIZE(methods),
-        .ports = 1u << SERVER_PORT_RFR,
+        .ports = 1u << SERVER_PORT_RFR | SERVICE_OVER_HTTP,
+        .http_endpoint = SERVER_HTTP_RFR,
         .annotation = "MS Exchange Directory RFR Interface",
 };

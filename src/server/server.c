@@ -95,7 +95,9 @@ static int bind_port(struct server *s, int p, char why[512])
 
 static void set_up_ports(struct server *s)
 {
-	for (unsigned p = 0; p < SERVER_PORT_COUNT; p++)
+	for (unsigned p = SERVER_PORT_COUNT; p < SERVER_SETUP_COUNT; p++)
+		snprintf(s->port_text[p], sizeof s->port_text[p], "%u", service_http_endpoint((enum server_port)p));
+	for (unsigned p = 0; p < SERVER_SETUP_COUNT; p++)
 		for (unsigned l = 0; l < s->loop_count; l++)
 			s->setups[p][l] = (struct rpc_server_setup){
 			        .find_interface = dispatch_find_interface,

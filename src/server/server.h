@@ -21,7 +21,12 @@ enum server_port {
 	SERVER_PORT_HTTPS,
 	SERVER_PORT_HTTP,
 	SERVER_PORT_MONITOR,
-	SERVER_PORT_COUNT
+	SERVER_PORT_COUNT,
+	/* Endpoints behind RPC over HTTP, which have no socket: 6001, 6002, 6004. */
+	SERVER_HTTP_STORE = SERVER_PORT_COUNT,
+	SERVER_HTTP_RFR,
+	SERVER_HTTP_NSPI,
+	SERVER_SETUP_COUNT
 };
 
 struct server_config {

@@ -60,9 +60,18 @@ struct service {
 	const struct idl_interface *interface;
 	const service_fn *methods; /* by opnum; NULL: op-range fault */
 	uint16_t method_count;
-	uint8_t ports;          /* bit 1 << enum server_port: where the interface may be bound */
+	uint16_t ports;         /* bit 1 << enum server_port: where the interface may be bound */
+	uint8_t http_endpoint;  /* enum server_port: its own behind RPC over HTTP; 0: none */
 	const char *annotation; /* what the endpoint mapper says of it; NULL: it is not registered there */
 };
+
+/* Behind RPC over HTTP each endpoint offers all of them, as Exchange Server does since 2013. */
+#define SERVICE_OVER_HTTP (1u << SERVER_HTTP_STORE | 1u << SERVER_HTTP_RFR | 1u << SERVER_HTTP_NSPI)
+/* The well-known number of such an endpoint, [MS-OXCRPC] 2.1 and [MS-OXABREF] 2.1. */
+static inline unsigned service_http_endpoint(enum server_port port)
+{
+	return port == SERVER_HTTP_STORE ? 6001 : port == SERVER_HTTP_RFR ? 6002 : 6004;
+}
 
 /* Every service there is; the mapper's registrations follow from it. NULL-terminated. */
 extern const struct service *const services[];

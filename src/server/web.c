@@ -193,6 +193,14 @@ void web_flush(struct web_request *r)
 		web_settle(c);
 }
 
+void web_cut(struct web_request *r)
+{
+	struct web_conn *c = web_conn_of(r);
+	c->finishing = true;
+	if (!c->in_feed)
+		web_settle(c);
+}
+
 size_t web_waiting(const struct web_request *r)
 {
 	const struct web_conn *c = web_conn_of(r);
@@ -267,7 +275,7 @@ static void take_request(struct web_conn *c, const struct http_head *head)
 		web_refuse(r, e == 0 || e == MW_E_LIMIT ? 404 : 400, "Nothing is here.");
 		return;
 	}
-	if (!web_auth_passes(c))
+	if ((r->route->before && r->route->before(r)) || !web_auth_passes(c))
 		return;
 	if (r->route->collect && head->body == HTTP_LENGTH && head->length > r->route->collect) {
 		web_refuse(r, 413, "This is more than the service takes.");

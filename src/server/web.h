@@ -15,6 +15,8 @@ struct web_route {
 	const char *path; /* the whole of it; ending in '/': all below. Case does not count */
 	uint8_t ports;    /* bit 1 << enum server_port: where it is served; elsewhere it is 404 */
 	bool open;        /* to those who do not say who they are; else 401, until they do */
+	/* NULL, or: asked before anybody is asked who he is. True: it has answered. */
+	bool (*before)(struct web_request *r);
 	/* Bodies up to this come whole, in r->body, at end; a longer one is answered 413. 0: the route streams. */
 	size_t collect;
 	void (*begin)(struct web_request *r); /* streaming: the head is there. NULL: of no interest */
@@ -62,6 +64,8 @@ void web_refuse(struct web_request *r, unsigned status, const char *sentence);
 void web_flush(struct web_request *r);
 /* Cuts the connection without the end of the answer; gone is called. */
 void web_abort(struct web_request *r);
+/* The same, after what was put out has left. r may be gone afterwards. */
+void web_cut(struct web_request *r);
 /* Bytes of the answer that have not left. */
 size_t web_waiting(const struct web_request *r);
 /* Takes no more of the body until resumed. */

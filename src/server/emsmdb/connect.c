@@ -6,6 +6,7 @@
 #include "mapi/ext_buffer.h"
 #include "server/accounts.h"
 #include "server/policy.h"
+#include "server/version.h"
 #include "wire/aux.h"
 
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 /* A parked wait ends after five minutes, 3.3.4.1. */
 #define ASYNC_WAIT_NS (INT64_C(300) * NS_PER_S)
 /* 15.0.1497.0 as the three words of 3.1.4.1.3.1: major and minor in one, build with the mark of this form, revision. */
-static const uint16_t server_version[3] = {15 << 8 | 0, 0x8000 | 1497, 0};
+static const uint16_t server_version[3] = {SERVER_MAJOR << 8 | SERVER_MINOR, 0x8000 | SERVER_BUILD, SERVER_REVISION};
 /* AUX_EXORGINFO, 2.2.2.2.17: no public folders. */
 #define AUX_VERSION_1 1
 #define AUX_TYPE_EXORGINFO 0x17

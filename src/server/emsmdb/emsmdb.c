@@ -86,7 +86,8 @@ const struct service emsmdb_service = {
         .interface = &wire_emsmdb_interface,
         .methods = emsmdb_methods,
         .method_count = ARRAY_SIZE(emsmdb_methods),
-        .ports = 1u << SERVER_PORT_STORE,
+        .ports = 1u << SERVER_PORT_STORE | SERVICE_OVER_HTTP,
+        .http_endpoint = SERVER_HTTP_STORE,
         .annotation = "Microsoft Exchange Information Store",
 };
 
@@ -96,6 +97,7 @@ const struct service asyncemsmdb_service = {
         .interface = &wire_asyncemsmdb_interface,
         .methods = async_methods,
         .method_count = ARRAY_SIZE(async_methods),
-        .ports = 1u << SERVER_PORT_STORE,
+        .ports = 1u << SERVER_PORT_STORE | SERVICE_OVER_HTTP,
+        .http_endpoint = SERVER_HTTP_STORE,
         .annotation = "Microsoft Exchange Async Information Store",
 };

@@ -589,6 +589,7 @@ const struct service nspi_service = {
         .interface = &wire_nspi_interface,
         .methods = methods,
         .method_count = ARRAY_SIZE(methods),
-        .ports = 1u << SERVER_PORT_NSPI,
+        .ports = 1u << SERVER_PORT_NSPI | SERVICE_OVER_HTTP,
+        .http_endpoint = SERVER_HTTP_NSPI,
         .annotation = "MS Exchange Directory NSPI Proxy",
 };
