@@ -125,6 +125,10 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                                   "Compare the server's keytab with the KDC's key for that name, and the clocks; the "
                                   "server must know the user, too.",
                                   56},
+        [CAUSE_NO_AUTODISCOVER] = {"no-autodiscover", "Autodiscover found no settings for %s.",
+                                   "The tries above say why, one by one; ask one server with --server HOST:PORT.", 57},
+        [CAUSE_NO_TCP] = {"no-tcp", "Autodiscover's settings for %s name no server of RPC over TCP (EXCH).",
+                          "Walk to the server itself: mapiwire walk HOST.", 58},
 };
 
 const struct cause_row *cause_get(enum cause cause)

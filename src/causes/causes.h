@@ -56,6 +56,8 @@ enum cause {
 	CAUSE_TICKET_EXPIRED,           /* one, but too old */
 	CAUSE_KDC_UNREACHABLE,          /* nobody to get one from */
 	CAUSE_TICKET_REFUSED,           /* the server did not say why */
+	CAUSE_NO_AUTODISCOVER,          /* no try of it found settings */
+	CAUSE_NO_TCP,                   /* it found some, without RPC over TCP */
 	CAUSE_COUNT,
 };
 

@@ -85,7 +85,9 @@ static int read_options(const char *command, struct cli_remote *r, const char *h
 	r->arena = arena_new(0);
 	if (!r->arena)
 		return cli_fail(command, CLI_EXIT_FAILED, "out of memory.");
-	if (cli_split_host(r->arena, host, &r->host, &port) < 0)
+	if (r->find_host)
+		r->host = arena_strdup(r->arena, host);
+	else if (cli_split_host(r->arena, host, &r->host, &port) < 0)
 		return cli_usage(command, "'%s' is no HOST or HOST:PORT.", host);
 	if (port && r->epm_port && port != r->epm_port)
 		return cli_usage(command, "'%s' and --epm-port name two ports for one endpoint mapper.", host);
@@ -140,7 +142,10 @@ int cli_remote_open(const char *command, struct cli_remote *r, const char *host,
 	snprintf(prompt, sizeof prompt, "Password of %s", r->user ? r->user : "");
 	if (need_user && !tickets && cli_password(r->password_file, prompt, password, why) < 0)
 		return cli_usage(command, "%s", why);
-	code = make_client(command, r, tickets ? NULL : password);
+	if (r->find_host)
+		code = r->find_host(command, r, tickets ? "" : password);
+	if (code == 0)
+		code = make_client(command, r, tickets ? NULL : password);
 	secret_wipe(password, sizeof password);
 	return code;
 }

@@ -11,6 +11,10 @@ struct cli_remote {
 	uint16_t epm_port;
 	int64_t timeout_ns;
 	bool json;
+	/* NULL, or: what was given is no host but something that leads to one. Called once the password is known; sets
+	 * host, or yields an exit code after a sentence. */
+	int (*find_host)(const char *command, struct cli_remote *r, const char *password);
+	void *finder; /* its own */
 	/* Filled in by cli_remote_open. */
 	struct arena *arena;
 	char *host;

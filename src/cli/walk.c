@@ -11,14 +11,21 @@
 static const char *const command = "walk";
 
 const char walk_help[] =
-        "Usage: mapiwire walk HOST[:PORT] [-U 'DOMAIN\\user'] [OPTIONS]\n\n"
+        "Usage: mapiwire walk HOST[:PORT] | ADDRESS [-U 'DOMAIN\\user'] [OPTIONS]\n\n"
         "Walks the path that Outlook walks when it starts: name, endpoint mapper, referral, address book,\n"
         "store, inbox, notification. When a step fails it names the cause and what to try, and goes on with\n"
         "the steps that do not depend on it. Where the referral or the log-on names another server, it goes\n"
-        "there and says so. PORT is the endpoint mapper's, of each of them.\n\n" CLI_REMOTE_HELP
+        "there and says so. PORT is the endpoint mapper's, of each of them. A mail ADDRESS is looked up\n"
+        "by Autodiscover first, as Outlook does: https://domain, https://autodiscover.domain, where\n"
+        "http://autodiscover.domain redirects to, the SRV record, a local file; each try is told. The password\n"
+        "goes to hosts of the address's domain alone, and by TLS.\n\n" CLI_REMOTE_HELP
         "  --mailbox NAME          the mailbox: a name to look up in the address book, or a DN (/o=...);\n"
         "                          default: the user's own\n"
         "  --no-probe              does not try whether the server would do without encryption\n"
+        "  --server HOST:PORT      of a mail ADDRESS: asks this server, and looks nowhere else\n"
+        "  --ca-file FILE          certificates that are trusted, in PEM; default: the system's\n"
+        "  --insecure              takes any certificate; the password is then not sent as it is\n"
+        "  --local-xml FILE        an Autodiscover answer in a file, as the last try\n"
         "  --json                  JSON Lines: an object a step, and one for the verdict\n\n"
         "The notification is proved by a change: a second session writes the inbox's comment (PidTagComment)\n"
         "back as it is, so no message is made and nothing is left behind but a new change number. The wake-up\n"
@@ -439,15 +446,22 @@ int cmd_walk(int argc, char **argv)
 	const char *host[1];
 	size_t count;
 	const struct cli_option options[] = {
-	        CLI_REMOTE_OPTIONS(&remote),
-	        {"mailbox", CLI_TEXT, &w.mailbox},
-	        {"no-probe", CLI_FLAG, &w.no_probe},
+	        CLI_REMOTE_OPTIONS(&remote),         {"mailbox", CLI_TEXT, &w.mailbox},
+	        {"no-probe", CLI_FLAG, &w.no_probe}, {"server", CLI_TEXT, &w.server},
+	        {"ca-file", CLI_TEXT, &w.ca_file},   {"local-xml", CLI_TEXT, &w.local_xml},
+	        {"insecure", CLI_FLAG, &w.insecure},
 	};
 	int r = cli_parse(command, argc, argv, options, ARRAY_SIZE(options), host, 1, &count);
 	if (r != 0)
 		return r - 1;
 	if (count != 1)
 		return cli_usage(command, "say which server to walk to: mapiwire walk HOST[:PORT] -U 'DOMAIN\\user'.");
+	if (strchr(host[0], '@')) {
+		remote.find_host = walk_discover;
+		remote.finder = &w;
+	} else if (w.server || w.ca_file || w.local_xml || w.insecure) {
+		return cli_usage(command, "--server, --ca-file, --insecure and --local-xml go with a mail ADDRESS.");
+	}
 	int code = cli_remote_open(command, &remote, host[0], true);
 	if (code == 0) {
 		w.m = remote.m;

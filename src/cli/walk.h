@@ -23,6 +23,9 @@ struct walk {
 	char book_server[256], book_host[64], home_host[64];
 	const char *mailbox; /* as asked for */
 	bool no_probe;
+	/* From a mail address: how Autodiscover is asked. */
+	const char *server, *ca_file, *local_xml;
+	bool insecure;
 	uint16_t rfr, nspi, port; /* port: the store's */
 	char *dn;
 	bool guessed;
@@ -33,6 +36,8 @@ struct walk {
 };
 
 extern const char *const walk_names[STEPS];
+/* walk_address.c: a cli_remote's find_host; its finder is the walk. */
+int walk_discover(const char *command, struct cli_remote *r, const char *password);
 /* The exit code of the first cause; 0: Outlook would start. */
 int walk_exit(const struct walk *w);
 
