@@ -49,6 +49,7 @@ struct rpch_connection {
 	uint32_t keepalive;
 	bool a3;          /* client: CONN/A3 has come */
 	struct buf queue; /* RPC PDUs that wait for the window */
+	int64_t moved_ns; /* when some of them went, or began to wait */
 	struct buf held;
 	bool hold;
 	unsigned depth; /* of callbacks and entries */

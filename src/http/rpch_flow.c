@@ -68,8 +68,10 @@ static void recycle_in_time(struct rpch_connection *c)
 
 void rpch_pump(struct rpch_connection *c)
 {
-	if (c->queue.len > 0)
-		buf_consume(&c->queue, put_pdus(c, c->queue.data, c->queue.len));
+	size_t sent = c->queue.len > 0 ? put_pdus(c, c->queue.data, c->queue.len) : 0;
+	buf_consume(&c->queue, sent);
+	if (sent > 0)
+		c->moved_ns = c->now;
 	recycle_in_time(c);
 }
 
@@ -98,6 +100,8 @@ int rpch_send(struct rpch_connection *c, const void *pdus, size_t len, int64_t n
 	c->queue.max = QUEUE_MOST;
 	if (c->queue.len == 0 && c->state == RPCH_OPENED)
 		sent = put_pdus(c, data, len);
+	if (c->queue.len == 0)
+		c->moved_ns = now_ns;
 	if (sent < len && c->state != RPCH_CLOSED)
 		r = buf_put(&c->queue, data + sent, len - sent);
 	if (r < 0)
@@ -213,6 +217,12 @@ static int64_t silence_due(const struct rpch_connection *c)
 	return c->hold ? INT64_MAX : ch->heard_ns + 2 * RPCH_NS(c->timeouts[rpch_read(c)]);
 }
 
+/* A window that stays shut while PDUs wait for it, though its owner pings. */
+static int64_t shut_due(const struct rpch_connection *c)
+{
+	return c->queue.len == 0 ? INT64_MAX : c->moved_ns + 2 * RPCH_NS(c->timeouts[rpch_written(c)]);
+}
+
 /* A client that cannot replace its OUT channel has until nothing fits into it. */
 static int64_t recycle_due(const struct rpch_connection *c, enum rpch_direction d)
 {
@@ -233,7 +243,7 @@ int64_t rpch_deadline(const struct rpch_connection *c)
 		return INT64_MAX;
 	if (c->state == RPCH_OPENING)
 		return c->began_ns + RPCH_NS(c->config.setup_timeout);
-	return earlier(earlier(ping_due(c), silence_due(c)),
+	return earlier(earlier(earlier(ping_due(c), shut_due(c)), silence_due(c)),
 	               earlier(recycle_due(c, RPCH_IN), recycle_due(c, RPCH_OUT)));
 }
 
@@ -243,6 +253,8 @@ static void tick_opened(struct rpch_connection *c)
 		rpch_fail(c, "the peer is silent, without even a ping");
 	else if (c->now >= recycle_due(c, RPCH_IN) || c->now >= recycle_due(c, RPCH_OUT))
 		rpch_fail(c, "a channel was not replaced in time");
+	else if (c->now >= shut_due(c))
+		rpch_fail(c, "the peer's window stays shut");
 	else if (c->now >= ping_due(c))
 		rpch_put(c, c->channels[rpch_written(c)], &(struct rts){.kind = RTS_PING});
 }

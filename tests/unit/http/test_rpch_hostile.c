@@ -296,6 +296,30 @@ static void test_shut_window(void **state)
 	rig_stop(&r);
 }
 
+/* Its owner pings, but never opens it. */
+static void test_window_stays_shut(void **state)
+{
+	static uint8_t pdu[1000] = {5, 0, 2, 3, 16, 0, 0, 0, 1000 & 255, 1000 >> 8};
+	struct rts rts = {.kind = RTS_FLOW_ACK_TO, .destination = RTS_FD_OUT_PROXY};
+	struct rig r = {0};
+	(void)state;
+
+	open_rig(&r);
+	rts.ack.ChannelCookie = rpch_channel(r.server, RPCH_OUT)->cookie;
+	feed_rts(r.server, rpch_channel(r.server, RPCH_IN), &rts);
+	assert_int_equal(rpch_send(r.server, pdu, sizeof pdu, r.now), 0);
+	for (int seconds = 60; seconds <= 240; seconds += 60) {
+		int64_t now = r.now + seconds * INT64_C(1000000000);
+		struct buf MW_CLEANUP(buf_free) ping = {0};
+		put_rts(&ping, &(struct rts){.kind = RTS_PING});
+		rpch_feed(r.server, rpch_channel(r.server, RPCH_IN), ping.data, ping.len, now);
+		assert_null(r.server_over);
+		rpch_tick(r.server, now);
+	}
+	assert_string_equal(r.server_over, "the peer's window stays shut");
+	rig_stop(&r);
+}
+
 /* ---- Successors ---- */
 
 /* An IN channel whose successor is there: what a client may say then. */
@@ -378,6 +402,7 @@ int main(void)
 	        cmocka_unit_test(test_acknowledgements),
 	        cmocka_unit_test(test_shut_window),
 	        cmocka_unit_test(test_switch_with_wrong_cookie),
+	        cmocka_unit_test(test_window_stays_shut),
 	        cmocka_unit_test(test_early_bytes),
 	        cmocka_unit_test(test_lost),
 	};
