@@ -26,7 +26,7 @@ def build():
                     [["meson", "setup", str(BUILD), "--buildtype=debugoptimized"]]) + [
             ["ninja", "-C", str(BUILD), "mapiwire", "bench/bench-generator", "bench/bench-echo",
              "bench/bench-multiply", "bench/bench-micro", "bench/bench-replay", "bench/bench-store",
-             "bench/bench-rops"]]:
+             "bench/bench-rops", "bench/bench-http"]]:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             raise Failure(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
@@ -89,8 +89,8 @@ def make_state(directory):
     return directory
 
 
-def generate(*words):
-    made = json.loads(output_of(BUILD / "bench/bench-generator", *words, core=LOAD_CORE))
+def generate(*words, program="bench-generator"):
+    made = json.loads(output_of(BUILD / "bench" / program, *words, core=LOAD_CORE))
     time.sleep(made["seconds"] / 4)  # the kernel takes a core from SCHED_FIFO after 0.95 s of a second
     made["rate"] = made["calls"] / made["seconds"]
     made["busy"] = made["cpu"] / made["seconds"]

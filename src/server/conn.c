@@ -337,11 +337,17 @@ static void on_moved(struct server_loop *loop, struct loop_message *message)
 
 /* ---- Time ---- */
 
+/* While we do not read it, a PDU that it has begun cannot end: that is for its output's patience to judge. */
+static bool is_held_back(const struct server_conn *c)
+{
+	return c->carrier == &on_socket && ((const struct server_stream *)c->user)->paused;
+}
+
 void conn_tick_all(struct server_loop *loop, int64_t now_ns)
 {
 	for (struct server_conn *c = loop->conns, *next; c; c = next) {
 		next = c->next;
-		if (!c->rpc || now_ns < rpc_deadline(c->rpc))
+		if (!c->rpc || now_ns < rpc_deadline(c->rpc) || is_held_back(c))
 			continue;
 		c->in_feed = true;
 		rpc_tick(c->rpc, now_ns);

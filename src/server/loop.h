@@ -51,7 +51,7 @@ struct server_loop {
 	struct server_conn *conns;     /* likewise */
 	struct server_conn *conns_by_id[1024];
 	struct web_conn *webs_by_id[1024];
-	struct mapihttp_context *mapi_contexts; /* server/mapihttp */
+	struct mapihttp_context *mapi_contexts[1024]; /* server/mapihttp, by key */
 	struct mapihttp_request *mapi_requests;
 	uint64_t next_conn;
 	struct crowd crowd;

@@ -9,15 +9,26 @@
 static const char *const cookie_names[] = {[MAPIHTTP_EMSMDB] = "MapiContext", [MAPIHTTP_NSPI] = "NspiContext"};
 static const char sequence_name[] = "MapiSequence";
 
+static struct mapihttp_context **bucket(struct server_loop *loop, const uint8_t key[MAPIHTTP_KEY])
+{
+	return &loop->mapi_contexts[(key[0] | (unsigned)key[1] << 8) % ARRAY_SIZE(loop->mapi_contexts)];
+}
+
+static bool is_room(const struct server_loop *loop, uint64_t account)
+{
+	unsigned count = 0, of_account = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(loop->mapi_contexts); i++)
+		for (const struct mapihttp_context *x = loop->mapi_contexts[i]; x; x = x->next) {
+			count++;
+			of_account += x->account == account;
+		}
+	return count < MAPIHTTP_MAX_CONTEXTS && of_account < MAPIHTTP_MAX_OF_ACCOUNT;
+}
+
 int mapihttp_context_new(struct server_loop *loop, enum mapihttp_endpoint endpoint, uint64_t account,
                          struct mapihttp_context **out)
 {
-	unsigned count = 0, of_account = 0;
-	for (const struct mapihttp_context *x = loop->mapi_contexts; x; x = x->next) {
-		count++;
-		of_account += x->account == account;
-	}
-	if (count >= MAPIHTTP_MAX_CONTEXTS || of_account >= MAPIHTTP_MAX_OF_ACCOUNT)
+	if (!is_room(loop, account))
 		return MW_E_LIMIT;
 	struct mapihttp_context *x = (struct mapihttp_context *)calloc(1, sizeof *x);
 	if (!x || rpc_association_join(loop->associations, 0, &x->group) < 0) {
@@ -30,8 +41,8 @@ int mapihttp_context_new(struct server_loop *loop, enum mapihttp_endpoint endpoi
 	x->expires_ns = time_monotonic_ns() + MAPIHTTP_EXPIRY_MS * NS_PER_MS;
 	random_system.fill(random_system.user, x->key, sizeof x->key);
 	mapihttp_context_renew(x);
-	x->next = loop->mapi_contexts;
-	loop->mapi_contexts = x;
+	x->next = *bucket(loop, x->key);
+	*bucket(loop, x->key) = x;
 	*out = x;
 	return 0;
 }
@@ -43,7 +54,7 @@ void mapihttp_context_renew(struct mapihttp_context *x)
 
 struct mapihttp_context *mapihttp_context_find(struct server_loop *loop, const uint8_t key[MAPIHTTP_KEY])
 {
-	struct mapihttp_context *x = loop->mapi_contexts;
+	struct mapihttp_context *x = *bucket(loop, key);
 	while (x && (x->ended || !secret_equal(x->key, key, MAPIHTTP_KEY)))
 		x = x->next;
 	return x;
@@ -54,7 +65,7 @@ void mapihttp_context_end(struct mapihttp_context *x)
 	x->ended = true;
 	if (x->running > 0)
 		return;
-	struct mapihttp_context **link = &x->loop->mapi_contexts;
+	struct mapihttp_context **link = bucket(x->loop, x->key);
 	while (*link != x)
 		link = &(*link)->next;
 	*link = x->next;

@@ -49,7 +49,7 @@ struct mapihttp_context {
 /* How long one lives that nobody uses. */
 #define MAPIHTTP_EXPIRY_MS 900000u
 #define MAPIHTTP_MAX_CONTEXTS 16384u /* of one loop */
-#define MAPIHTTP_MAX_OF_ACCOUNT 64u
+#define MAPIHTTP_MAX_OF_ACCOUNT 256u
 
 MW_NODISCARD int mapihttp_context_new(struct server_loop *loop, enum mapihttp_endpoint endpoint, uint64_t account,
                                       struct mapihttp_context **out);

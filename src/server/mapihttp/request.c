@@ -426,17 +426,19 @@ void mapihttp_tick(struct server_loop *loop, int64_t now_ns)
 		next = q->next;
 		tell_pending(q, now_ns);
 	}
-	for (struct mapihttp_context *x = loop->mapi_contexts, *next; x; x = next) {
-		next = x->next;
-		if (x->running == 0 && now_ns > x->expires_ns)
-			mapihttp_context_end(x);
-	}
+	for (unsigned i = 0; i < ARRAY_SIZE(loop->mapi_contexts); i++)
+		for (struct mapihttp_context *x = loop->mapi_contexts[i], *next; x; x = next) {
+			next = x->next;
+			if (x->running == 0 && now_ns > x->expires_ns)
+				mapihttp_context_end(x);
+		}
 }
 
 void mapihttp_end(struct server_loop *loop)
 {
-	for (struct mapihttp_context *x = loop->mapi_contexts, *next; x; x = next) {
-		next = x->next;
-		mapihttp_context_end(x);
-	}
+	for (unsigned i = 0; i < ARRAY_SIZE(loop->mapi_contexts); i++)
+		for (struct mapihttp_context *x = loop->mapi_contexts[i], *next; x; x = next) {
+			next = x->next;
+			mapihttp_context_end(x);
+		}
 }
