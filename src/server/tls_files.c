@@ -57,14 +57,24 @@ static int load(const struct tls_files *f, struct tls_keys **out, char why[512])
 	return r;
 }
 
-static int write_file(const char *path, const struct buf *text, mode_t mode, char why[512])
+/* They are whose the state is: who serves next may be its user from the start. */
+static void give_to_owner(int fd, const char *state)
+{
+	struct stat s;
+	if (stat(state, &s) == 0 && geteuid() == 0)
+		(void)!fchown(fd, s.st_uid, s.st_gid);
+}
+
+static int write_file(const char *state, const char *path, const struct buf *text, mode_t mode, char why[512])
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	bool ok = fd >= 0 && write(fd, text->data, text->len) == (ssize_t)text->len;
 	if (!ok)
 		snprintf(why, 512, "Cannot write %s: %s.", path, strerror(errno));
-	if (fd >= 0)
+	if (fd >= 0) {
+		give_to_owner(fd, state);
 		close(fd);
+	}
 	return ok ? 0 : MW_E_IO;
 }
 
@@ -79,9 +89,9 @@ static int make_pair(struct server *s, const struct tls_files *f, char why[512])
 		snprintf(why, 512, "Cannot make a certificate for '%s': give one with --tls-cert and --tls-key.",
 		         s->host);
 	if (r == 0)
-		r = write_file(f->key, &key, 0600, why);
+		r = write_file(s->config.state, f->key, &key, 0600, why);
 	if (r == 0)
-		r = write_file(f->cert, &cert, 0644, why);
+		r = write_file(s->config.state, f->cert, &cert, 0644, why);
 	if (r == 0)
 		log_line(s->config.log, LOG_INFO, "made a self-signed certificate for %s: %s", s->host, f->cert);
 	if (key.data)

@@ -190,6 +190,14 @@ def test_plain_http_is_not_encrypted(web):
     assert done.stdout.endswith(struct.pack("<2I", 0x970, 0))
 
 
+def test_client_versions(serve):
+    """What may not connect by RPC may not over HTTP: X-ClientApplication says who it is."""
+    server = serve(*FIRST, "--block-clients", "15.0.4000.0-15.0.4999.65535")
+    for version, blocked in ("15.0.4815.1002", True), ("16.0.4266.1001", False), ("15.0.3000.1", False):
+        answer = Endpoint(server).ask("Connect", connect_body(dn_of("alice")), X_ClientApplication=f"Outlook/{version}")
+        assert (read_connect(answer.body)["status"] != 0) == blocked, version
+
+
 # ---- Who asks ----
 
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")

@@ -6,6 +6,7 @@
 #include "wire/asyncemsmdb.h"
 #include "wire/mapihttp.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The store's request types, 2.2.4, as the methods of [MS-OXCRPC] that they stand for. */
@@ -13,11 +14,28 @@
 #define MAX_AUX 0x1008u /* [MS-OXCRPC] 2.2.2.1: SMALL_RANGE_ULONG */
 #define MAX_ROPS 0x40000u
 
+/* X-ClientApplication, 2.2.3.2.5: "Outlook/15.0.4815.1002"; in the words of [MS-OXCRPC] 3.1.4.1.3.1. One that does not
+ * say is taken for newer than every version that anything depends on. */
+static void client_version(const struct mapihttp_request *q, uint16_t out[3])
+{
+	const struct web_request *r = web_find(q->loop, q->web);
+	const char *said = r ? http_field(r->head, "X-ClientApplication") : NULL;
+	const char *slash = said ? strchr(said, '/') : NULL;
+	unsigned short major, minor, build, revision;
+	if (!slash || sscanf(slash, "/%5hu.%5hu.%5hu.%5hu", &major, &minor, &build, &revision) != 4 || major > 0xFF ||
+	    minor > 0xFF || build > 0x7FFF) {
+		major = 15;
+		minor = build = revision = 0;
+	}
+	out[0] = (uint16_t)(major << 8 | minor);
+	out[1] = (uint16_t)(0x8000 | build);
+	out[2] = revision;
+}
+
 int mapihttp_fill_connect(struct mapihttp_request *q, void *args, const void *body)
 {
 	const struct MapiConnectRequest *b = (const struct MapiConnectRequest *)body;
 	struct EcDoConnectEx_args *a = (struct EcDoConnectEx_args *)args;
-	(void)q;
 	if (b->AuxiliaryBufferSize > MAX_AUX)
 		return MW_E_LIMIT;
 	a->szUserDN = b->UserDn;
@@ -25,8 +43,7 @@ int mapihttp_fill_connect(struct mapihttp_request *q, void *args, const void *bo
 	a->ulCpid = b->DefaultCodePage;
 	a->ulLcidSort = b->LcidSort;
 	a->ulLcidString = b->LcidString;
-	/* It is newer than every version that anything depends on: [MS-OXCRPC] 3.1.4.1.3. */
-	a->rgwClientVersion[0] = 15;
+	client_version(q, a->rgwClientVersion);
 	a->cbAuxIn = b->AuxiliaryBufferSize;
 	a->rgbAuxIn = b->AuxiliaryBuffer;
 	a->pcbAuxOut = MAX_AUX;
