@@ -190,6 +190,17 @@ def test_plain_http_is_not_encrypted(web):
     assert done.stdout.endswith(struct.pack("<2I", 0x970, 0))
 
 
+def test_many_contexts(web, store):
+    """One user cannot take all the room there is; what is open goes on."""
+    endpoint, made = Endpoint(web), 1
+    while (answer := endpoint.ask("Connect", connect_body(dn_of("alice")))).code == 0:
+        made += 1
+        endpoint.cookies.clear()
+    assert answer.code == 1 and made == 256
+    assert store.log_on()["status"] == 0
+    assert HttpStore(web, "bob").status == 0
+
+
 def test_client_versions(serve):
     """What may not connect by RPC may not over HTTP: X-ClientApplication says who it is."""
     server = serve(*FIRST, "--block-clients", "15.0.4000.0-15.0.4999.65535")
