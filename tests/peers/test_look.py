@@ -15,8 +15,11 @@ import time
 
 import pytest
 
+from browser import Browser
+
 ROOT = pathlib.Path(os.environ.get("SOURCE_ROOT", pathlib.Path(__file__).resolve().parents[2]))
 MAPIWIRE = os.environ.get("MAPIWIRE", str(ROOT / "build/mapiwire"))
+PLAIN = os.environ.get("MAPIWIRE_PLAIN", MAPIWIRE)
 CAPTURES = pathlib.Path(os.environ.get("CAPTURES", ROOT / "../shared/captures"))
 START = CAPTURES / "outlook2000-start.pcap"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -470,7 +473,9 @@ def test_page(tmp_path):
     dom = dump_dom(page, tmp_path, "#frame=411")
     assert "<title>outlook2000-start.pcap: mapiwire</title>" in dom
     assert dom.count('role="option"') >= 10
-    assert 'class="row failed" role="option" aria-selected="true"' in dom
+    assert re.search(r'class="row failed" role="option"[^>]* aria-selected="true"', dom)
+    assert re.search(r'aria-label="failed, NspiBind: MAPI_E_LOGON_FAILED, nspi, 0\.7 ms, frame 410 to 411, second 2\.209, '
+                     r'192\.168\.0\.173 to port 4997" aria-setsize="\d+" aria-posinset="\d+"', dom)
     assert "retried with NTLM after 5 ms" in dom
     assert ">MAPI_E_LOGON_FAILED<" in dom and ">contextHandle<" in dom
     assert ":4997" in dom
@@ -484,3 +489,101 @@ def test_hostile_page(hostile, tmp_path):
     dom = dump_dom(page, tmp_path, "#frame=3")
     assert "<title>hostile.pcap: mapiwire</title>" in dom
     assert "owned" in dom and "<img" not in dom
+
+
+def unbind(call, status):
+    """NspiUnbind and its answer (MS-OXNSPI 3.1.4.1.2)."""
+    pdus = []
+    for kind, stub in [(0, struct.pack("<IIHH8sI", 0, 1, 2, 3, bytes(8), 0)), (2, bytes(20) + struct.pack("<I", status))]:
+        pdus.append(rpc_pdu(kind, call, struct.pack("<IHH", len(stub), 0, 1 if kind == 0 else 0) + stub))
+    return pdus
+
+
+def write_long_pcap(path):
+    """1,000 connections of 101 events each: connect, bind and its answer, 49 calls with theirs; each one's last fails."""
+    server, packets = bytes([10, 0, 0, 2]), []
+    bind, ack, _ = handshake_pdus("alice")
+    pdus = [bind, ack] + [p for call in range(2, 51) for p in unbind(call, 0x80040111 if call == 50 else 1)]
+    for port in range(20000, 21000):
+        client, sent = bytes([10, 0, 0, 1 if port % 2 else 3]), [2, 3]
+        packets += [packet(client, server, port, 4997, 1, 0, 0x02, b""), packet(server, client, 4997, port, 2, 2, 0x12, b"")]
+        for i, pdu in enumerate(pdus):
+            ends = (server, client, 4997, port) if i % 2 else (client, server, port, 4997)
+            packets.append(packet(*ends, sent[i % 2], sent[1 - i % 2], 0x18, pdu))
+            sent[i % 2] += len(pdu)
+    write_pcap(path, packets)
+
+
+@pytest.fixture(scope="module")
+def long_page(tmp_path_factory):
+    if not CHROMIUM:
+        pytest.skip("chromium is not installed")
+    folder = tmp_path_factory.mktemp("long")
+    write_long_pcap(folder / "long.pcap")
+    subprocess.run([PLAIN, "look", "--all", "--html", folder / "long.html", folder / "long.pcap"], check=True, timeout=60,
+                   env={**os.environ, "HOME": "/nonexistent"})
+    with Browser(CHROMIUM, folder / "long.html", folder / "profile") as browser:
+        yield browser
+
+
+CURRENT = "document.getElementById(scroller.getAttribute('aria-activedescendant'))"
+
+
+@pytest.mark.peer("chromium")
+@needs_chromium
+def test_long_page(long_page):
+    """100,000 events: a few rows exist, and keys, search and filter reach them all."""
+    b = long_page
+    count = b.eval("shownCalls")
+    assert b.eval("data.events.filter(e => e.n).length") == 100000 and count > 50000
+    assert "events left out of the page" in b.eval("byId('shown').textContent")
+    assert b.eval("byId('rows').children.length") < 60
+    b.key("End", 35)
+    assert b.eval(CURRENT + ".ariaPosInSet") == str(count) == b.eval(CURRENT + ".ariaSetSize")
+    assert b.eval("Math.abs(scroller.scrollTop + scroller.clientHeight - scroller.scrollHeight)") <= 1
+    assert b.eval(f"{CURRENT}.getBoundingClientRect().bottom <= scroller.getBoundingClientRect().bottom + 1")
+    b.eval("scroller.scrollTop = 0")
+    b.until("!scroller.hasAttribute('aria-activedescendant')")
+    assert b.eval("byId('rows').children.length") < 60 and b.eval("byId('rows').firstChild.ariaPosInSet") == "1"
+    b.key("Home", 36)
+    b.key("PageDown", 34)
+    b.key("ArrowUp", 38)
+    assert b.eval(CURRENT + ".ariaPosInSet") == str(b.eval("page()"))
+
+
+@pytest.mark.peer("chromium")
+@needs_chromium
+def test_page_is_spoken(long_page):
+    """What a screen reader is told: the row with its place among all, the count after a search, an end."""
+    b = long_page
+    b.key("Home", 36)
+    b.key("n", 78)
+    row, of = b.active()
+    assert of["role"]["value"] == "listbox" and of["name"]["value"] == "Calls"
+    told = {p["name"]: p["value"].get("value") for p in row["properties"]}
+    assert row["role"]["value"] == "option" and told["selected"]
+    assert row["name"]["value"].startswith("failed, NspiUnbind: ") and "frame " in row["name"]["value"]
+    assert b.eval(CURRENT + ".ariaSetSize") == str(b.eval("shownCalls"))
+    b.eval("window.kept = byId('rows').querySelector('[aria-selected=true]')")
+    b.eval("scroller.scrollTop += 30")
+    b.until("byId('rows').firstChild.ariaPosInSet != '1'")
+    assert b.eval(f"kept === {CURRENT}")
+    b.key("/", 191)
+    b.type("logon_failed 10.0.0.3:")
+    b.until("byId('said').textContent.endsWith(' lines')")
+    found = b.eval("shownCalls")
+    assert 0 < found < 1000 and b.eval("byId('said').textContent") == f"{found} of {b.eval('calls.length'):,} lines"
+    assert b.eval("byId('said').ariaLive") == "polite" and b.eval("rows.every(r => r.failed && r.conn.client == '10.0.0.3')")
+    b.key("Enter", 13)
+    assert b.eval("document.activeElement === scroller")
+    b.key("End", 35)
+    b.key("Enter", 13)
+    assert not b.eval("byId('details').hidden") and "LOGON_FAILED" in b.eval("byId('panes').textContent")
+    b.key("Escape", 27)
+    assert b.eval("byId('details').hidden")
+    b.key("/", 191)
+    b.type("nothing-like-it")
+    b.until("byId('said').textContent == 'No line fits'")
+    assert b.eval("byId('rows').children.length") == 0
+    b.eval("byId('search').value = ''; byId('search').dispatchEvent(new Event('input')); byId('services').children[0].click()")
+    assert b.eval("!rows.some(r => r.svc == calls[0].svc)")

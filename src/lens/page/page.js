@@ -75,7 +75,7 @@ for (const call of calls) {
 
 // ---- What is shown ----
 
-let rows = [], lanes = [], laneKey = null, picked = null, outlook = false;
+let rows = [], shownCalls = 0, lanes = [], laneKey = null, picked = null, outlook = false;
 const off = new Set();
 
 function wanted() {
@@ -113,12 +113,16 @@ function refresh() {
 	list.forEach((c, i) => {
 		const pause = i && pairs.size === 1 ? pauseBetween(list[i - 1], c) : null;
 		if (pause) rows.push(pause);
+		c.place = i + 1;
 		rows.push(c);
 	});
+	shownCalls = list.length;
 	byId("space").style.height = rows.length * ROW + "px";
 	byId("shown").textContent = `${list.length.toLocaleString("en")} of ${calls.length.toLocaleString("en")} lines` +
 		(data.left ? `; ${data.left.toLocaleString("en")} events left out of the page` : "");
 	drawHead(pairs);
+	made.forEach(r => r.remove());
+	made.clear();
 	drawn = "";
 	draw();
 }
@@ -191,9 +195,10 @@ function drawHead(pairs) {
 	byId("lanes").style.width = ladderWidth() + "px";
 }
 
-// ---- Rows: only those in sight exist ----
+// ---- Rows: only those in sight exist, each with its place among all for who cannot see it ----
 
 let drawn = "";
+const made = new Map();
 const scroller = byId("scroller");
 
 function sameplace(i) {
@@ -201,12 +206,26 @@ function sameplace(i) {
 	return before && !before.pause && before.conn === row.conn && before.svc === row.svc;
 }
 
-function makeRow(row, i, first) {
+// What a screen reader says of a row; the pause above it is no row of the list to it.
+function spoken(row, i) {
+	const before = rows[i - 1], last = row.answer || row.ask;
+	return [before && before.pause, row.failed && "failed", row.text, row.svc, row.ms !== undefined && row.ms.toFixed(1) + " ms",
+		`frame ${row.ask.f}` + (last.f !== row.ask.f ? ` to ${last.f}` : ""), `second ${(row.ask.t / 1e6).toFixed(3)}`,
+		`${row.conn.client} to port ${row.conn.port}`].filter(Boolean).join(", ");
+}
+
+function makeOption(r, row, i) {
+	const attributes = {role: "option", id: "row-" + i, "aria-label": spoken(row, i), "aria-setsize": shownCalls, "aria-posinset": row.place};
+	for (const name in attributes) r.setAttribute(name, attributes[name]);
+	r.addEventListener("click", () => pick(row, true));
+}
+
+function makeRow(row, i) {
 	const r = make("div", "row" + (row.pause ? " pause" : row.failed ? " failed" : row.open ? " open" : ""));
 	const cell = (cls, text) => r.append(make("span", cls, text));
 	cell("frame", row.pause ? "⋮" : row.ask.f);
 	cell("sec", row.pause ? "" : (row.ask.t / 1e6).toFixed(3));
-	cell("place", row.pause || (i > first && sameplace(i)) ? "" : row.conn.place);
+	cell("place", row.pause || sameplace(i) ? "" : row.conn.place);
 	cell("svc");
 	if (!row.pause) {
 		const badge = make("i", "", row.svc);
@@ -219,11 +238,8 @@ function makeRow(row, i, first) {
 	cell("rungs");
 	r.lastChild.style.width = ladderWidth() + "px";
 	r.lastChild.append(drawRungs(row));
-	if (!row.pause) {
-		r.setAttribute("role", "option");
-		r.setAttribute("aria-selected", row === picked);
-		r.addEventListener("click", () => pick(row, true));
-	}
+	if (row.pause) r.setAttribute("aria-hidden", "true");
+	else makeOption(r, row, i);
 	return r;
 }
 
@@ -233,10 +249,43 @@ function draw() {
 	const key = first + " " + last + " " + (picked ? picked.ask.n : "");
 	if (key === drawn) return;
 	drawn = key;
-	const part = document.createDocumentFragment();
-	for (let i = first; i < last; i++) part.append(makeRow(rows[i], i, first));
+	for (const [i, r] of made)
+		if (i < first || i >= last) {
+			r.remove();
+			made.delete(i);
+		}
+	// A row that stays is left where it is: a screen reader would read a new one again.
+	for (let i = last - 1, below = null; i >= first; below = made.get(i--))
+		if (!made.has(i)) {
+			made.set(i, makeRow(rows[i], i));
+			byId("rows").insertBefore(made.get(i), below);
+		}
 	byId("rows").style.top = first * ROW + "px";
-	byId("rows").replaceChildren(part);
+	markPicked();
+}
+
+function markPicked() {
+	let id = "";
+	for (const [i, r] of made) {
+		if (rows[i].pause) continue;
+		r.setAttribute("aria-selected", String(rows[i] === picked));
+		if (rows[i] === picked) id = r.id;
+	}
+	if (id) scroller.setAttribute("aria-activedescendant", id);
+	else scroller.removeAttribute("aria-activedescendant");
+}
+
+// ---- What is said aloud: the count once the typing rests, an end that is reached ----
+
+let sayLater = 0;
+
+function say(text, after) {
+	clearTimeout(sayLater);
+	sayLater = setTimeout(() => byId("said").textContent = text, after);
+}
+
+function sayCount() {
+	say(shownCalls ? `${shownCalls.toLocaleString("en")} of ${calls.length.toLocaleString("en")} lines` : "No line fits", 400);
 }
 
 // ---- One call opened ----
@@ -308,9 +357,17 @@ function showDetails(row) {
 	byId("details").hidden = false;
 }
 
+function openPicked() {
+	if (!picked) return;
+	showDetails(picked);
+	intoSight(rows.indexOf(picked));
+	say("Opened below the list; Escape closes it", 0);
+}
+
 // ---- Moving about ----
 
 function intoSight(i) {
+	if (i < 0) return;
 	const top = i * ROW, seen = scroller.clientHeight;
 	if (top < scroller.scrollTop) scroller.scrollTop = top;
 	else if (top + ROW > scroller.scrollTop + seen) scroller.scrollTop = top + ROW - seen;
@@ -331,6 +388,7 @@ function move(step, fits) {
 	const d = Math.sign(step);
 	while (rows[i] && !fits(rows[i])) i += d;
 	if (rows[i]) pick(rows[i], false);
+	else say(step > 0 ? "None further down" : "None further up", 0);
 }
 
 function goToFrame(frame) {
@@ -348,6 +406,7 @@ function goToFrame(frame) {
 
 function closeDetails() {
 	byId("details").hidden = true;
+	scroller.focus();
 	draw();
 }
 
@@ -358,14 +417,15 @@ const keys = {
 	PageDown: () => move(page(), isCall), PageUp: () => move(-page(), isCall),
 	Home: () => move(-rows.length, isCall), End: () => move(rows.length, isCall),
 	n: () => move(1, r => r.failed), N: () => move(-1, r => r.failed),
-	Enter: () => picked && showDetails(picked), Escape: closeDetails,
+	Enter: openPicked, Escape: closeDetails,
 	"/": () => byId("search").focus(),
 };
 
 document.addEventListener("keydown", e => {
 	if (e.ctrlKey || e.altKey || e.metaKey) return;
+	if (e.target.tagName === "A" && e.key === "Enter") return;
 	if (/^(INPUT|SELECT|BUTTON)$/.test(e.target.tagName) && !(e.target.type === "checkbox")) {
-		if (e.key === "Escape") { e.target.blur(); scroller.focus(); }
+		if (e.key === "Escape" || (e.key === "Enter" && e.target === byId("search"))) scroller.focus();
 		return;
 	}
 	const act = keys[e.key];
@@ -387,6 +447,7 @@ function makeServices() {
 			off.has(name) ? off.delete(name) : off.add(name);
 			b.setAttribute("aria-pressed", String(!off.has(name)));
 			refresh();
+			sayCount();
 		});
 		byId("services").append(b);
 	}
@@ -409,7 +470,7 @@ function makeFindings() {
 			const a = make("a", "", String(n));
 			a.tabIndex = 0;
 			a.href = "#frame=" + n;
-			a.addEventListener("click", e => { e.preventDefault(); goToFrame(n); });
+			a.addEventListener("click", e => { e.preventDefault(); goToFrame(n); scroller.focus(); });
 			li.append(k ? ", " : "", a);
 		});
 		li.append((f.more ? ` and ${f.more} more` : "") + "): " + f.sentence);
@@ -425,9 +486,10 @@ makeServices();
 makePairs();
 makeFindings();
 if (!calls.some(c => !c.conn.m)) byId("all").checked = true;
-byId("search").addEventListener("input", () => { scroller.scrollTop = 0; refresh(); });
-byId("pair").addEventListener("change", () => { scroller.scrollTop = 0; refresh(); });
-byId("all").addEventListener("change", refresh);
+const fromTop = () => { scroller.scrollTop = 0; refresh(); sayCount(); };
+byId("search").addEventListener("input", fromTop);
+byId("pair").addEventListener("change", fromTop);
+byId("all").addEventListener("change", () => { refresh(); sayCount(); });
 byId("close").addEventListener("click", closeDetails);
 scroller.addEventListener("scroll", draw, {passive: true});
 new ResizeObserver(draw).observe(scroller);
