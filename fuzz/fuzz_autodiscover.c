@@ -2,19 +2,12 @@
  * XML from a stranger: a POX or SOAP request, which is answered, or the answer that a client gets. The first byte says
  * which. Every answer of ours is well-formed.
  */
+#include "fuzz.h"
+
 #include "http/autodiscover.h"
 #include "http/xml.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static int find(void *user, const char *subject, struct autodiscover_user *out)
 {

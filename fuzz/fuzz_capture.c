@@ -3,29 +3,22 @@
  * bit 0 keeps events, bit 1 opens fields, bit 2 looks first, bit 3 brings a password, bit 4 small limits, bit 5 says
  * the calls again with other words (which opens fields), bit 6 shows it in all views.
  */
+#include "fuzz.h"
+
 #include "capture/capture.h"
 #include "lens/lens.h"
 #include "lens/scrub.h"
 #include "lens/view.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 /* What an input may take, of the processor, under the sanitizers: a second, and so much for each byte. */
 #define BUDGET_S 1.0
 #define BUDGET_S_PER_BYTE 50e-6
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static size_t read_all(const char *s)
 {

@@ -1,18 +1,11 @@
 /* Extended buffers and the auxiliary blocks in them; and the same bytes as a payload that must come back. */
+#include "fuzz.h"
+
 #include "mapi/aux_buffer.h"
 #include "mapi/ext_buffer.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void read_blocks(struct arena *arena, struct cursor payload)
 {

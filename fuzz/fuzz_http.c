@@ -1,7 +1,8 @@
+#include "fuzz.h"
+
 #include "base/time.h"
 #include "http/field.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -10,19 +11,11 @@
  * by a client as it was meant.
  */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 struct telling {
 	struct buf text, body;
 	unsigned answers, closed;
 	bool after_closed;
 };
-
-static void must(bool good)
-{
-	if (!good)
-		abort();
-}
 
 static void flush_body(struct telling *t)
 {

@@ -1,17 +1,10 @@
 /* IDL text: whatever comes in, what comes out of idl_parse() are tables that the engine may walk, or a sentence. */
+#include "fuzz.h"
+
 #include "base/buf.h"
 #include "idl/parse.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* Stack, indexes and kinds: idl_eval() on a zeroed struct runs each operation. */
 static void check_expr(struct arena *arena, const struct idl_expr *e, const struct idl_type *s)

@@ -1,15 +1,7 @@
 /* A keytab file's bytes: what is read of it is what MIT krb5 can list. */
+#include "fuzz.h"
+
 #include "auth/keytab_file.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static unsigned count_entries(krb5_context krb5, krb5_keytab keys)
 {

@@ -1,16 +1,15 @@
+#include "fuzz.h"
+
 #include "mapi/context.h"
 #include "ndr/ndr.h"
 #include "wire/mapihttp.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /*
  * Bodies of MAPI over HTTP. The first byte says which. What could be read can be written, and is read again as the
  * same: as many bytes, which then stay as they are.
  */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct idl_type *const types[] = {
         &MapiConnectRequest_type,
@@ -53,12 +52,6 @@ static const struct idl_type *const types[] = {
         &BookUrlRequest_type,
         &BookUrlResponse_type,
 };
-
-static void must(bool good)
-{
-	if (!good)
-		abort();
-}
 
 /* How many bytes were read; 0: they are no such body. */
 static size_t read_body(struct arena *arena, const struct idl_type *type, const void *data, size_t size, void **value)

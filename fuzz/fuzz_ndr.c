@@ -2,14 +2,14 @@
  * NDR and packed bytes under the descriptions of tests/unit/ndr/messages.h. The first byte picks one, the
  * second how to look. What a strict receiver takes can be encoded, and yields itself when taken again.
  */
+#include "fuzz.h"
+
 #include "../tests/unit/ndr/messages.h"
 
 #include "idl/parse.h"
 #include "ndr/print.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { LENIENT = 1, BIG_ENDIAN_BYTES = 2, TRACED = 4, WIDE = 8, ARENA_LIMIT = 1 << 26 };
 
@@ -21,12 +21,6 @@ struct subject {
 	size_t size;
 	enum idl_direction direction;
 };
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static struct subject parse(struct arena *arena, const struct message *m)
 {

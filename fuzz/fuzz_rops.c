@@ -2,18 +2,11 @@
  * A request payload and the response payload that answers it, in one session: what was read is written, and
  * what was written is read and written the same again. Input: u16 size of the request payload, then both.
  */
+#include "fuzz.h"
+
 #include "mapi/rop_buffer.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void write_all(struct mapi_session *s, struct arena *arena, const struct mapi_rop_list *list, bool answers,
                       struct buf *out)

@@ -4,25 +4,14 @@
  * 's' a server, 'c' a client: the second byte is how many bytes are fed at a time and, for
  * the client, in its top bit whether it authenticates. What our side answers must be PDUs.
  */
+#include "alice.h"
+#include "fuzz.h"
+#include "still.h"
+
 #include "rpc/connection.h"
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
-
-static void fill(void *user, void *out, size_t n)
-{
-	(void)user;
-	memset(out, 0x55, n);
-}
-
-static const struct random_source source = {fill, NULL};
 static const struct rpc_syntax echo = {
         {0x11111111, 0x2222, 0x3333, {0x44, 0x44, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55}}, 1, 0};
 static const struct idl_interface interface = {.name = "echo"};
@@ -33,26 +22,11 @@ static const struct idl_interface *find_interface(void *user, const struct rpc_s
 	return memcmp(abstract, &echo, sizeof echo) == 0 ? &interface : NULL;
 }
 
-/* alice, secret */
-static int find_account(void *user, const char *domain, const char *name, struct auth_account *out)
-{
-	static const uint8_t hash[16] = {0x87, 0x8d, 0x80, 0x14, 0x60, 0x6c, 0xda, 0x29,
-	                                 0x67, 0x7a, 0x44, 0xef, 0xa1, 0x35, 0x3f, 0xc7};
-	(void)user, (void)domain;
-	if (strcmp(name, "alice") != 0)
-		return MW_E_NOTFOUND;
-	out->id = 1;
-	memcpy(out->nt_hash, hash, sizeof hash);
-	return 0;
-}
-
 static const struct auth_server_config server_auth = {.netbios_domain = "DEMO",
                                                       .netbios_computer = "MAIL",
                                                       .dns_domain = "demo.test",
                                                       .dns_computer = "mail.demo.test",
                                                       .find_account = find_account};
-static const struct auth_client_config client_auth = {
-        .domain = "DEMO", .user = "alice", .password = "secret", .workstation = "WS"};
 static const struct auth_secret secret = {
         .kind = AUTH_SECRET_PASSWORD, .domain = "DEMO", .user = "alice", .password = "secret"};
 static const struct auth_observer_config observer = {&secret, 1};

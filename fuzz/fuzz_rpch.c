@@ -2,14 +2,13 @@
  * A virtual connection whose peer sends what it likes. The first byte: bit 0 the role, 1 separate proxies. Then
  * records: what to do (1 byte), length (2 bytes), bytes. A server's channels begin with their opening.
  */
+#include "fuzz.h"
+
 #include "http/rpch.h"
 
 #include "base/cursor.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { FEED_IN, FEED_OUT, ATTACH_IN, ATTACH_OUT, SEND, HOLD, FEED_NEXT_IN, FEED_NEXT_OUT, WAIT, ACTIONS };
 
@@ -17,12 +16,6 @@ struct run {
 	bool over;
 	size_t pdus;
 };
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* The same cookies in each run, so that a corpus can know them. */
 static void fill(void *user, void *out, size_t n)

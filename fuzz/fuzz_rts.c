@@ -1,15 +1,7 @@
 /* One RTS PDU: what a strict reader takes is written and read the same; a lenient one reads it too and prints it. */
+#include "fuzz.h"
+
 #include "http/rts.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void count_leaf(void *user, const struct ndr_field *field)
 {

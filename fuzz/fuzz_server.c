@@ -9,13 +9,15 @@
  *   3 a further handshake     4 the same, its token changed  5 cancel or orphaned, protected
  *   6 time passes             7 calls that waited are answered
  */
+#include "alice.h"
+#include "fuzz.h"
+#include "still.h"
+
 #include "base/text.h"
 #include "rpc/connection.h"
 #include "server/conn.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MOST_CONTEXTS 4
 #define MOST_PARKED 8
@@ -33,35 +35,7 @@ struct peer {
 	int64_t now;
 };
 
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
-
-static void fill(void *user, void *out, size_t n)
-{
-	(void)user;
-	memset(out, 0x55, n);
-}
-
-static const struct random_source source = {fill, NULL};
 static const struct auth_env env = {.now_ns = INT64_C(1795507200000000000), .random = &source};
-static const struct auth_client_config client_auth = {
-        .domain = "DEMO", .user = "alice", .password = "secret", .workstation = "WS"};
-
-/* alice, secret */
-static int find_account(void *user, const char *domain, const char *name, struct auth_account *out)
-{
-	static const uint8_t hash[16] = {0x87, 0x8d, 0x80, 0x14, 0x60, 0x6c, 0xda, 0x29,
-	                                 0x67, 0x7a, 0x44, 0xef, 0xa1, 0x35, 0x3f, 0xc7};
-	(void)user, (void)domain;
-	if (strcmp(name, "alice") != 0)
-		return MW_E_NOTFOUND;
-	out->id = 1;
-	memcpy(out->nt_hash, hash, sizeof hash);
-	return 0;
-}
 
 static const struct auth_server_config server_auth = {.netbios_domain = "DEMO",
                                                       .netbios_computer = "MAIL",

@@ -3,27 +3,13 @@
  * (parsed, rebuilt, parsed again: the same), 'o' an observed session, 'c' tokens
  * to a client, 's' to a server. Sequences are records: side, length (2 bytes), bytes.
  */
+#include "fuzz.h"
+#include "still.h"
+
 #include "auth/auth.h"
 #include "auth/ntlm_crypto.h"
 #include "auth/spnego_message.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
-
-static void fill(void *user, void *out, size_t n)
-{
-	(void)user;
-	memset(out, 0x55, n);
-}
-
-static const struct random_source source = {fill, NULL};
 static const struct auth_env env = {INT64_C(1795507200000000000), &source};
 
 static int find_account(void *user, const char *domain, const char *name, struct auth_account *out)

@@ -3,6 +3,8 @@
  * third the direction and how to look; the rest is the stub. What a strict receiver takes can be encoded, and
  * what was encoded is taken again.
  */
+#include "fuzz.h"
+
 #include "ndr/ndr.h"
 #include "wire/asyncemsmdb.h"
 #include "wire/emsmdb.h"
@@ -12,8 +14,6 @@
 #include "wire/rfr.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { RESPONSE = 1, LENIENT = 2, BIG_ENDIAN_BYTES = 4, TRACED = 8, WIDE = 16, ARENA_LIMIT = 1 << 26 };
 

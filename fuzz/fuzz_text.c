@@ -1,20 +1,13 @@
 /* Text on its way to people and UTF-16 both ways: whatever comes in, what goes out is harmless and well-formed. */
+#include "fuzz.h"
+
 #include "base/arena.h"
 #include "base/text.h"
 #include "base/utf16.h"
 #include "base/utf8.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* The result as a text that is well-formed and holds no control character but those in `but`. */
 static void check_harmless(struct buf *b, const char *but)

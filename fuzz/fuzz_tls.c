@@ -1,11 +1,11 @@
+#include "fuzz.h"
+
 #include "base/time.h"
 #include "tls/tls.h"
 
 #include <stdlib.h>
 
 /* What a stranger sends to a server before the handshake is over. The first byte: how many bytes at a time. */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct tls_keys *make_keys(void)
 {
