@@ -25,13 +25,14 @@ struct cli_command {
 extern const struct cli_command cli_commands[];
 
 /* One file each. */
-extern const char serve_help[], user_help[], mail_help[], walk_help[], ping_help[], look_help[];
+extern const char serve_help[], user_help[], mail_help[], walk_help[], ping_help[], look_help[], store_help[];
 int cmd_serve(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_mail(int argc, char **argv);
 int cmd_walk(int argc, char **argv);
 int cmd_ping(int argc, char **argv);
 int cmd_look(int argc, char **argv);
+int cmd_store(int argc, char **argv);
 
 /* "mapiwire serve: " and one sentence on stderr; yields CLI_EXIT_USAGE. */
 int cli_usage(const char *command, const char *format, ...) MW_PRINTF(2, 3);
