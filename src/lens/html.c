@@ -219,6 +219,8 @@ static void put_event(struct html *h, const struct lens_event *e)
 	put_text(b, "ep", e->endpoint);
 	if (e->failed)
 		buf_put_str(b, ",\"x\":1");
+	if (e->parked)
+		buf_put_str(b, ",\"pk\":1");
 	put_protection(b, e);
 	if (e->rop_count)
 		put_rops(b, e);

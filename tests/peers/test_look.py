@@ -553,6 +553,31 @@ def test_long_page(long_page):
 
 @pytest.mark.peer("chromium")
 @needs_chromium
+def test_page_zooms(long_page):
+    """Keys, buttons and the wheel; the list keeps its place, and its end is reached at each."""
+    b = long_page
+    b.key("End", 35)
+    width = b.eval("byId('lanes').clientWidth")
+    b.key("+", 187)
+    assert b.eval("zoom") == 1.25 and b.eval("byId('zoom').textContent") == "125 %"
+    assert b.eval("byId('lanes').clientWidth") == int(width * 1.25 + 0.5)
+    assert b.eval("byId('rows').lastChild.getBoundingClientRect().height") == b.eval("rowHeight()") == 38
+    assert b.eval("byId('rows').lastChild.ariaPosInSet") == str(b.eval("shownCalls"))
+    for _ in range(2):
+        b.send("Input.dispatchMouseEvent", type="mouseWheel", x=300, y=500, deltaX=0, deltaY=100, modifiers=2)
+    b.until("zoom == 0.8")
+    for _ in range(9):
+        b.eval("byId('smaller').click()")
+    assert b.eval("zoom") == 0.6 and b.eval("byId('rows').lastChild.getBoundingClientRect().height") == 18
+    b.key("Home", 36)
+    b.key("End", 35)
+    assert b.eval(f"{CURRENT}.getBoundingClientRect().bottom <= scroller.getBoundingClientRect().bottom + 1")
+    b.key("0", 48)
+    assert b.eval("zoom") == 1 and b.eval("byId('lanes').clientWidth") == width
+
+
+@pytest.mark.peer("chromium")
+@needs_chromium
 def test_page_is_spoken(long_page):
     """What a screen reader is told: the row with its place among all, the count after a search, an end."""
     b = long_page

@@ -3,6 +3,7 @@ same path without it."""
 import datetime
 import json
 import re
+import shutil
 import socket
 import time
 
@@ -10,6 +11,7 @@ import pytest
 
 import realm as realms
 from awkward import Between, closed_port, hand_out, hide_nspi
+from browser import Browser
 from conftest import CAPTURES, run
 from namespace import new_namespace
 from rops import (NO_HANDLE, Store, Waiter, head, logon, open_folder, open_message, register_notification,
@@ -96,6 +98,22 @@ def test_real_captures(capture):
     assert problems(found) == REAL.get(capture.name, set())
 
 
+def is_drawn_on_the_page(stage):
+    """The parked wait is a span of several rows there, whose answer is an arrow in its last."""
+    page = stage.path / "parked.html"
+    run("look", "--html", page, "--secrets", stage.secrets, stage.capture)
+    assert page.read_text().count('"pk":1') == 2
+    if not (chromium := shutil.which("chromium")):
+        return
+    with Browser(chromium, page, stage.path / "profile") as b:
+        assert b.eval("spans.length") == 1 and b.eval("spans[0].to - spans[0].from") > 1
+        count = b.eval("spans[0].to - spans[0].from + 1")
+        b.eval("pick(spans[0].row, false); for (let i = 0; i < 3; i++) zoomBy(-1)")
+        assert b.eval("document.querySelectorAll('rect.span').length") == count
+        assert b.eval("made.get(spans[0].from).querySelectorAll('.arrow').length") == 1
+        assert b.eval("made.get(spans[0].to).querySelector('.span + .arrow').getAttribute('d').endsWith('27L43 31')")
+
+
 def test_story_and_difference(stage):
     """The same path before and after a firewall came: told, and the first step that differs named."""
     server = stage.serve()
@@ -111,6 +129,7 @@ def test_story_and_difference(stage):
     picture = stage.path / "parked.svg"
     run("look", "--svg", picture, "--secrets", stage.secrets, stage.capture)
     assert picture.read_text().count("<rect class='span'") == 1
+    is_drawn_on_the_page(stage)
     good, stage.capture = stage.capture, stage.path / "other.pcap"
     stage.net.wall(server.nspi, "drop")
     stage.watch()

@@ -2,7 +2,7 @@
 // Text reaches the page through textContent only: names in a capture are a stranger's.
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = id => document.getElementById(id);
-const ROW = 30, PAUSE_US = 250000, FIELDS_SHOWN = 1500, SLOW_MS = 100;
+const ROW = 30, ZOOMS = [0.6, 0.8, 1, 1.25, 1.5, 2, 2.5, 3], PAUSE_US = 250000, FIELDS_SHOWN = 1500, SLOW_MS = 100;
 const ANSWERS = new Set(["response", "fault", "bind_ack", "bind_nak", "alter_ack"]);
 const ASKS = new Set(["request", "bind", "alter"]);
 const QUIET = new Set(["close", "auth3"]);
@@ -66,6 +66,7 @@ for (const call of calls) {
 	call.open = waits;
 	call.text = waits ? last.s + ": answer not captured" : last.s + (last.sig === "bad" ? ": signature does not verify" : "");
 	call.ms = last.ms;
+	call.parked = !!call.ask.pk;
 	call.svc = last.v;
 	call.style = data.styles[last.b] || [null, null];
 	call.quiet = QUIET.has(call.ask.k) && !call.failed;
@@ -117,7 +118,8 @@ function refresh() {
 		rows.push(c);
 	});
 	shownCalls = list.length;
-	byId("space").style.height = rows.length * ROW + "px";
+	findSpans();
+	byId("space").style.height = rows.length * rowHeight() + "px";
 	byId("shown").textContent = `${list.length.toLocaleString("en")} of ${calls.length.toLocaleString("en")} lines` +
 		(data.left ? `; ${data.left.toLocaleString("en")} events left out of the page` : "");
 	drawHead(pairs);
@@ -128,6 +130,37 @@ function refresh() {
 }
 
 // ---- The ladder beside the list ----
+
+let zoom = 1, spans = [];
+const rowHeight = () => Math.round(ROW * zoom);
+
+// The last row that begins before a time.
+function lastBefore(t, from) {
+	let low = from, high = rows.length - 1;
+	while (low < high) {
+		const middle = (low + high + 1) >> 1, row = rows[middle].pause ? rows[middle + 1] : rows[middle];
+		if (row.ask.t <= t) low = middle;
+		else high = middle - 1;
+	}
+	return low;
+}
+
+// A wait is a span on its port's line from where it is parked to where it comes back, or to the end.
+function findSpans() {
+	spans = [];
+	rows.forEach((row, i) => {
+		if (row.parked) spans.push({row, from: i, to: row.answer ? lastBefore(row.answer.t, i) : rows.length - 1});
+	});
+}
+
+function drawSpans(s, i) {
+	for (const {row, from, to} of spans) {
+		if (i < from || i > to) continue;
+		const y = i === from ? 10 : 0, end = i < to || !row.answer ? ROW : from === to ? 21 : 27;
+		s.append(svg("rect", {class: "span", x: laneX(laneOf(row)) - 4, y, width: 9, height: end - y}));
+		if (i === to && to > from && row.answer) drawArrow(s, row, false, 27, row.failed);
+	}
+}
 
 const CLIENT = 34;
 const firstLane = () => lanes.length > 4 ? 100 : 150;
@@ -151,48 +184,57 @@ function arrow(from, to, y, fails) {
 	return `M${from} ${y}H${to}${tip}`;
 }
 
-function drawRungs(row) {
-	const s = svg("svg", {width: ladderWidth(), height: ROW, "aria-hidden": "true"});
+function drawArrow(s, row, fromLeft, y, fails) {
+	const x = laneX(laneOf(row));
+	const p = svg("path", {class: "arrow", d: fromLeft ? arrow(CLIENT + 2, x - 2, y, fails) : arrow(x - 2, CLIENT + 2, y, fails)});
+	p.style.stroke = fails ? "var(--bad)" : strokeOf(row);
+	if (row.open && !row.parked) p.setAttribute("stroke-dasharray", "4 4");
+	s.append(p);
+}
+
+function ladderSvg(height) {
+	return svg("svg", {width: ladderWidth() * zoom, height: height * zoom, viewBox: `0 0 ${ladderWidth()} ${height}`});
+}
+
+function drawRungs(row, i) {
+	const s = ladderSvg(ROW);
+	s.setAttribute("aria-hidden", "true");
 	let life = `M${CLIENT} 0V${ROW}`;
-	lanes.forEach((l, i) => life += `M${laneX(i)} 0V${ROW}`);
+	lanes.forEach((l, k) => life += `M${laneX(k)} 0V${ROW}`);
 	s.append(svg("path", {class: "life", d: life}));
+	drawSpans(s, i);
 	if (row.pause) return s;
-	const x = laneX(laneOf(row)), right = row.ask.d, two = !!row.answer;
-	const one = (fromLeft, y, fails) => {
-		const p = svg("path", {class: "arrow", d: fromLeft ? arrow(CLIENT + 2, x - 2, y, fails) : arrow(x - 2, CLIENT + 2, y, fails)});
-		p.style.stroke = fails ? "var(--bad)" : strokeOf(row);
-		if (row.open) p.setAttribute("stroke-dasharray", "4 4");
-		s.append(p);
-	};
-	one(right, two ? 10 : 15, !two && row.failed);
-	if (two) one(!right, 21, row.failed);
+	const right = row.ask.d, later = spans.some(p => p.row === row && p.to > i), two = !!row.answer && !later;
+	drawArrow(s, row, right, two || row.parked ? 10 : 15, !row.answer && row.failed);
+	if (two) drawArrow(s, row, !right, 21, row.failed);
 	return s;
 }
 
 function drawHead(pairs) {
-	const s = svg("svg", {width: ladderWidth(), height: 38});
+	const s = svg("svg", {width: ladderWidth() * zoom, height: 38});
 	const text = (x, y, cls, t) => {
-		const e = svg("text", {x, y, class: cls, "text-anchor": "middle"});
+		const e = svg("text", {x: x * zoom, y, class: cls, "text-anchor": "middle"});
 		e.textContent = t;
 		s.append(e);
 	};
 	const one = pairs.size === 1 ? [...pairs][0].split(" → ") : null;
 	text(CLIENT, 12, "host", one ? shortHost(one[0], one[1]) : "");
 	text(CLIENT, 31, "lane", outlook ? "Outlook" : "client");
+	const pillWidth = Math.min(58, laneStep() * zoom - 4);
 	const servers = [...new Set(lanes.map(l => l.server))];
 	servers.forEach(server => {
 		const mine = lanes.map((l, i) => l.server === server ? laneX(i) : -1).filter(x => x >= 0);
 		text((mine[0] + mine[mine.length - 1]) / 2, 12, "host", server);
 	});
 	lanes.forEach((l, i) => {
-		const [fg, bg] = l.style, pill = svg("rect", {x: laneX(i) - 29, y: 19, width: 58, height: 18, rx: 9});
+		const [fg, bg] = l.style, pill = svg("rect", {x: laneX(i) * zoom - pillWidth / 2, y: 19, width: pillWidth, height: 18, rx: 9});
 		pill.style.fill = bg || "var(--line)";
 		s.append(pill);
 		text(laneX(i), 32, "lane", ":" + l.port);
 		s.lastChild.style.fill = bg ? fg : "";
 	});
 	byId("lanes").replaceChildren(s);
-	byId("lanes").style.width = ladderWidth() + "px";
+	byId("lanes").style.width = ladderWidth() * zoom + "px";
 }
 
 // ---- Rows: only those in sight exist, each with its place among all for who cannot see it ----
@@ -234,18 +276,18 @@ function makeRow(row, i) {
 	}
 	cell("what", row.pause || row.text);
 	if (!row.pause) r.lastChild.title = row.text;
-	cell(row.ms >= SLOW_MS ? "ms slow" : "ms", row.ms === undefined || row.pause ? "" : row.ms.toFixed(row.ms < 0.01 ? 3 : row.ms < 0.05 ? 2 : row.ms < 100000 ? 1 : 0));
+	cell(row.ms >= SLOW_MS && !row.parked ? "ms slow" : "ms", row.ms === undefined || row.pause ? "" : row.ms.toFixed(row.ms < 0.01 ? 3 : row.ms < 0.05 ? 2 : row.ms < 100000 ? 1 : 0));
 	cell("rungs");
-	r.lastChild.style.width = ladderWidth() + "px";
-	r.lastChild.append(drawRungs(row));
+	r.lastChild.style.width = ladderWidth() * zoom + "px";
+	r.lastChild.append(drawRungs(row, i));
 	if (row.pause) r.setAttribute("aria-hidden", "true");
 	else makeOption(r, row, i);
 	return r;
 }
 
 function draw() {
-	const first = Math.max(0, Math.floor(scroller.scrollTop / ROW) - 5);
-	const last = Math.min(rows.length, first + Math.ceil(scroller.clientHeight / ROW) + 10);
+	const first = Math.max(0, Math.floor(scroller.scrollTop / rowHeight()) - 5);
+	const last = Math.min(rows.length, first + Math.ceil(scroller.clientHeight / rowHeight()) + 10);
 	const key = first + " " + last + " " + (picked ? picked.ask.n : "");
 	if (key === drawn) return;
 	drawn = key;
@@ -260,7 +302,7 @@ function draw() {
 			made.set(i, makeRow(rows[i], i));
 			byId("rows").insertBefore(made.get(i), below);
 		}
-	byId("rows").style.top = first * ROW + "px";
+	byId("rows").style.top = first * rowHeight() + "px";
 	markPicked();
 }
 
@@ -368,9 +410,9 @@ function openPicked() {
 
 function intoSight(i) {
 	if (i < 0) return;
-	const top = i * ROW, seen = scroller.clientHeight;
+	const row = rowHeight(), top = i * row, seen = scroller.clientHeight;
 	if (top < scroller.scrollTop) scroller.scrollTop = top;
-	else if (top + ROW > scroller.scrollTop + seen) scroller.scrollTop = top + ROW - seen;
+	else if (top + row > scroller.scrollTop + seen) scroller.scrollTop = top + row - seen;
 }
 
 function pick(row, show) {
@@ -410,14 +452,31 @@ function closeDetails() {
 	draw();
 }
 
+// The wider ladder takes its room from the other columns, of which "what" keeps the least that can be read.
+function zoomTo(wish) {
+	const most = Math.max(1, (scroller.clientWidth - 480) / ladderWidth()), before = rowHeight();
+	const top = scroller.scrollTop;
+	zoom = ZOOMS.filter(z => z <= Math.min(wish, most)).pop();
+	document.body.style.setProperty("--zoom", zoom);
+	document.body.classList.toggle("wide", zoom > 1);
+	byId("zoom").textContent = Math.round(zoom * 100) + " %";
+	refresh();
+	scroller.scrollTop = top / before * rowHeight();
+	draw();
+	say("Ladder at " + byId("zoom").textContent, 0);
+}
+
+const zoomBy = step => zoomTo(ZOOMS[Math.max(0, Math.min(ZOOMS.length - 1, ZOOMS.indexOf(zoom) + step))]);
+
 const isCall = r => !r.pause;
-const page = () => Math.max(1, Math.floor(scroller.clientHeight / ROW) - 1);
+const page = () => Math.max(1, Math.floor(scroller.clientHeight / rowHeight()) - 1);
 const keys = {
 	ArrowDown: () => move(1, isCall), j: () => move(1, isCall), ArrowUp: () => move(-1, isCall), k: () => move(-1, isCall),
 	PageDown: () => move(page(), isCall), PageUp: () => move(-page(), isCall),
 	Home: () => move(-rows.length, isCall), End: () => move(rows.length, isCall),
 	n: () => move(1, r => r.failed), N: () => move(-1, r => r.failed),
 	Enter: openPicked, Escape: closeDetails,
+	"+": () => zoomBy(1), "=": () => zoomBy(1), "-": () => zoomBy(-1), 0: () => zoomTo(1),
 	"/": () => byId("search").focus(),
 };
 
@@ -490,6 +549,14 @@ const fromTop = () => { scroller.scrollTop = 0; refresh(); sayCount(); };
 byId("search").addEventListener("input", fromTop);
 byId("pair").addEventListener("change", fromTop);
 byId("all").addEventListener("change", () => { refresh(); sayCount(); });
+byId("smaller").addEventListener("click", () => zoomBy(-1));
+byId("zoom").addEventListener("click", () => zoomTo(1));
+byId("larger").addEventListener("click", () => zoomBy(1));
+scroller.addEventListener("wheel", e => {
+	if (!e.ctrlKey) return;
+	e.preventDefault();
+	if (e.deltaY) zoomBy(e.deltaY < 0 ? 1 : -1);
+}, {passive: false});
 byId("close").addEventListener("click", closeDetails);
 scroller.addEventListener("scroll", draw, {passive: true});
 new ResizeObserver(draw).observe(scroller);
