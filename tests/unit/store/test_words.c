@@ -23,8 +23,8 @@ static const char *const texts[] = {
         "x_y z-w",
         "don't stop",
         "日本語 テスト",
-        "e\xcc\x81"
-        "clair",
+        ("e\xcc\x81"
+         "clair"),
         "numbers 1234 5678",
         "½ price",
         "tab\tand\nline",
