@@ -20,6 +20,15 @@ void buf_clear(struct buf *b)
 	b->error = 0;
 }
 
+void buf_trim(struct buf *b)
+{
+	uint8_t *data = b->len > 0 && b->cap > b->len ? realloc(b->data, b->len + 1) : NULL;
+	if (!data)
+		return;
+	b->data = data;
+	b->cap = b->len;
+}
+
 void buf_consume(struct buf *b, size_t n)
 {
 	assert(n <= b->len);

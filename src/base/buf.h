@@ -29,6 +29,8 @@ struct buf {
 void buf_free(struct buf *b);
 /* Empties it and keeps the memory; clears the error. */
 void buf_clear(struct buf *b);
+/* Gives back what it does not fill: for content that waits. */
+void buf_trim(struct buf *b);
 /* Drops n bytes from the front (n <= len). */
 void buf_consume(struct buf *b, size_t n);
 /* Room for n bytes at the end, which now belong to the content; NULL on failure. */

@@ -139,6 +139,7 @@ static int queue_write(struct server_stream *s, struct buf *out, size_t sent)
 	struct pending_write *w = (struct pending_write *)calloc(1, sizeof *w);
 	if (!w)
 		return MW_E_NOMEM;
+	buf_trim(out);
 	uv_buf_t buffer = uv_buf_init((char *)out->data + sent, (unsigned)(out->len - sent));
 	w->stream = s;
 	w->request.data = w;

@@ -112,7 +112,7 @@ def test_deleted_after_submission(mailboxes):
     alice, bob, _ = mailboxes
     send(alice, to("bob@demo.test"), {SUBJECT_W: "gone", DELETE_AFTER: 1})  # 2.2.3.8
     arrived(bob)
-    wait_for(lambda: rows(alice, OUTBOX) == [])
+    assert wait_for(lambda: rows(alice, OUTBOX) == [])
     assert rows(alice, SENT) == []
 
 
@@ -320,7 +320,7 @@ def test_what_was_submitted_goes_out_after_a_crash(state):
     for session in sessions:
         session.log_on()
     alice, bob, zoe = sessions
-    wait_for(lambda: rows(alice, OUTBOX) == [])
+    assert wait_for(lambda: rows(alice, OUTBOX) == [])
     for store, folder in ((bob, INBOX), (zoe, INBOX), (alice, SENT)):
         found = store.rows(store.folders[folder], [SUBJECT_W], count=20 * len(names))
         assert sorted(row[SUBJECT_W] for row in found) == sorted(names)

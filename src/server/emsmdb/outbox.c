@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_NS (INT64_C(60) * NS_PER_S)
+/* From the first to the next try, doubled each time up to the longest. */
+#define RETRY_FIRST_NS NS_PER_S
+#define RETRY_LONGEST_NS (INT64_C(60) * NS_PER_S)
 /* What could not be delivered by then is reported. */
 #define GIVE_UP_NS (INT64_C(2) * 24 * 3600 * NS_PER_S)
 
@@ -118,6 +120,14 @@ static bool has_failure(const struct emsmdb_outgoing *o, bool later)
 	return false;
 }
 
+/* When to try again. */
+static int64_t retry_at(struct emsmdb_mailbox *m, int64_t now)
+{
+	int64_t wait = m->outbox_wait_ns > 0 ? 2 * m->outbox_wait_ns : RETRY_FIRST_NS;
+	m->outbox_wait_ns = wait < RETRY_LONGEST_NS ? wait : RETRY_LONGEST_NS;
+	return now + m->outbox_wait_ns;
+}
+
 static int64_t age(const struct emsmdb_outgoing *o, int64_t now)
 {
 	return now - filetime_to_ns(o->submission.since);
@@ -144,7 +154,9 @@ static void finish(struct emsmdb_outgoing *o)
 		log_line(m->loop->server->config.log, LOG_ERROR, "a message that was sent stays in the outbox: %s",
 		         store_mailbox_error(m->store));
 	free_outgoing(o);
-	m->outbox_ns = later || r < 0 ? now + RETRY_NS : 0;
+	bool again = later || r < 0;
+	m->outbox_wait_ns = again ? m->outbox_wait_ns : 0;
+	m->outbox_ns = again ? retry_at(m, now) : 0;
 	m->outbox_ticket = store_committed(m->store);
 	if (stopping || store_mailbox_failed(m->store))
 		let_go(m);
@@ -247,7 +259,7 @@ void emsmdb_outbox_look(struct emsmdb_mailbox *m)
 	if (r < 0 || begin(m, &s) < 0) {
 		log_line(m->loop->server->config.log, LOG_ERROR, "an outbox cannot be read: %s",
 		         store_mailbox_error(m->store));
-		m->outbox_ns = now + RETRY_NS;
+		m->outbox_ns = retry_at(m, now);
 	}
 }
 

@@ -61,6 +61,7 @@ struct emsmdb_mailbox {
 	bool searching; /* a slice of a search is on its way */
 	struct loop_message search_slice;
 	int64_t outbox_ns;      /* when to look there, since 1970 */
+	int64_t outbox_wait_ns; /* how long it waited for the last try; 0: that one went well */
 	uint64_t outbox_ticket; /* what is there is safe from this commit on */
 	struct emsmdb_session *sessions;
 	bool syncing, checkpointing, retiring;

@@ -50,6 +50,8 @@ static void failed_put_changes_nothing_and_sticks(void **state)
 	assert_int_equal(buf_printf(&b, "x"), MW_E_LIMIT);
 	assert_null(buf_extend(&b, 0));
 	assert_int_equal(b.len, 2);
+	buf_trim(&b);
+	assert_int_equal(b.cap, b.len);
 	buf_clear(&b);
 	assert_int_equal(buf_put_u32(&b, 1), 0);
 	assert_null(buf_extend(&b, SIZE_MAX));
