@@ -98,8 +98,9 @@ void http_eof(struct http_connection *c, enum http_side from, int64_t now_ns)
 	set_now(c, now_ns);
 	if (c->over)
 		return;
-	/* A server that has answered does not miss the rest of the body. */
-	bool answered = http_is_server(c) && s->head_told && c->sending == HTTP_NOTHING_DUE;
+	/* A server that has answered does not miss the rest of the body; whose body has its own pace ends it by going.
+	 */
+	bool answered = http_is_server(c) && s->head_told && (c->sending == HTTP_NOTHING_DUE || c->own_pace);
 	if (s->reading == HTTP_IN_BODY_REST)
 		http_read_end(c, from);
 	else if (answered)

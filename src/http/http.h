@@ -115,7 +115,8 @@ MW_NODISCARD int http_send_end(struct http_connection *c, const struct http_fiel
 MW_NODISCARD int http_send(struct http_connection *c, const struct http_head *head, const void *data, size_t len);
 /* Server: the body is wanted. Nothing happens where the client did not ask, or has been answered. */
 void http_server_continue(struct http_connection *c);
-/* Server: this request's body has its own pace until it is answered. */
+/* Server: this request's body has its own pace until it is answered; the client's end of the connection is then its
+ * orderly end, without END and DAMAGED. */
 void http_server_no_body_deadline(struct http_connection *c);
 
 #endif

@@ -270,6 +270,19 @@ def test_rts_out_of_order_ends_the_connection(web):
     assert wait_for(lambda: "no client sends then" in web.errors())
 
 
+@pytest.mark.parametrize("first", ["in", "out"])
+def test_client_that_leaves_is_no_fault(web, first):
+    """Nothing is logged of it, whichever channel it ends first."""
+    into, out = open_connection(web, 1)
+    left, right = (into, out) if first == "in" else (out, into)
+    left.unwrap().close()
+    try:
+        assert right.recv(1) == b""  # the virtual connection is over
+    except ConnectionResetError:
+        pass
+    assert " warning " not in web.errors() and "ended" not in web.errors(), web.errors()
+
+
 def test_channel_that_is_none(web):
     with request(web, "RPC_IN_DATA", length=1 << 30, body=b"GET / HTTP/1.1\r\n\r\n") as s:
         assert head_of(s)[0].startswith("HTTP/1.1 503 RPC Error: 6c0\r\n")

@@ -293,6 +293,27 @@ static void leaves_early(void **state)
 	script_close(&s);
 }
 
+static void at_its_own_pace(struct script *s, const struct http_head *head)
+{
+	(void)head;
+	http_server_no_body_deadline(s->c);
+}
+
+/* An IN channel of RPC over HTTP announces a gigabyte and ends when its client goes: no fault. */
+static void body_of_its_own_pace_ends(void **state)
+{
+	(void)state;
+	for (int own = 0; own < 2; own++) {
+		struct script s = {.on_request = own ? at_its_own_pace : NULL, .keeps_quiet = true};
+		script_open(&s, HTTP_SERVER, NULL);
+		script_feed(&s, HTTP_FROM_CLIENT, POST "Content-Length: 1073741824\r\n\r\nabc", 0);
+		http_eof(s.c, HTTP_FROM_CLIENT, 2);
+		assert_int_equal(strstr(script_text(&s.log), "damaged") == NULL, own);
+		assert_int_equal(s.closed, 1);
+		script_close(&s);
+	}
+}
+
 static void start_answer(struct script *s, const struct http_head *head)
 {
 	(void)head;
@@ -513,6 +534,7 @@ int main(void)
 	        cmocka_unit_test(holds_limits),
 	        cmocka_unit_test(answers_early),
 	        cmocka_unit_test(leaves_early),
+	        cmocka_unit_test(body_of_its_own_pace_ends),
 	        cmocka_unit_test(streams_both_ways),
 	        cmocka_unit_test(refuses_pipelining),
 	        cmocka_unit_test(sends),
