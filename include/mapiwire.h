@@ -74,6 +74,38 @@ enum mapiwire_auth {
 	MAPIWIRE_AUTH_NEGOTIATE = 3, /* SPNEGO: Kerberos, or NTLM where no ticket can be had and a password is here */
 };
 
+/* What carries the calls. */
+enum mapiwire_transport {
+	MAPIWIRE_TCP = 0,
+	MAPIWIRE_RPC_HTTP = 1,  /* Outlook Anywhere: RPC over HTTP v2 */
+	MAPIWIRE_MAPI_HTTP = 2, /* MAPI over HTTP */
+};
+
+/* How one logs on at a web server. */
+enum mapiwire_web_auth {
+	/* What the user has and the server takes: Negotiate with tickets, NTLM or Negotiate with a password; Basic
+	 * where nothing else is offered. */
+	MAPIWIRE_WEB_AUTH_DEFAULT = 0,
+	MAPIWIRE_WEB_AUTH_NONE = 1,
+	MAPIWIRE_WEB_AUTH_BASIC = 2, /* the password as it is: never without a certificate that was verified */
+	MAPIWIRE_WEB_AUTH_NTLM = 3,
+	MAPIWIRE_WEB_AUTH_NEGOTIATE = 4,
+};
+
+/* The web server of the transports over HTTP; all copied, NULL and 0 are fine. */
+struct mapiwire_web {
+	const char *host; /* NULL: the options' host. Over RPC_HTTP this is the proxy; the options' host is the server
+	                   * behind it, whose name the proxy resolves and tickets inside are for */
+	uint16_t port;    /* 0: 443, 80 when plain */
+	bool plain;       /* without TLS */
+	bool insecure;    /* take whatever certificate comes; no Basic then */
+	const char *ca_file;   /* PEM: roots instead of the system's */
+	const char *principal; /* name that the certificate must have, "msstd:" before it or not; NULL: host */
+	const char *key_log;   /* file that TLS secrets are appended to, in SSLKEYLOGFILE's format */
+	const char *path;      /* RPC_HTTP: "/rpc/rpcproxy.dll" */
+	enum mapiwire_web_auth auth;
+};
+
 struct mapiwire_options {
 	const char *host;                     /* name or address */
 	uint16_t mapper_port;                 /* 0: 135 */
@@ -88,6 +120,8 @@ struct mapiwire_options {
 	 *   service: principal that tickets are for; else exchangeMDB/HOST, exchangeRFR/HOST, exchangeAB/HOST as
 	 *     Outlook's, and host/HOST for other interfaces. HOST must be a name then, as the KDC has it. */
 	const char *ccache, *realm, *service;
+	enum mapiwire_transport transport;
+	struct mapiwire_web web; /* for transports over HTTP */
 };
 
 struct mapiwire;

@@ -33,7 +33,8 @@ void mapiwire_set_timeout(struct mapiwire *m, unsigned timeout_ms)
 
 int mapiwire_new(const struct mapiwire_options *o, struct mapiwire **out)
 {
-	if (!o->host || !*o->host || o->level > MAPIWIRE_LEVEL_PRIVACY || o->auth > MAPIWIRE_AUTH_NEGOTIATE)
+	if (!o->host || !*o->host || o->level > MAPIWIRE_LEVEL_PRIVACY || o->auth > MAPIWIRE_AUTH_NEGOTIATE ||
+	    o->transport != MAPIWIRE_TCP)
 		return MAPIWIRE_E_ARGUMENT;
 	struct mapiwire *m = (struct mapiwire *)calloc(1, sizeof *m);
 	if (!m)
