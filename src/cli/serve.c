@@ -47,6 +47,10 @@ const char serve_help[] =
         "  --unauthenticated-memory MIB\n"
         "                       most that connections without a user may hold in all; default 256\n"
         "  --patience SECONDS   for a bind, a handshake, each PDU, and a peer that does not read; default 60\n"
+        "  --wait-end SECONDS   a wait for news ends after this, news or not; default 300\n"
+        "  --session-expiry SECONDS\n"
+        "                       a session of MAPI over HTTP that nobody uses ends after this; default 900\n"
+        "  --pending SECONDS    how often its clients hear that a request is still worked on; default 15\n"
         "  --block-clients LIST no store for these versions: 0.0.0-11.65535.65535;14.0.6126 (ranges or single ones)\n"
         "  --moved LIST         mailboxes that are on another server now: ACCOUNT=SERVER,...\n"
         "  --calls-per-second N store calls of one session; what is beyond is asked to come back later\n"
@@ -161,13 +165,25 @@ static void take_sizes(struct server_config *c, const struct sizes *s)
 	c->message_size = (uint64_t)s->message << 20;
 }
 
+struct periods {
+	int64_t patience_ns, wait_ns, context_ns, pending_ns;
+};
+
+static void take_periods(struct server_config *c, const struct periods *p)
+{
+	c->patience_ms = (unsigned)(p->patience_ns / NS_PER_MS);
+	c->wait_ms = (unsigned)(p->wait_ns / NS_PER_MS);
+	c->context_ms = (unsigned)(p->context_ns / NS_PER_MS);
+	c->pending_ms = (unsigned)(p->pending_ns / NS_PER_MS);
+}
+
 int cmd_serve(int argc, char **argv)
 {
 	const char *encryption = NULL, *binding = NULL, *web[3] = {NULL}, *none[1];
 	size_t positional;
 	bool verbose = false, quiet = false, no_seccomp = false;
 	struct sizes sizes = {0};
-	int64_t patience_ns = 0;
+	struct periods periods = {0};
 	struct log log = log_stderr;
 	struct server_config config = {.ports = {[SERVER_PORT_EPM] = 135}, .log = &log};
 	const struct cli_option options[] = {
@@ -193,7 +209,10 @@ int cmd_serve(int argc, char **argv)
 	        {"no-seccomp", CLI_FLAG, &no_seccomp},
 	        {"connections", CLI_NUMBER, &config.max_connections},
 	        {"unauthenticated-memory", CLI_NUMBER, &sizes.unauthenticated},
-	        {"patience", CLI_SECONDS, &patience_ns},
+	        {"patience", CLI_SECONDS, &periods.patience_ns},
+	        {"wait-end", CLI_SECONDS, &periods.wait_ns},
+	        {"session-expiry", CLI_SECONDS, &periods.context_ns},
+	        {"pending", CLI_SECONDS, &periods.pending_ns},
 	        {"block-clients", CLI_TEXT, &config.blocked_clients},
 	        {"moved", CLI_TEXT, &config.moved},
 	        {"calls-per-second", CLI_NUMBER, &config.calls_per_second},
@@ -223,6 +242,6 @@ int cmd_serve(int argc, char **argv)
 
 	config.confine = !no_seccomp;
 	take_sizes(&config, &sizes);
-	config.patience_ms = (unsigned)(patience_ns / NS_PER_MS);
+	take_periods(&config, &periods);
 	return serve(&config);
 }

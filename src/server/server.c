@@ -149,6 +149,14 @@ static void bound_connections(struct server *s)
 		s->config.max_connections = (unsigned)(limit.rlim_cur / 4 * 3);
 }
 
+/* [MS-OXCRPC] 3.3.4.1 says five minutes; the others are what Exchange says in X-ExpirationInfo and X-PendingPeriod. */
+static void set_periods(struct server_config *c)
+{
+	c->wait_ms = c->wait_ms ? c->wait_ms : 300000;
+	c->context_ms = c->context_ms ? c->context_ms : 900000;
+	c->pending_ms = c->pending_ms ? c->pending_ms : 15000;
+}
+
 int server_new(const struct server_config *config, struct server **out, char why[512])
 {
 	struct server *s = (struct server *)calloc(1, sizeof *s);
@@ -157,6 +165,7 @@ int server_new(const struct server_config *config, struct server **out, char why
 	s->config = *config;
 	s->listen = config->listen ? config->listen : "127.0.0.1";
 	bound_connections(s);
+	set_periods(&s->config);
 	if (!s->config.max_unauthenticated)
 		s->config.max_unauthenticated = DEFAULT_MAX_UNAUTHENTICATED;
 	choose_host(s);

@@ -48,6 +48,9 @@ struct server_config {
 	unsigned max_connections;                       /* in all; 0 = 16,384; who makes room: server/crowd.h */
 	size_t max_unauthenticated; /* bytes that connections without a user may hold in all; 0 = 256 MiB */
 	unsigned patience_ms; /* for a bind, a handshake, each PDU, and whoever does not read what waits; 0 = 60,000 */
+	unsigned wait_ms;     /* a wait for news ends without any after this; 0 = 300,000 */
+	unsigned context_ms;  /* a session of MAPI over HTTP that nobody uses ends after this; 0 = 900,000 */
+	unsigned pending_ms;  /* how often a client of MAPI over HTTP hears that its request is worked on; 0 = 15,000 */
 	/* server/policy.h; NULL: nothing */
 	const char *blocked_clients, *moved;
 	unsigned calls_per_second; /* of a store session; what is beyond is asked to come back later. 0: any number */

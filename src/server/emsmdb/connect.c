@@ -20,8 +20,6 @@
 #define RETRY_DELAY_MS 10000u
 /* ulFlags: the connection is for an administrator, which nobody is. */
 #define CONNECT_ADMIN 0x00000001u
-/* A parked wait ends after five minutes, 3.3.4.1. */
-#define ASYNC_WAIT_NS (INT64_C(300) * NS_PER_S)
 /* 15.0.1497.0 as the three words of 3.1.4.1.3.1: major and minor in one, build with the mark of this form, revision. */
 static const uint16_t server_version[3] = {SERVER_MAJOR << 8 | SERVER_MINOR, 0x8000 | SERVER_BUILD, SERVER_REVISION};
 /* AUX_EXORGINFO, 2.2.2.2.17: no public folders. */
@@ -328,7 +326,7 @@ static void park(struct service_call *call, struct emsmdb_session *s)
 		return;
 	}
 	s->parked = call;
-	s->parked_until_ns = time_monotonic_ns() + ASYNC_WAIT_NS;
+	s->parked_until_ns = time_monotonic_ns() + call->server->config.wait_ms * NS_PER_MS;
 	emsmdb_wake_if_news(s);
 }
 

@@ -38,13 +38,18 @@ int mapihttp_context_new(struct server_loop *loop, enum mapihttp_endpoint endpoi
 	x->loop = loop;
 	x->endpoint = endpoint;
 	x->account = account;
-	x->expires_ns = time_monotonic_ns() + MAPIHTTP_EXPIRY_MS * NS_PER_MS;
+	mapihttp_context_touch(x);
 	random_system.fill(random_system.user, x->key, sizeof x->key);
 	mapihttp_context_renew(x);
 	x->next = *bucket(loop, x->key);
 	*bucket(loop, x->key) = x;
 	*out = x;
 	return 0;
+}
+
+void mapihttp_context_touch(struct mapihttp_context *x)
+{
+	x->expires_ns = time_monotonic_ns() + x->loop->server->config.context_ms * NS_PER_MS;
 }
 
 void mapihttp_context_renew(struct mapihttp_context *x)

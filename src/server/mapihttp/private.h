@@ -15,6 +15,7 @@ enum mapihttp_code {
 	MAPIHTTP_SUCCESS = 0,
 	MAPIHTTP_UNKNOWN_FAILURE = 1,
 	MAPIHTTP_INVALID_VERB = 2,
+	MAPIHTTP_INVALID_PATH = 3,
 	MAPIHTTP_INVALID_HEADER = 4,
 	MAPIHTTP_INVALID_REQUEST_TYPE = 5,
 	MAPIHTTP_INVALID_CONTEXT_COOKIE = 6,
@@ -46,8 +47,6 @@ struct mapihttp_context {
 	int64_t expires_ns;
 };
 #define MAPIHTTP_COOKIE 64
-/* How long one lives that nobody uses. */
-#define MAPIHTTP_EXPIRY_MS 900000u
 #define MAPIHTTP_MAX_CONTEXTS 16384u /* of one loop */
 #define MAPIHTTP_MAX_OF_ACCOUNT 256u
 
@@ -56,6 +55,8 @@ MW_NODISCARD int mapihttp_context_new(struct server_loop *loop, enum mapihttp_en
 /* Of that key in this loop. NULL: gone, or never been. */
 struct mapihttp_context *mapihttp_context_find(struct server_loop *loop, const uint8_t key[MAPIHTTP_KEY]);
 void mapihttp_context_end(struct mapihttp_context *x);
+/* It was used: its expiry begins anew. */
+void mapihttp_context_touch(struct mapihttp_context *x);
 void mapihttp_context_put_cookies(const struct mapihttp_context *x, char context[MAPIHTTP_COOKIE],
                                   char sequence[MAPIHTTP_COOKIE]);
 /* Cookies of a request: the loop and the key. MW_E_NOTFOUND: none; MW_E_MALFORMED. */
@@ -86,7 +87,7 @@ struct mapihttp_request {
 struct mapihttp_type {
 	const char *name;
 	enum mapihttp_endpoint endpoint;
-	enum { MAPIHTTP_MAKES_CONTEXT, MAPIHTTP_NEEDS_CONTEXT, MAPIHTTP_ENDS_CONTEXT, MAPIHTTP_NO_CONTEXT } uses;
+	enum { MAPIHTTP_MAKES_CONTEXT, MAPIHTTP_NEEDS_CONTEXT, MAPIHTTP_ENDS_CONTEXT } uses;
 	bool sequenced; /* the sequence cookie must be the newest, and is renewed */
 	const struct service *service;
 	uint16_t opnum;
@@ -97,6 +98,16 @@ struct mapihttp_type {
 	int (*answer)(struct mapihttp_request *q, void *args);
 };
 extern const struct mapihttp_type mapihttp_types[];
+
+/* answer.c. Another X-ResponseCode than 0, with a page for people, 2.2.2.2. */
+void mapihttp_refuse(struct web_request *r, enum mapihttp_code code);
+/* The head; what follows it is a meta tag. */
+void mapihttp_begin(struct mapihttp_request *q, struct web_request *r);
+/* The meta tags and late header lines of 2.2.7 and 2.2.2.2, then the body: one chunk when all is there at once. */
+void mapihttp_finish(struct mapihttp_request *q, struct web_request *r, int result);
+void mapihttp_answer_empty(struct web_request *r);
+/* mailbox.c. Whether MailboxId in the query, if there is one, names a mailbox of this server. */
+bool mapihttp_is_ours(const struct web_request *r);
 
 /* Puts a packed structure into the answer. */
 MW_NODISCARD int mapihttp_put(struct mapihttp_request *q, const struct idl_type *type, const void *value);

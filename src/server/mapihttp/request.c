@@ -3,138 +3,11 @@
 #include "mapi/context.h"
 #include "server/mapihttp/private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-/* How often a client hears that its request is still worked on, 2.2.3.3.5; what is faster is answered at once. */
-#define PENDING_PERIOD_MS 15000u
+/* What is faster is answered at once, without PROCESSING before it. */
 #define PATIENCE_NS (INT64_C(1) * NS_PER_S)
-#define SERVER_APPLICATION "Exchange/15.00.1497.000"
-
-#define STRINGIZE(x) #x
-#define TEXT_OF(x) STRINGIZE(x)
-
-/* ---- Answers ---- */
-
-struct answer_fields {
-	struct http_field list[12];
-	unsigned count;
-	char code[12], context[MAPIHTTP_COOKIE], sequence[MAPIHTTP_COOKIE];
-};
-
-static void add(struct answer_fields *f, const char *name, const char *value)
-{
-	if (value)
-		f->list[f->count++] = (struct http_field){name, value};
-}
-
-/* What every answer says, 2.2.3.3; what the client said of itself comes back to it. */
-static void fill_fields(struct answer_fields *f, const struct web_request *r, enum mapihttp_code code,
-                        const struct mapihttp_context *x)
-{
-	static const char *const echoed[] = {"X-RequestType", "X-RequestId", "X-ClientInfo"};
-	f->count = 0;
-	snprintf(f->code, sizeof f->code, "%d", code);
-	add(f, "Content-Type", code == MAPIHTTP_SUCCESS ? "application/mapi-http" : "text/html");
-	add(f, "Cache-Control", "private");
-	for (size_t i = 0; i < ARRAY_SIZE(echoed); i++)
-		add(f, echoed[i], http_field(r->head, echoed[i]));
-	add(f, "X-ResponseCode", f->code);
-	add(f, "X-ServerApplication", SERVER_APPLICATION);
-	if (code != MAPIHTTP_SUCCESS)
-		return;
-	add(f, "X-PendingPeriod", "15000");
-	add(f, "X-ExpirationInfo", "900000");
-	if (x && !x->ended) {
-		mapihttp_context_put_cookies(x, f->context, f->sequence);
-		add(f, "Set-Cookie", f->context);
-		add(f, "Set-Cookie", f->sequence);
-	}
-}
-
-static const char *explain(enum mapihttp_code code)
-{
-	switch (code) {
-	case MAPIHTTP_INVALID_VERB:
-		return "Requests of MAPI over HTTP are POSTs.";
-	case MAPIHTTP_INVALID_HEADER:
-		return "A header field has a value that it cannot have.";
-	case MAPIHTTP_INVALID_REQUEST_TYPE:
-		return "This endpoint does not know the request type.";
-	case MAPIHTTP_INVALID_CONTEXT_COOKIE:
-		return "The context cookie is not one of this server's.";
-	case MAPIHTTP_MISSING_HEADER:
-		return "X-RequestType, X-RequestId or X-ClientInfo is missing.";
-	case MAPIHTTP_TOO_LARGE:
-		return "The body is too large.";
-	case MAPIHTTP_CONTEXT_NOT_FOUND:
-		return "There is no such session context: connect anew.";
-	case MAPIHTTP_INVALID_BODY:
-		return "The body is not what the request type asks for.";
-	case MAPIHTTP_MISSING_COOKIE:
-		return "The context cookie is missing: connect first.";
-	case MAPIHTTP_INVALID_SEQUENCE:
-		return "The sequence cookie is not the newest one.";
-	default:
-		return "The server cannot do this now.";
-	}
-}
-
-/* 2.2.2.2: an answer of another X-ResponseCode than 0 has a page for people. */
-static void refuse(struct web_request *r, enum mapihttp_code code)
-{
-	struct answer_fields f;
-	char page[256];
-	fill_fields(&f, r, code, NULL);
-	int n = snprintf(page, sizeof page, "<html><head><title>MAPI over HTTP</title></head><body>%s</body></html>\n",
-	                 explain(code));
-	const struct http_head head = {.status = 200, .fields = f.list, .field_count = f.count};
-	log_line(r->server->config.log, LOG_INFO, "MAPI over HTTP: %s at %s: X-ResponseCode %d", r->user, r->peer,
-	         code);
-	web_answer(r, &head, page, (size_t)n);
-}
-
-static void begin(struct mapihttp_request *q, struct web_request *r)
-{
-	struct answer_fields f;
-	fill_fields(&f, r, MAPIHTTP_SUCCESS, q->context);
-	const struct http_head head = {.status = 200, .body = HTTP_CHUNKED, .fields = f.list, .field_count = f.count};
-	q->begun = true;
-	web_begin(r, &head);
-}
-
-/* The meta tags and late header lines of 2.2.7 and 2.2.2.2, then the body: one chunk when all is there at once. */
-static void finish_answer(struct mapihttp_request *q, struct web_request *r, int result)
-{
-	struct buf out MW_CLEANUP(buf_free) = {0};
-	char date[40];
-	struct tm tm;
-	int64_t took = time_monotonic_ns() - q->began_ns;
-	time_t started = (time_t)((time_now_ns() - took) / NS_PER_S);
-	if (result < 0 && !q->begun) {
-		refuse(r, MAPIHTTP_UNKNOWN_FAILURE);
-		return;
-	}
-	if (!q->begun) {
-		begin(q, r);
-		buf_put_str(&out, "PROCESSING\r\n");
-	}
-	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&started, &tm));
-	buf_put_str(&out, "DONE\r\n");
-	if (result < 0)
-		buf_printf(&out, "X-ResponseCode: %d\r\n", MAPIHTTP_UNKNOWN_FAILURE);
-	buf_printf(&out, "X-ElapsedTime: %lld\r\nX-StartTime: %s\r\n\r\n", (long long)(took / NS_PER_MS), date);
-	if (result == 0)
-		buf_put(&out, q->answer.data, q->answer.len);
-	if (buf_error(&out) < 0) {
-		web_abort(r);
-		return;
-	}
-	web_send(r, out.data, out.len);
-	web_end(r);
-}
 
 /* The address book has its own form of values. */
 static struct mapi_shape_context *context_of(const struct mapihttp_request *q)
@@ -161,7 +34,7 @@ static void free_request(struct mapihttp_request *q)
 	*link = q->next;
 	struct mapihttp_context *x = q->context;
 	if (x) {
-		x->expires_ns = time_monotonic_ns() + MAPIHTTP_EXPIRY_MS * NS_PER_MS;
+		mapihttp_context_touch(x);
 		if (--x->running == 0 && x->ended)
 			mapihttp_context_end(x);
 	}
@@ -183,7 +56,7 @@ static void on_finished(struct service_call *call)
 	if (q->type->uses == MAPIHTTP_MAKES_CONTEXT && x && result < 0)
 		x->ended = true;
 	if (r)
-		finish_answer(q, r, result);
+		mapihttp_finish(q, r, result);
 	service_call_free(call);
 	q->call = NULL;
 	free_request(q);
@@ -253,7 +126,7 @@ static void run(struct web_request *r, const struct mapihttp_type *type, struct 
 	struct service_call *call = q ? new_call(q, r) : NULL;
 	int e = call ? decode(q, r) : MW_E_NOMEM;
 	if (e < 0) {
-		refuse(r, call ? MAPIHTTP_INVALID_BODY : MAPIHTTP_UNKNOWN_FAILURE);
+		mapihttp_refuse(r, call ? MAPIHTTP_INVALID_BODY : MAPIHTTP_UNKNOWN_FAILURE);
 		if (x && type->uses == MAPIHTTP_MAKES_CONTEXT)
 			x->ended = true;
 		if (call)
@@ -273,26 +146,28 @@ static void run(struct web_request *r, const struct mapihttp_type *type, struct 
 		service_finish(call, result);
 }
 
-static void run_with_cookie(struct web_request *r);
+static enum mapihttp_endpoint endpoint_of(const struct web_request *r)
+{
+	return r->route->end == mapihttp_nspi ? MAPIHTTP_NSPI : MAPIHTTP_EMSMDB;
+}
 
 /* A context of that account and of this endpoint, in this loop. */
-static enum mapihttp_code find_context(const struct web_request *r, const struct mapihttp_type *type,
-                                       struct mapihttp_context **out)
+static enum mapihttp_code find_context(const struct web_request *r, bool sequenced, struct mapihttp_context **out)
 {
 	unsigned loop;
 	uint8_t key[MAPIHTTP_KEY];
-	int e = mapihttp_cookie_context(r, type->endpoint, &loop, key);
+	int e = mapihttp_cookie_context(r, endpoint_of(r), &loop, key);
 	if (e < 0)
 		return e == MW_E_NOTFOUND ? MAPIHTTP_MISSING_COOKIE : MAPIHTTP_INVALID_CONTEXT_COOKIE;
 	struct mapihttp_context *x = mapihttp_context_find(r->loop, key);
-	if (!x || x->endpoint != type->endpoint)
+	if (!x || x->endpoint != endpoint_of(r))
 		return MAPIHTTP_CONTEXT_NOT_FOUND;
 	if (x->account != r->account) {
 		log_line(r->server->config.log, LOG_WARNING,
 		         "MAPI over HTTP: %s at %s sent the cookie of another user's session", r->user, r->peer);
 		return MAPIHTTP_CONTEXT_NOT_FOUND;
 	}
-	if (type->sequenced && (x->executing || !mapihttp_cookie_sequence_fits(r, x)))
+	if (sequenced && (x->executing || !mapihttp_cookie_sequence_fits(r, x)))
 		return MAPIHTTP_INVALID_SEQUENCE;
 	*out = x;
 	return MAPIHTTP_SUCCESS;
@@ -306,18 +181,13 @@ static const struct mapihttp_type *find_type(enum mapihttp_endpoint endpoint, co
 	return NULL;
 }
 
-static enum mapihttp_endpoint endpoint_of(const struct web_request *r)
-{
-	return r->route->end == mapihttp_nspi ? MAPIHTTP_NSPI : MAPIHTTP_EMSMDB;
-}
-
 static void run_with_cookie(struct web_request *r)
 {
 	const struct mapihttp_type *type = find_type(endpoint_of(r), http_field(r->head, "X-RequestType"));
 	struct mapihttp_context *x = NULL;
-	enum mapihttp_code code = find_context(r, type, &x);
+	enum mapihttp_code code = find_context(r, type->sequenced, &x);
 	if (code != MAPIHTTP_SUCCESS)
-		refuse(r, code);
+		mapihttp_refuse(r, code);
 	else
 		run(r, type, x);
 }
@@ -327,20 +197,48 @@ static void run_making_context(struct web_request *r)
 	const struct mapihttp_type *type = find_type(endpoint_of(r), http_field(r->head, "X-RequestType"));
 	struct mapihttp_context *x;
 	if (mapihttp_context_new(r->loop, type->endpoint, r->account, &x) < 0)
-		refuse(r, MAPIHTTP_UNKNOWN_FAILURE);
+		mapihttp_refuse(r, MAPIHTTP_UNKNOWN_FAILURE);
 	else
 		run(r, type, x);
 }
 
+/* What still runs in it comes to its end; a wait ends now. */
+static void end_with_waits(struct mapihttp_context *x)
+{
+	x->ended = true;
+	for (const struct mapihttp_request *q = x->loop->mapi_requests; q; q = q->next)
+		if (q->context == x)
+			conn_tell_watches(q->watches, q->loop, q->web, true, 0);
+	mapihttp_context_end(x);
+}
+
+/* Connect or Bind with the cookie of a session, 3.2.5.6: that one ends before the new one is made. */
+static void run_reconnecting(struct web_request *r)
+{
+	struct mapihttp_context *x = NULL;
+	enum mapihttp_code code = find_context(r, false, &x);
+	if (code != MAPIHTTP_SUCCESS) {
+		mapihttp_refuse(r, code);
+		return;
+	}
+	end_with_waits(x);
+	web_move(r, service_loop_of_account(r->server, r->account, r->loop), run_making_context);
+}
+
 /* ---- A request that came ---- */
 
-/* PING, 2.2.3.3.6: says that the endpoint is there, and keeps a context alive. */
+/* PING, 2.2.6: says that the endpoint is there, and with a cookie that the session shall live on, 3.2.5.3. */
 static void answer_ping(struct web_request *r)
 {
-	struct answer_fields f;
-	fill_fields(&f, r, MAPIHTTP_SUCCESS, NULL);
-	const struct http_head head = {.status = 200, .fields = f.list, .field_count = f.count};
-	web_answer(r, &head, NULL, 0);
+	struct mapihttp_context *x = NULL;
+	enum mapihttp_code code = find_context(r, false, &x);
+	if (code != MAPIHTTP_SUCCESS && code != MAPIHTTP_MISSING_COOKIE) {
+		mapihttp_refuse(r, code);
+		return;
+	}
+	if (x)
+		mapihttp_context_touch(x);
+	mapihttp_answer_empty(r);
 }
 
 /* What 3.2.5 has checked before the request type is looked at. */
@@ -349,6 +247,8 @@ static enum mapihttp_code check(const struct web_request *r)
 	static const char *const needed[] = {"X-RequestType", "X-RequestId", "X-ClientInfo"};
 	if (strcmp(r->head->method, "POST") != 0)
 		return MAPIHTTP_INVALID_VERB;
+	if (!mapihttp_is_ours(r))
+		return MAPIHTTP_INVALID_PATH;
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!http_field(r->head, needed[i]))
 			return MAPIHTTP_MISSING_HEADER;
@@ -358,31 +258,43 @@ static enum mapihttp_code check(const struct web_request *r)
 	return MAPIHTTP_SUCCESS;
 }
 
+/* Where the context of the request's cookie is; without a usable one here, which is for then to say. */
+static void move_to_context(struct web_request *r, void (*then)(struct web_request *r))
+{
+	unsigned loop;
+	uint8_t key[MAPIHTTP_KEY];
+	bool there = mapihttp_cookie_context(r, endpoint_of(r), &loop, key) == 0;
+	web_move(r, there ? &r->server->loops[loop] : r->loop, then);
+}
+
+static bool has_cookie(const struct web_request *r)
+{
+	unsigned loop;
+	uint8_t key[MAPIHTTP_KEY];
+	return mapihttp_cookie_context(r, endpoint_of(r), &loop, key) != MW_E_NOTFOUND;
+}
+
 static void take(struct web_request *r, enum mapihttp_endpoint endpoint)
 {
 	enum mapihttp_code code = check(r);
 	const char *name = http_field(r->head, "X-RequestType");
 	if (code != MAPIHTTP_SUCCESS) {
-		refuse(r, code);
+		mapihttp_refuse(r, code);
 		return;
 	}
 	if (strcmp(name, "PING") == 0) {
-		answer_ping(r);
+		move_to_context(r, answer_ping);
 		return;
 	}
 	const struct mapihttp_type *type = find_type(endpoint, name);
-	unsigned loop;
-	uint8_t key[MAPIHTTP_KEY];
 	if (!type)
-		refuse(r, MAPIHTTP_INVALID_REQUEST_TYPE);
-	else if (type->uses == MAPIHTTP_NO_CONTEXT)
-		run(r, type, NULL);
-	else if (type->uses == MAPIHTTP_MAKES_CONTEXT)
-		web_move(r, service_loop_of_account(r->server, r->account, r->loop), run_making_context);
-	else if (mapihttp_cookie_context(r, endpoint, &loop, key) == 0)
-		web_move(r, &r->server->loops[loop], run_with_cookie);
+		mapihttp_refuse(r, MAPIHTTP_INVALID_REQUEST_TYPE);
+	else if (type->uses != MAPIHTTP_MAKES_CONTEXT)
+		move_to_context(r, run_with_cookie);
+	else if (has_cookie(r))
+		move_to_context(r, run_reconnecting);
 	else
-		run_with_cookie(r);
+		web_move(r, service_loop_of_account(r->server, r->account, r->loop), run_making_context);
 }
 
 void mapihttp_emsmdb(struct web_request *r)
@@ -411,10 +323,10 @@ static void tell_pending(struct mapihttp_request *q, int64_t now_ns)
 	if (!r)
 		return;
 	if (!q->begun && now_ns - q->began_ns >= PATIENCE_NS) {
-		begin(q, r);
+		mapihttp_begin(q, r);
 		web_send(r, "PROCESSING\r\n", 12);
 		q->told_ns = now_ns;
-	} else if (q->begun && now_ns - q->told_ns >= PENDING_PERIOD_MS * NS_PER_MS) {
+	} else if (q->begun && now_ns - q->told_ns >= q->loop->server->config.pending_ms * NS_PER_MS) {
 		web_send(r, "PENDING\r\n", 9);
 		q->told_ns = now_ns;
 	}
