@@ -1,4 +1,4 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/rop.h"
 
 #include "mapi/ext_buffer.h"
 

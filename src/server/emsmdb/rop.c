@@ -1,4 +1,4 @@
-#include "server/emsmdb/rop_more.h"
+#include "server/emsmdb/rops.h"
 
 /* Which function answers which ROP, and what its input handle must be. */
 

@@ -1,4 +1,4 @@
-#include "server/emsmdb/rop_more.h"
+#include "server/emsmdb/rops.h"
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/rops.h"
 
 #define TABLE_ASSOCIATED 0x02 /* TableFlags, [MS-OXCFOLD] 2.2.1.14.1 */
 #define TABLE_DEPTH 0x04      /* [MS-OXCFOLD] 2.2.1.13.1 */

@@ -1,8 +1,9 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/rops.h"
 
 #include "base/time.h"
 #include "server/accounts.h"
 #include "server/policy.h"
+#include "store/search.h"
 
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,8 @@
 #define LOGON_FLAGS_BACK 0x07 /* private, undercover, ghosted: 2.2.1.1.3 */
 /* ResponseFlags: reserved, owner, may send as, [MS-OXCSTOR] 2.2.1.1.3 */
 #define LOGON_RESPONSE_FLAGS 0x07
+#define STORE_HAS_SEARCHES 0x01000000u /* PidTagStoreState, [MS-OXCSTOR] 2.2.2.1 */
+#define ADDRESS_TYPES_SIZE 8           /* "EX" and "SMTP" with their NULs */
 
 static struct LogonTime logon_time(int64_t now)
 {
@@ -87,16 +90,6 @@ uint32_t rop_logon(struct rop_call *rop)
 	return 0;
 }
 
-/* [MS-OXCSTOR] 3.2.5.2 */
-uint32_t rop_get_receive_folder(struct rop_call *rop)
-{
-	const struct RopGetReceiveFolderRequest *q = (const struct RopGetReceiveFolderRequest *)rop->request;
-	struct RopGetReceiveFolderResponse *a = (struct RopGetReceiveFolderResponse *)rop->response;
-	int r = store_receive_folder(rop_store(rop), rop->arena, q->MessageClass ? q->MessageClass : "", &a->FolderId,
-	                             &a->ExplicitMessageClass);
-	return r < 0 ? rop_status(rop, r) : 0;
-}
-
 /* [MS-OXCSTOR] 3.2.5.8 */
 uint32_t rop_long_term_id_from_id(struct rop_call *rop)
 {
@@ -123,5 +116,26 @@ uint32_t rop_id_from_long_term_id(struct rop_call *rop)
 		rop->ticket = store_committed(rop_store(rop));
 	a->ObjectId = replid;
 	memcpy((uint8_t *)&a->ObjectId + 2, q->LongTermId.GlobalCounter, sizeof q->LongTermId.GlobalCounter);
+	return 0;
+}
+
+/* [MS-OXCSTOR] 3.2.5.5: whether there are search folders, which is all that it tells. */
+uint32_t rop_get_store_state(struct rop_call *rop)
+{
+	bool any, running;
+	int r = store_searches(rop_store(rop), &any, &running);
+	((struct RopGetStoreStateResponse *)rop->response)->StoreState = any ? STORE_HAS_SEARCHES : 0;
+	return r < 0 ? rop_status(rop, r) : 0;
+}
+
+/* [MS-OXOMSG] 3.2.5.6: the address types of recipients that have a meaning here. */
+uint32_t rop_get_address_types(struct rop_call *rop)
+{
+	static char ex[] = "EX", smtp[] = "SMTP";
+	static char *types[] = {ex, smtp};
+	struct RopGetAddressTypesResponse *a = (struct RopGetAddressTypesResponse *)rop->response;
+	a->AddressTypeCount = ARRAY_SIZE(types);
+	a->AddressTypeSize = ADDRESS_TYPES_SIZE;
+	a->AddressTypes = types;
 	return 0;
 }

@@ -1,4 +1,4 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/rops.h"
 
 #include <stdlib.h>
 #include <string.h>

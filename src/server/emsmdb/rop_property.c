@@ -1,6 +1,6 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/rops.h"
 
-#include <string.h>
+#include <stddef.h>
 
 static int get_values(struct rop_call *rop, const uint32_t *tags, size_t count, struct mapi_value *values)
 {
@@ -125,48 +125,91 @@ uint32_t rop_set_properties(struct rop_call *rop)
 	return r < 0 ? rop_status(rop, r) : 0;
 }
 
-/* ---- Named properties ---- */
+/* Nothing is replicated, so the forms without replication are the same. */
+_Static_assert(sizeof(struct RopSetPropertiesNoReplicateRequest) == sizeof(struct RopSetPropertiesRequest) &&
+                       offsetof(struct RopSetPropertiesNoReplicateRequest, PropertyValues) ==
+                               offsetof(struct RopSetPropertiesRequest, PropertyValues) &&
+                       sizeof(struct RopSetPropertiesNoReplicateResponse) == sizeof(struct RopSetPropertiesResponse) &&
+                       sizeof(struct RopDeletePropertiesNoReplicateRequest) ==
+                               sizeof(struct RopDeletePropertiesRequest) &&
+                       sizeof(struct RopDeletePropertiesNoReplicateResponse) ==
+                               sizeof(struct RopDeletePropertiesResponse),
+               "one layout each: [MS-OXCROPS] 2.2.8.6 to 2.2.8.9");
 
-#define NAMES_CREATE 0x02 /* Flags, [MS-OXCPRPT] 2.2.12.1 */
-
-/* [MS-OXCPRPT] 3.2.5.10 */
-uint32_t rop_get_property_ids_from_names(struct rop_call *rop)
+/* [MS-OXCPRPT] 3.2.5.7 */
+uint32_t rop_set_properties_no_replicate(struct rop_call *rop)
 {
-	const struct RopGetPropertyIdsFromNamesRequest *q =
-	        (const struct RopGetPropertyIdsFromNamesRequest *)rop->request;
-	struct RopGetPropertyIdsFromNamesResponse *a = (struct RopGetPropertyIdsFromNamesResponse *)rop->response;
-	struct mapi_property_name *names;
-	size_t count = q->PropertyNameCount;
-	int r;
-	if (count == 0) { /* all that there are */
-		r = store_names_all(rop_store(rop), rop->arena, &names, &a->PropertyIds, &count);
-	} else {
-		a->PropertyIds = arena_new_array(rop->arena, uint16_t, count);
-		r = a->PropertyIds ? store_names_to_ids(rop_store(rop), q->PropertyNames, count,
-		                                        q->Flags & NAMES_CREATE, a->PropertyIds, &rop->ticket)
-		                   : MW_E_NOMEM;
-	}
-	if (r < 0)
-		return rop_status(rop, r);
-	a->PropertyIdCount = (uint16_t)count;
-	for (size_t i = 0; i < count; i++)
-		if (a->PropertyIds[i] == 0)
-			return ecWarnWithErrors;
-	return 0;
+	return rop_set_properties(rop);
 }
 
-/* [MS-OXCPRPT] 3.2.5.9 */
-uint32_t rop_get_names_from_property_ids(struct rop_call *rop)
+/* [MS-OXCPRPT] 3.2.5.5, 3.2.5.8 */
+uint32_t rop_delete_properties(struct rop_call *rop)
 {
-	const struct RopGetNamesFromPropertyIdsRequest *q =
-	        (const struct RopGetNamesFromPropertyIdsRequest *)rop->request;
-	struct RopGetNamesFromPropertyIdsResponse *a = (struct RopGetNamesFromPropertyIdsResponse *)rop->response;
-	a->PropertyNames = arena_new_array(rop->arena, struct mapi_property_name, q->PropertyIdCount);
-	int r = a->PropertyNames ? store_ids_to_names(rop_store(rop), rop->arena, q->PropertyIds, q->PropertyIdCount,
-	                                              a->PropertyNames)
-	                         : MW_E_NOMEM;
-	if (r < 0)
-		return rop_status(rop, r);
-	a->PropertyNameCount = q->PropertyIdCount;
+	const struct RopDeletePropertiesRequest *q = (const struct RopDeletePropertiesRequest *)rop->request;
+	struct RopDeletePropertiesResponse *a = (struct RopDeletePropertiesResponse *)rop->response;
+	uint32_t *problems = arena_new_array(rop->arena, uint32_t, q->PropertyTagCount);
+	uint64_t ticket = 0;
+	int r;
+	a->PropertyProblems = arena_new_array(rop->arena, struct PropertyProblem, q->PropertyTagCount);
+	if (!problems || !a->PropertyProblems)
+		return ecServerOOM;
+	switch (rop->in->kind) {
+	case EMSMDB_FOLDER:
+		r = store_folder_remove(rop_store(rop), rop->in->u.folder, q->PropertyTags, q->PropertyTagCount,
+		                        rop->now, problems, &ticket);
+		break;
+	case EMSMDB_MESSAGE:
+	case EMSMDB_ATTACHMENT:
+		r = store_message_remove(rop->in->u.message, q->PropertyTags, q->PropertyTagCount, problems);
+		break;
+	default:
+		return ecNotSupported;
+	}
+	rop_promise(rop, ticket);
+	for (uint16_t i = 0; r == 0 && i < q->PropertyTagCount; i++)
+		if (problems[i])
+			a->PropertyProblems[a->PropertyProblemCount++] =
+			        (struct PropertyProblem){i, q->PropertyTags[i], problems[i]};
+	return r < 0 ? rop_status(rop, r) : 0;
+}
+
+/* ---- Lists ---- */
+
+static int tags_of_values(struct rop_call *rop, const struct mapi_value *values, size_t count, uint32_t **tags)
+{
+	*tags = arena_new_array(rop->arena, uint32_t, count);
+	for (size_t i = 0; *tags && i < count; i++)
+		(*tags)[i] = values[i].tag;
+	return *tags ? 0 : MW_E_NOMEM;
+}
+
+int rop_list_tags(struct rop_call *rop, uint32_t **tags, size_t *count)
+{
+	struct store_mailbox *m = rop_store(rop);
+	struct mapi_value *values;
+	int r;
+	switch (rop->in->kind) {
+	case EMSMDB_MESSAGE:
+	case EMSMDB_ATTACHMENT:
+		return store_message_tags(rop->in->u.message, rop->arena, tags, count);
+	case EMSMDB_FOLDER:
+		r = store_folder_all(m, rop->in->u.folder, rop->arena, &values, count);
+		break;
+	default:
+		r = store_mailbox_all(m, rop->arena, &values, count);
+		break;
+	}
+	return r < 0 ? r : tags_of_values(rop, values, *count, tags);
+}
+
+/* [MS-OXCPRPT] 3.2.5.3 */
+uint32_t rop_get_properties_list(struct rop_call *rop)
+{
+	struct RopGetPropertiesListResponse *a = (struct RopGetPropertiesListResponse *)rop->response;
+	size_t count;
+	int r = rop_list_tags(rop, &a->PropertyTags, &count);
+	if (r < 0 || count > UINT16_MAX)
+		return rop_status(rop, r < 0 ? r : MW_E_LIMIT);
+	a->PropertyTagCount = (uint16_t)count;
 	return 0;
 }

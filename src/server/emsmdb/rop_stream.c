@@ -1,4 +1,4 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/rops.h"
 
 /* OpenModeFlags, [MS-OXCPRPT] 2.2.14.1 */
 #define STREAM_READ_ONLY 0x00

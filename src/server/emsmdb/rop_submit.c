@@ -1,5 +1,5 @@
 #include "server/emsmdb/outbox.h"
-#include "server/emsmdb/rop_more.h"
+#include "server/emsmdb/rops.h"
 
 #include "base/random.h"
 #include "server/accounts.h"

@@ -1,6 +1,7 @@
-#include "server/emsmdb/rop_more.h"
+#include "server/emsmdb/rops.h"
 
 #include "store/category.h"
+#include "store/restrict.h"
 
 #define QUERY_ROWS_NO_ADVANCE 0x01 /* [MS-OXCTABL] 2.2.2.5.1 */
 #define BOOKMARK_BEGINNING 0
@@ -144,5 +145,54 @@ uint32_t rop_seek_row(struct rop_call *rop)
 		a->HasSoughtLess = moved != q->RowCount;
 		a->RowsSought = moved;
 	}
+	return 0;
+}
+
+/* [MS-OXCTABL] 3.2.5.11 */
+uint32_t rop_seek_row_fractional(struct rop_call *rop)
+{
+	const struct RopSeekRowFractionalRequest *q = (const struct RopSeekRowFractionalRequest *)rop->request;
+	uint32_t position, count;
+	if (q->Denominator == 0)
+		return ecInvalidBookmark;
+	int r = store_table_position(rop->in->u.table, &position, &count);
+	if (r < 0)
+		return rop_status(rop, r);
+	uint64_t to = q->Numerator >= q->Denominator ? count : (uint64_t)count * q->Numerator / q->Denominator;
+	r = store_table_seek(rop->in->u.table, STORE_BEGIN, (int32_t)to, NULL);
+	return r < 0 ? rop_status(rop, r) : 0;
+}
+
+/* [MS-OXCTABL] 3.2.5.13 */
+uint32_t rop_query_columns_all(struct rop_call *rop)
+{
+	struct RopQueryColumnsAllResponse *a = (struct RopQueryColumnsAllResponse *)rop->response;
+	size_t count;
+	const uint32_t *tags = store_table_all_columns(rop->in->u.table, &count);
+	a->PropertyTags = (uint32_t *)tags;
+	a->PropertyTagCount = (uint16_t)count;
+	return 0;
+}
+
+/* [MS-OXCTABL] 3.2.5.7: no operation goes on after its answer, so TableStatus is always 0. */
+uint32_t rop_get_status(struct rop_call *rop)
+{
+	(void)rop;
+	return 0;
+}
+
+/* [MS-OXCTABL] 3.2.5.6: nothing goes on that could be ended. */
+uint32_t rop_abort(struct rop_call *rop)
+{
+	(void)rop;
+	return ecUnableToAbort;
+}
+
+/* [MS-OXCTABL] 3.2.5.16 */
+uint32_t rop_reset_table(struct rop_call *rop)
+{
+	store_table_reset(rop->in->u.table);
+	rop->in->columns_set = false;
+	rop->in->epoch++;
 	return 0;
 }

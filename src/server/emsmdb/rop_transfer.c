@@ -1,4 +1,4 @@
-#include "server/emsmdb/rop_more.h"
+#include "server/emsmdb/rops.h"
 
 /* Messages and folders that go elsewhere: [MS-OXCFOLD] 2.2.1.6 to 2.2.1.8. */
 

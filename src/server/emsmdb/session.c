@@ -1,4 +1,4 @@
-#include "server/emsmdb/private.h"
+#include "server/emsmdb/rop.h"
 
 #include "base/time.h"
 

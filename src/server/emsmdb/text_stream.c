@@ -1,4 +1,4 @@
-#include "server/emsmdb/rop_more.h"
+#include "server/emsmdb/rop.h"
 
 #include "mapi/code_page.h"
 

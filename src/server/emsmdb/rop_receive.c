@@ -1,11 +1,16 @@
-#include "server/emsmdb/rop_more.h"
+#include "server/emsmdb/rops.h"
 
-#include "store/search.h"
+/* Receive folders: [MS-OXCSTOR]. */
 
-/* Receive folders changed and listed, and what a transport asks: [MS-OXCSTOR], [MS-OXOMSG]. */
-
-#define STORE_HAS_SEARCHES 0x01000000u /* PidTagStoreState, [MS-OXCSTOR] 2.2.2.1 */
-#define ADDRESS_TYPES_SIZE 8           /* "EX" and "SMTP" with their NULs */
+/* [MS-OXCSTOR] 3.2.5.2 */
+uint32_t rop_get_receive_folder(struct rop_call *rop)
+{
+	const struct RopGetReceiveFolderRequest *q = (const struct RopGetReceiveFolderRequest *)rop->request;
+	struct RopGetReceiveFolderResponse *a = (struct RopGetReceiveFolderResponse *)rop->response;
+	int r = store_receive_folder(rop_store(rop), rop->arena, q->MessageClass ? q->MessageClass : "", &a->FolderId,
+	                             &a->ExplicitMessageClass);
+	return r < 0 ? rop_status(rop, r) : 0;
+}
 
 /* [MS-OXCSTOR] 3.2.5.3 */
 uint32_t rop_set_receive_folder(struct rop_call *rop)
@@ -49,25 +54,4 @@ uint32_t rop_get_receive_folder_table(struct rop_call *rop)
 		return rop_status(rop, r);
 	a->RowCount = (uint32_t)count;
 	return count ? 0 : ecNoReceiveFolder;
-}
-
-/* [MS-OXCSTOR] 3.2.5.5: whether there are search folders, which is all that it tells. */
-uint32_t rop_get_store_state(struct rop_call *rop)
-{
-	bool any, running;
-	int r = store_searches(rop_store(rop), &any, &running);
-	((struct RopGetStoreStateResponse *)rop->response)->StoreState = any ? STORE_HAS_SEARCHES : 0;
-	return r < 0 ? rop_status(rop, r) : 0;
-}
-
-/* [MS-OXOMSG] 3.2.5.6: the address types of recipients that have a meaning here. */
-uint32_t rop_get_address_types(struct rop_call *rop)
-{
-	static char ex[] = "EX", smtp[] = "SMTP";
-	static char *types[] = {ex, smtp};
-	struct RopGetAddressTypesResponse *a = (struct RopGetAddressTypesResponse *)rop->response;
-	a->AddressTypeCount = ARRAY_SIZE(types);
-	a->AddressTypeSize = ADDRESS_TYPES_SIZE;
-	a->AddressTypes = types;
-	return 0;
 }

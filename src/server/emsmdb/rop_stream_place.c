@@ -1,4 +1,4 @@
-#include "server/emsmdb/rop_more.h"
+#include "server/emsmdb/rops.h"
 
 /* Places and sizes of streams, and one stream from another: [MS-OXCPRPT]. */
 

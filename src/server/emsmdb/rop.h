@@ -1,0 +1,110 @@
+#ifndef MW_SERVER_EMSMDB_ROP_H
+#define MW_SERVER_EMSMDB_ROP_H
+
+#include "server/emsmdb/private.h"
+
+struct store_mark;
+
+/* ---- rop.c ---- */
+
+/* One ROP: its request and its response, the structs that wire/rops.idl describes. */
+struct rop_call {
+	struct emsmdb_session *session;
+	struct service_call *call;
+	struct arena *arena;
+	uint8_t id, logon;
+	const void *request;
+	void *response;           /* zeroed; RopId, index and ReturnValue are the caller's affair */
+	struct emsmdb_object *in; /* of the kinds that the table asks for */
+	uint32_t *handles;        /* the payload's table */
+	unsigned handle_count;
+	uint8_t out_index; /* where a new object's handle goes */
+	size_t room;       /* bytes that the response may take */
+	bool first;        /* nothing was answered before it: there will not be more room another time */
+	size_t left;       /* set by what a chain may go on with: rows or bytes asked for and there, but not answered */
+	uint64_t ticket;   /* of a commit that the response promises; 0: none */
+	int64_t now;
+};
+
+/* The ReturnValue. ecBufferTooSmall, when not the first: it has changed nothing and is handed back to the client. */
+typedef uint32_t (*rop_fn)(struct rop_call *rop);
+
+struct rop_row {
+	uint8_t id;
+	uint8_t kinds; /* of the input object; 0: none is needed */
+	rop_fn run;
+};
+extern const struct rop_row rop_rows[];
+extern const unsigned rop_row_count;
+
+/* Puts the object's handle where the request wants it. */
+void rop_put_handle(struct rop_call *rop, const struct emsmdb_object *o);
+/* The ROP error that stands for a store's failure. */
+uint32_t rop_status(const struct rop_call *rop, int error);
+struct store_mailbox *rop_store(const struct rop_call *rop);
+/* Texts as asked: PTYP_STRING8 in the code page where the tag says so. In place. */
+MW_NODISCARD int rop_convert_out(struct rop_call *rop, const uint32_t *tags, struct mapi_value *values, size_t count,
+                                 uint32_t code_page);
+/* Values from a client: texts become PTYP_STRING. */
+MW_NODISCARD int rop_convert_in(struct rop_call *rop, const struct mapi_value *in, size_t count, uint32_t code_page,
+                                struct mapi_value **out);
+uint32_t rop_code_page(const struct rop_call *rop, const struct emsmdb_object *o);
+/* The object at DestHandleIndex when it is of those kinds; NULL: ecDstNullObject. */
+struct emsmdb_object *rop_destination(const struct rop_call *rop, uint8_t index, unsigned kinds);
+/* One text of a request, which has it in one of two forms, as UTF-8; NULL: out of memory. "" when there is none. */
+char *rop_text(struct rop_call *rop, const uint16_t *wide, const char *narrow);
+/* The commit that the response promises: the newest of several. */
+static inline void rop_promise(struct rop_call *rop, uint64_t ticket)
+{
+	if (ticket > rop->ticket)
+		rop->ticket = ticket;
+}
+
+/* ---- rop_table.c ---- */
+/* How many of the rows fit into the room behind head bytes, as the client will get them: texts are converted. */
+MW_NODISCARD int rop_fit_rows(struct rop_call *rop, const uint32_t *columns, struct mapi_row *rows, size_t count,
+                              size_t head, size_t *fits);
+
+/* ---- rop_restrict.c ---- */
+/* The restriction with its texts as PTYP_STRING, in the arena. depth: 0. */
+#define ROP_RESTRICTION_DEPTH 64
+MW_NODISCARD int rop_widen(struct rop_call *rop, const struct mapi_restriction *in, struct mapi_restriction *out,
+                           unsigned depth);
+
+/* ---- rop_bookmark.c ---- */
+/* A bookmark of the position. */
+MW_NODISCARD int rop_make_bookmark(struct rop_call *rop, uint8_t **data, uint16_t *size);
+/* MW_E_INVALID: none of this table, or from before its last sort or restriction. */
+MW_NODISCARD int rop_read_bookmark(const struct rop_call *rop, const uint8_t *data, size_t size,
+                                   struct store_mark *out);
+
+/* ---- rop_message.c ---- */
+/* What RopOpenMessage and its like tell of a message. */
+MW_NODISCARD int rop_describe_message(struct rop_call *rop, struct store_message *msg,
+                                      struct RopOpenMessageResponse *a);
+/* A new object for the message, which it then owns. */
+MW_NODISCARD int rop_add_message(struct rop_call *rop, struct store_message *msg, uint16_t code_page);
+
+/* ---- rop_recipient.c ---- */
+/* A RecipientRow without columns; NULL: out of memory. */
+struct mapi_recipient *rop_recipient_row(struct arena *arena, const struct store_recipient *r);
+
+/* ---- rop_property.c ---- */
+/* The tags of what rop->in has, in the arena. */
+MW_NODISCARD int rop_list_tags(struct rop_call *rop, uint32_t **tags, size_t *count);
+
+/* ---- text_stream.c: a stream on a text of the message rop->in, in its code page; as store/stream.h ---- */
+MW_NODISCARD int emsmdb_text_open(struct rop_call *rop, uint32_t tag, enum store_stream_mode mode,
+                                  struct emsmdb_text **out);
+size_t emsmdb_text_size(const struct emsmdb_text *t);
+size_t emsmdb_text_read(struct emsmdb_text *t, void *out, size_t size);
+MW_NODISCARD int emsmdb_text_write(struct emsmdb_text *t, const void *data, size_t size);
+MW_NODISCARD int emsmdb_text_commit(struct emsmdb_text *t);
+/* Commits first; the result of that. */
+int emsmdb_text_close(struct emsmdb_text **t);
+size_t emsmdb_text_position(const struct emsmdb_text *t);
+/* MW_E_LIMIT */
+MW_NODISCARD int emsmdb_text_seek(struct emsmdb_text *t, uint64_t position);
+MW_NODISCARD int emsmdb_text_set_size(struct emsmdb_text *t, uint64_t size);
+
+#endif

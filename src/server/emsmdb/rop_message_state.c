@@ -1,0 +1,71 @@
+#include "server/emsmdb/rops.h"
+
+/* Read flags and status: [MS-OXCMSG]. */
+
+/* ReadFlags, [MS-OXCMSG] 2.2.3.10.1 */
+#define READ_CLEAR 0x04
+#define READ_RECEIPTS_ONLY (0x10 | 0x20 | 0x40) /* receipts, which are not sent, and nothing else */
+
+/* ---- Read flags ---- */
+
+static int mark(struct rop_call *rop, uint64_t message, bool read)
+{
+	uint64_t ticket = 0;
+	int r = store_message_set_read(rop_store(rop), rop->in->u.folder, message, read, rop->now, NULL, &ticket);
+	rop_promise(rop, ticket);
+	return r;
+}
+
+/* [MS-OXCMSG] 3.2.5.10; without ids all messages of the folder. */
+uint32_t rop_set_read_flags(struct rop_call *rop)
+{
+	const struct RopSetReadFlagsRequest *q = (const struct RopSetReadFlagsRequest *)rop->request;
+	struct RopSetReadFlagsResponse *a = (struct RopSetReadFlagsResponse *)rop->response;
+	uint64_t *ids = q->MessageIds;
+	size_t count = q->MessageIdCount;
+	if (q->ReadFlags & READ_RECEIPTS_ONLY)
+		return 0;
+	int r = count == 0 ? store_message_ids(rop_store(rop), rop->arena, rop->in->u.folder, &ids, &count) : 0;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		int e = mark(rop, ids[i], !(q->ReadFlags & READ_CLEAR));
+		a->PartialCompletion |= e < 0;
+		r = e == MW_E_IO || e == MW_E_NOMEM ? e : 0;
+	}
+	return r < 0 ? rop_status(rop, r) : 0;
+}
+
+/* [MS-OXCMSG] 3.2.5.11. ReadStatusChanged is for public folders alone, 2.2.3.11.2. */
+uint32_t rop_set_message_read_flag(struct rop_call *rop)
+{
+	const struct RopSetMessageReadFlagRequest *q = (const struct RopSetMessageReadFlagRequest *)rop->request;
+	bool changed;
+	uint64_t ticket = 0;
+	if (q->ReadFlags & READ_RECEIPTS_ONLY)
+		return 0;
+	int r = store_message_mark_read(rop->in->u.message, !(q->ReadFlags & READ_CLEAR), rop->now, &changed, &ticket);
+	rop_promise(rop, ticket);
+	return r < 0 ? rop_status(rop, r) : 0;
+}
+
+/* ---- Status ---- */
+
+/* [MS-OXCMSG] 3.2.5.8: the answer is the status before. */
+uint32_t rop_set_message_status(struct rop_call *rop)
+{
+	const struct RopSetMessageStatusRequest *q = (const struct RopSetMessageStatusRequest *)rop->request;
+	struct RopSetMessageStatusResponse *a = (struct RopSetMessageStatusResponse *)rop->response;
+	uint64_t ticket = 0;
+	int r = store_message_set_status(rop_store(rop), rop->in->u.folder, q->MessageId, q->MessageStatusFlags,
+	                                 q->MessageStatusMask, &a->MessageStatusFlags, &ticket);
+	rop_promise(rop, ticket);
+	return r < 0 ? rop_status(rop, r) : 0;
+}
+
+/* [MS-OXCMSG] 3.2.5.9; answered as RopSetMessageStatus. */
+uint32_t rop_get_message_status(struct rop_call *rop)
+{
+	const struct RopGetMessageStatusRequest *q = (const struct RopGetMessageStatusRequest *)rop->request;
+	struct RopSetMessageStatusResponse *a = (struct RopSetMessageStatusResponse *)rop->response;
+	int r = store_message_status(rop_store(rop), rop->in->u.folder, q->MessageId, &a->MessageStatusFlags);
+	return r < 0 ? rop_status(rop, r) : 0;
+}
