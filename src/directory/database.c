@@ -61,7 +61,7 @@ const char *directory_error(const struct directory *d)
 	return d->error;
 }
 
-static int pragma(struct directory *d, const char *sql, int64_t *out)
+int directory_number(struct directory *d, const char *sql, int64_t *out)
 {
 	DIRECTORY_STMT s = NULL;
 	int r = directory_prepare(d, sql, &s), rc;
@@ -169,9 +169,9 @@ static int check_or_fill(struct directory *d, bool create, const struct director
 
 	if (r < 0)
 		return r;
-	r = pragma(d, "PRAGMA user_version", &version);
+	r = directory_number(d, "PRAGMA user_version", &version);
 	if (r >= 0)
-		r = pragma(d, "PRAGMA application_id", &application);
+		r = directory_number(d, "PRAGMA application_id", &application);
 	if (r >= 0 && version == 0 && create)
 		r = fill_new(d, settings);
 	else if (r >= 0 && (version != SCHEMA_VERSION || application != APPLICATION_ID)) {

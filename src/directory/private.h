@@ -47,6 +47,8 @@ struct directory_snapshot {
 int directory_fail(struct directory *d, const char *doing, int rc);
 /* *out stays NULL on failure. */
 int directory_prepare(struct directory *d, const char *sql, sqlite3_stmt **out);
+/* The one number that the query yields. */
+int directory_number(struct directory *d, const char *sql, int64_t *out);
 static inline void directory_finalize(sqlite3_stmt **s)
 {
 	sqlite3_finalize(*s);

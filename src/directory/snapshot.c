@@ -6,20 +6,6 @@
 
 #define SNAPSHOT_MAX ((size_t)2 << 30)
 
-static int count_rows(struct directory *d, const char *sql, size_t *out)
-{
-	DIRECTORY_STMT s = NULL;
-	int r = directory_prepare(d, sql, &s), rc;
-
-	if (r < 0)
-		return r;
-	rc = sqlite3_step(s);
-	if (rc != SQLITE_ROW)
-		return directory_fail(d, "Reading the directory", rc);
-	*out = (size_t)sqlite3_column_int64(s, 0);
-	return 0;
-}
-
 static char *text(struct arena *arena, sqlite3_stmt *s, int column)
 {
 	const char *t = (const char *)sqlite3_column_text(s, column);
@@ -78,7 +64,8 @@ static int load_user(struct directory_snapshot *out, sqlite3_stmt *s, struct dir
 static int load_users(struct directory *d, struct directory_snapshot *out)
 {
 	DIRECTORY_STMT s = NULL;
-	int r = count_rows(d, "SELECT count(*) FROM user", &out->user_count), rc;
+	int64_t count = 0;
+	int r = directory_number(d, "SELECT count(*) FROM user", &count), rc;
 	size_t n = 0;
 
 	if (r >= 0)
@@ -86,6 +73,7 @@ static int load_users(struct directory *d, struct directory_snapshot *out)
 		                      &s);
 	if (r < 0)
 		return r;
+	out->user_count = (size_t)count;
 	out->users = arena_new_array(out->arena, struct directory_user, out->user_count);
 	if (!out->users)
 		return MW_E_NOMEM;
