@@ -120,6 +120,19 @@ static void write_list(struct look *l, struct look_output *out)
 		cli_write(&l->head);
 }
 
+/* A list whose heading comes first keeps its beginning back. */
+static bool is_due(const struct look *l, const struct look_output *out)
+{
+	return out->text.len >= (is_list(l, out) && !l->head_behind ? LOOK_CHUNK : out->chunk);
+}
+
+static void write_chunk(struct look *l, struct look_output *out)
+{
+	l->head_behind |= is_list(l, out);
+	write_out(l, out);
+	out->chunk = out->chunk * 2 < LOOK_CHUNK ? out->chunk * 2 : LOOK_CHUNK;
+}
+
 static void on_event(void *user, const struct lens_event *e)
 {
 	struct look *l = (struct look *)user;
@@ -129,10 +142,8 @@ static void on_event(void *user, const struct lens_event *e)
 	for (unsigned i = 0; i < l->output_count; i++) {
 		struct look_output *out = &l->outputs[i];
 		lens_view_event(out->view, e);
-		if (out->text.len < LOOK_CHUNK)
-			continue;
-		l->head_behind |= is_list(l, out);
-		write_out(l, out);
+		if (is_due(l, out))
+			write_chunk(l, out);
 	}
 }
 
@@ -317,6 +328,17 @@ static void note_end(const struct look *l, const struct capture_reader *r, int n
 		          l->o.file ? l->o.file : l->o.interface, why ? why : mw_strerror(n));
 }
 
+/* From this size on a list's heading, which needs the whole file, stands behind it from the beginning. */
+#define LARGE_FILE ((uint64_t)32 << 20)
+
+static bool is_large(const struct capture_reader *r)
+{
+	uint64_t done, size;
+
+	capture_progress(r, &done, &size);
+	return size >= LARGE_FILE;
+}
+
 static int open_input(struct look *l, struct capture_reader **r)
 {
 	char why[256] = "";
@@ -368,6 +390,7 @@ static int run(struct look *l)
 		capture_close(&r);
 		return cli_usage("look", "--follow is for one file that is not packed.");
 	}
+	l->head_behind = is_large(r);
 	int n = read_frames(l, r, take_frame, "Reading", 0);
 	lens_end(l->lens);
 	for (unsigned i = 0; i < l->output_count && code == 0; i++)

@@ -12,7 +12,9 @@
 
 /* `mapiwire look`, in two files: look_setup.c makes ready what the command line names, look.c runs. */
 
-#define LOOK_CHUNK ((size_t)64 << 10) /* text is written out in pieces of this size */
+/* Text is written out in pieces: the first ones are small, so that a reader has something to read. */
+#define LOOK_FIRST_CHUNK ((size_t)2 << 10)
+#define LOOK_CHUNK ((size_t)64 << 10)
 #define LOOK_MAX_IDL 32
 
 struct look_options {
@@ -35,6 +37,7 @@ static inline bool look_is_list(const struct look_options *o)
 struct look_output {
 	struct lens_view *view;
 	struct buf text;
+	size_t chunk;     /* of the text that is written next */
 	const char *path; /* NULL: standard output */
 	FILE *file;       /* path's */
 	bool failed;
@@ -58,7 +61,7 @@ struct look {
 	struct look_export *export; /* or NULL */
 	struct lens_scrub *scrub;   /* or NULL */
 	bool paging;
-	bool head_behind; /* the list is long: its beginning is out already */
+	bool head_behind; /* the list is long: its beginning is out already, or will not wait */
 };
 
 struct capture_reader;

@@ -173,6 +173,7 @@ static int add_output(struct look *l, make_view make, const char *path)
 	struct look_output *out = &l->outputs[l->output_count++];
 
 	out->path = path;
+	out->chunk = path ? LOOK_CHUNK : LOOK_FIRST_CHUNK;
 	out->file = path ? fopen(path, "wb") : NULL;
 	if (path && !out->file)
 		return cli_usage("look", "cannot write %s: %s.", path, strerror(errno));

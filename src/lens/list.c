@@ -9,9 +9,10 @@
 
 /*
  * One line a call, in the order of the requests: a line waits in a ring until it and all
- * before it are answered. Live, or when too many wait, a call is told when it is over.
+ * before it are answered. Live, or when too many wait or for too long, a call is told when it is over.
  */
 #define MAX_WAITING 2048
+#define MAX_BEHIND 65536 /* frames: a reader of a large file waits for its first lines too */
 #define LABEL_SIZE 16
 #define PLACE_SIZE 96
 #define WHERE_COLUMNS 16
@@ -238,16 +239,22 @@ static void say(struct line *line, const char *what, const char *more)
 	line->what = text;
 }
 
+/* The oldest has waited long enough. */
+static void give_way(struct list *l)
+{
+	struct line *oldest = line_at(l, 0);
+
+	if (!oldest->done && !oldest->unnamed && oldest->what)
+		say(oldest, oldest->what, ": answered much later, or never");
+	drop_first(l, true);
+	flush_done(l);
+}
+
 /* Room for one more line at the end of the ring. */
 static struct line *append(struct list *l, const struct lens_event *e)
 {
-	if (l->count == MAX_WAITING) {
-		struct line *oldest = line_at(l, 0);
-		if (!oldest->done && !oldest->unnamed && oldest->what)
-			say(oldest, oldest->what, ": answered much later, or never");
-		drop_first(l, true);
-		flush_done(l);
-	}
+	if (l->count == MAX_WAITING)
+		give_way(l);
 	struct line *line = line_at(l, l->count++);
 	memset(line, 0, sizeof *line);
 	line->event = e->number;
@@ -387,6 +394,8 @@ static void list_event(struct lens_view *v, const struct lens_event *e)
 			add_other(l, e);
 	}
 	flush_done(l);
+	while (l->count && e->last_frame > line_at(l, 0)->frame + MAX_BEHIND)
+		give_way(l);
 }
 
 /* ---- Head and findings ---- */
