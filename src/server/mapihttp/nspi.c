@@ -48,7 +48,7 @@ static int take_row(struct arena *arena, const struct PropertyRow_r *row, struct
 	struct mapi_value *values = arena_new_array(arena, struct mapi_value, row->cValues);
 	int r = values ? 0 : MW_E_NOMEM;
 	for (uint32_t i = 0; r == 0 && i < row->cValues; i++)
-		r = nspi_get_value(arena, &row->lpProps[i], &values[i]);
+		r = mapi_book_get_value(arena, &row->lpProps[i], &values[i]);
 	if (r == 0)
 		*out = values;
 	return r;
@@ -117,7 +117,7 @@ static int put_children(struct arena *arena, const struct mapi_restriction *in, 
 static int put_value(struct arena *arena, const struct mapi_value *in, struct PropertyValue_r **out)
 {
 	*out = arena_new_of(arena, struct PropertyValue_r);
-	return *out ? nspi_put_value(arena, in, *out) : MW_E_NOMEM;
+	return *out ? mapi_book_put_value(arena, in, *out) : MW_E_NOMEM;
 }
 
 /* The decoder has bounded the depth. */
@@ -407,7 +407,7 @@ int mapihttp_fill_mod_props(struct mapihttp_request *q, void *args, const void *
 	a->pRow.lpProps = arena_new_array(arena, struct PropertyValue_r, a->pRow.cValues);
 	int r = a->pRow.lpProps ? 0 : MW_E_NOMEM;
 	for (uint32_t i = 0; r == 0 && i < a->pRow.cValues; i++)
-		r = nspi_put_value(arena, &b->PropertyValues.PropertyValues[i], &a->pRow.lpProps[i]);
+		r = mapi_book_put_value(arena, &b->PropertyValues.PropertyValues[i], &a->pRow.lpProps[i]);
 	return r;
 }
 
@@ -520,7 +520,7 @@ int mapihttp_fill_seek(struct mapihttp_request *q, void *args, const void *body)
 	a->pStat = stat_of(&b->State);
 	a->lpETable = tag_array(q, b->HasExplicitTable, b->ExplicitTableCount, b->ExplicitTable);
 	a->pPropTags = columns(q, b->HasColumns, &b->Columns);
-	return b->HasTarget ? nspi_put_value(q->call->arena, &b->Target, &a->pTarget) : MW_E_INVALID;
+	return b->HasTarget ? mapi_book_put_value(q->call->arena, &b->Target, &a->pTarget) : MW_E_INVALID;
 }
 
 int mapihttp_answer_seek(struct mapihttp_request *q, void *args)

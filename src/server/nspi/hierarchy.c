@@ -47,7 +47,7 @@ struct PropertyRowSet_r *nspi_hierarchy(const struct nspi_view *v, bool unicode)
 	    mapi_text(arena, name, "Global Address List", v->code_page, &row[4]) < 0)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
-		if (nspi_put_value(arena, &row[i], &values[i]) < 0)
+		if (mapi_book_put_value(arena, &row[i], &values[i]) < 0)
 			return NULL;
 	*out = (struct PropertyRow_r){.cValues = ARRAY_SIZE(row), .lpProps = values};
 	*set = (struct PropertyRowSet_r){.cRows = 1, .aRow = out};

@@ -20,114 +20,6 @@ struct PropertyTagArray_r *nspi_tags(struct arena *arena, unsigned count)
 	return t;
 }
 
-/* Arrays of pointers to strings in NDR, of datums in memory. */
-static int put_texts(struct arena *arena, const struct mapi_value *in, struct PropertyValue_r *out)
-{
-	bool wide = mapi_tag_type(in->tag) == (PTYP_MULTIPLE | PTYP_STRING);
-	void **all = arena_new_array(arena, void *, in->count);
-	if (!all)
-		return MW_E_NOMEM;
-	for (uint32_t i = 0; i < in->count; i++)
-		all[i] = wide ? (void *)in->u.multi[i].str16 : (void *)in->u.multi[i].str8;
-	if (wide) {
-		out->Value.MVszW.cValues = in->count;
-		out->Value.MVszW.lppszW = (uint16_t **)all;
-	} else {
-		out->Value.MVszA.cValues = in->count;
-		out->Value.MVszA.lppszA = (char **)all;
-	}
-	return 0;
-}
-
-int nspi_put_value(struct arena *arena, const struct mapi_value *in, struct PropertyValue_r *out)
-{
-	struct PropertyValue_r v = {.ulPropTag = in->tag};
-	int r = 0;
-	switch (mapi_tag_type(in->tag)) {
-	case PTYP_INTEGER32:
-		v.Value.l = in->u.i32;
-		break;
-	case PTYP_BOOLEAN:
-		v.Value.b = in->u.boolean;
-		break;
-	case PTYP_STRING8:
-		v.Value.lpszA = in->u.str8;
-		break;
-	case PTYP_STRING:
-		v.Value.lpszW = in->u.str16;
-		break;
-	case PTYP_BINARY:
-		v.Value.bin.cb = in->u.bin.size;
-		v.Value.bin.lpb = in->u.bin.data;
-		break;
-	case PTYP_ERROR_CODE:
-		v.Value.err = (int32_t)in->u.error;
-		break;
-	case PTYP_MULTIPLE | PTYP_STRING:
-	case PTYP_MULTIPLE | PTYP_STRING8:
-		r = put_texts(arena, in, &v);
-		break;
-	default:
-		return MW_E_UNSUPPORTED;
-	}
-	if (r == 0)
-		*out = v;
-	return r;
-}
-
-static int get_texts(struct arena *arena, const struct PropertyValue_r *in, struct mapi_value *out)
-{
-	bool wide = mapi_tag_type(in->ulPropTag) == (PTYP_MULTIPLE | PTYP_STRING);
-	uint32_t count = wide ? in->Value.MVszW.cValues : in->Value.MVszA.cValues;
-	union mapi_datum *all = arena_new_array(arena, union mapi_datum, count);
-	if (!all)
-		return MW_E_NOMEM;
-	for (uint32_t i = 0; i < count; i++) {
-		if (wide)
-			all[i].str16 = in->Value.MVszW.lppszW[i];
-		else
-			all[i].str8 = in->Value.MVszA.lppszA[i];
-	}
-	out->count = count;
-	out->u.multi = all;
-	return 0;
-}
-
-int nspi_get_value(struct arena *arena, const struct PropertyValue_r *in, struct mapi_value *out)
-{
-	struct mapi_value v = {.tag = in->ulPropTag};
-	int r = 0;
-	switch (mapi_tag_type(in->ulPropTag)) {
-	case PTYP_INTEGER32:
-		v.u.i32 = in->Value.l;
-		break;
-	case PTYP_BOOLEAN:
-		v.u.boolean = in->Value.b != 0;
-		break;
-	case PTYP_STRING8:
-		v.u.str8 = in->Value.lpszA;
-		break;
-	case PTYP_STRING:
-		v.u.str16 = in->Value.lpszW;
-		break;
-	case PTYP_BINARY:
-		v.u.bin = (struct mapi_binary){in->Value.bin.cb, in->Value.bin.lpb};
-		break;
-	case PTYP_ERROR_CODE:
-		v.u.error = (uint32_t)in->Value.err;
-		break;
-	case PTYP_MULTIPLE | PTYP_STRING:
-	case PTYP_MULTIPLE | PTYP_STRING8:
-		r = get_texts(arena, in, &v);
-		break;
-	default:
-		return MW_E_UNSUPPORTED;
-	}
-	if (r == 0)
-		*out = v;
-	return r;
-}
-
 /* An asked type of PTYP_UNSPECIFIED takes the property's own, texts in the code page. */
 static uint32_t resolve_tag(const struct nspi_view *v, uint32_t tag)
 {
@@ -159,7 +51,7 @@ int nspi_row(const struct nspi_view *v, const struct directory_user *u, const ui
 		} else if (r < 0) {
 			return r;
 		}
-		r = nspi_put_value(arena, &value, &values[i]);
+		r = mapi_book_put_value(arena, &value, &values[i]);
 		if (r < 0)
 			return r;
 	}
