@@ -168,3 +168,18 @@ int client_open(struct mapiwire *m, uint16_t port, const char *setting, const st
 		*out = c;
 	return r;
 }
+
+/* A context handle is good on every connection of its association group. */
+int client_open_beside(const struct client_conn *beside, const struct idl_interface *interface,
+                       struct client_conn **out)
+{
+	struct client_conn *c = NULL;
+	int r = client_connect(beside->m, beside->port, beside->dynamic, beside->setting, &c);
+	if (r == 0)
+		r = client_bind(c, &interface, 1, beside->level, rpc_client_group(beside->rpc));
+	if (r != 0)
+		client_close(&c);
+	else
+		*out = c;
+	return r;
+}

@@ -218,8 +218,13 @@ static struct client_conn *conn_new(struct mapiwire *m, uint16_t port, bool dyna
 	struct client_conn *c = (struct client_conn *)calloc(1, sizeof *c);
 	if (!c)
 		return NULL;
-	*c = (struct client_conn){
-	        .m = m, .transport = &client_tcp, .port = port, .dynamic = dynamic, .setting = setting, .idle = true};
+	*c = (struct client_conn){.m = m,
+	                          .carrier = &client_rpc_carrier,
+	                          .transport = &client_tcp,
+	                          .port = port,
+	                          .dynamic = dynamic,
+	                          .setting = setting,
+	                          .idle = true};
 	snprintf(c->port_text, sizeof c->port_text, "%u", port);
 	const struct rpc_config config = {
 	        .role = RPC_CLIENT,
@@ -238,15 +243,20 @@ static struct client_conn *conn_new(struct mapiwire *m, uint16_t port, bool dyna
 	return c;
 }
 
+bool client_conn_room(const struct mapiwire *m)
+{
+	unsigned count = 0;
+	for (const struct client_conn *c = m->conns; c; c = c->next)
+		count++;
+	return count < MAX_CONNS;
+}
+
 int client_connect(struct mapiwire *m, uint16_t port, bool dynamic, const char *setting, struct client_conn **out)
 {
 	int r = client_find_host(m);
 	if (r != 0)
 		return r;
-	unsigned count = 0;
-	for (const struct client_conn *c = m->conns; c; c = c->next)
-		count++;
-	struct client_conn *c = count < MAX_CONNS ? conn_new(m, port, dynamic, setting) : NULL;
+	struct client_conn *c = client_conn_room(m) ? conn_new(m, port, dynamic, setting) : NULL;
 	if (!c)
 		return client_fail_inside(m, MW_E_NOMEM, "a connection");
 	r = try_addresses(c);

@@ -3,6 +3,7 @@
 
 #include "capture/capture.h"
 #include "causes/causes.h"
+#include "client/carrier.h"
 #include "client/login.h"
 #include "client/transport.h"
 #include "client/wait.h"
@@ -78,23 +79,10 @@ MW_NODISCARD int client_find_host(struct mapiwire *m);
 
 /* ---- conn.c ---- */
 
-/* A call under way. */
-struct client_call {
-	struct client_call *next;
-	struct client_conn *conn;
-	const struct idl_method *method;
-	enum ndr_syntax syntax;
-	uint32_t id;
-	bool done, fault, big_endian;
-	enum rpc_signature signature;
-	uint32_t status;
-	struct buf stub;
-	int64_t arrived_ns; /* monotonic */
-};
-
 struct client_conn {
 	struct client_conn *next;
 	struct mapiwire *m;
+	const struct client_carrier *carrier;
 	const struct client_transport_kind *transport;
 	struct client_transport *via; /* NULL: not connected */
 	int error;                    /* errno that it ended with; 0: the peer closed */
@@ -121,6 +109,8 @@ struct client_conn {
 MW_NODISCARD int client_connect(struct mapiwire *m, uint16_t port, bool dynamic, const char *setting,
                                 struct client_conn **out);
 void client_close(struct client_conn **c);
+/* Whether there may be one more. */
+bool client_conn_room(const struct mapiwire *m);
 /* Its descriptors, and what came of them; no waiting. */
 unsigned client_conn_poll(const struct client_conn *c, struct pollfd fds[CLIENT_TRANSPORT_FDS]);
 void client_conn_process(struct client_conn *c);
@@ -130,7 +120,7 @@ void client_flush(struct client_conn *c);
 /* How connecting failed: an errno. */
 int client_fail_connect(struct client_conn *c, int error);
 
-/* ---- bind.c, call.c ---- */
+/* ---- bind.c, call.c, rpc.c ---- */
 
 /* Binds one or two interfaces. level NONE: without authentication. */
 MW_NODISCARD int client_bind(struct client_conn *c, const struct idl_interface *const *interfaces, unsigned count,
@@ -140,6 +130,10 @@ MW_NODISCARD int client_alter(struct client_conn *c, const struct idl_interface 
 /* Connects, then binds. */
 MW_NODISCARD int client_open(struct mapiwire *m, uint16_t port, const char *setting,
                              const struct idl_interface *interface, enum auth_level level, struct client_conn **out);
+/* One more to the server that c leads to, of another interface, where c's context handles are good: for what is parked.
+ */
+MW_NODISCARD int client_open_beside(const struct client_conn *c, const struct idl_interface *interface,
+                                    struct client_conn **out);
 /* Encodes args and sends. The call is owned by the connection until client_call_end. */
 MW_NODISCARD int client_call_begin(struct client_conn *c, unsigned context, unsigned opnum, const void *args,
                                    struct client_call **out);

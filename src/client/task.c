@@ -138,11 +138,7 @@ int mapiwire_start(struct mapiwire *m, mapiwire_work_fn *work, mapiwire_done_fn 
 /* Asks the server to give the awaited call up, and leaves it some time to answer. */
 static bool ask_server(const struct client_wait *w)
 {
-	struct client_call *call = w->call;
-	if (!call || rpc_client_cancel(call->conn->rpc, call->id, false) < 0)
-		return false;
-	client_flush(call->conn);
-	return true;
+	return w->call && w->call->conn->carrier->cancel(w->call, false);
 }
 
 void mapiwire_cancel(struct mapiwire_task *t, unsigned grace_ms)

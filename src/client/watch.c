@@ -84,15 +84,6 @@ static int async_connect(struct mapiwire_watch *w)
 	return r;
 }
 
-/* A context handle is good on every connection of its association group. */
-static int second_connection(struct mapiwire_watch *w)
-{
-	static const struct idl_interface *const interface = &wire_asyncemsmdb_interface;
-	struct mapiwire_store *s = w->store;
-	int r = client_connect(s->m, s->port, true, client_setting_store, &w->conn);
-	return r != 0 ? r : client_bind(w->conn, &interface, 1, s->m->level, rpc_client_group(s->conn->rpc));
-}
-
 static int park(struct mapiwire_watch *w)
 {
 	const struct EcDoAsyncWaitEx_args a = {.acxh = w->acxh};
@@ -118,7 +109,7 @@ static int set_up(struct mapiwire_watch *w)
 		r = subscribe(w);
 	if (r == 0)
 		r = async_connect(w);
-	return r == 0 ? second_connection(w) : r;
+	return r == 0 ? client_open_beside(s->conn, &wire_asyncemsmdb_interface, &w->conn) : r;
 }
 
 static int ready(struct mapiwire_watch *w)
