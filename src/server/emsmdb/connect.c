@@ -45,31 +45,11 @@ struct connecting {
 	uint32_t status;
 };
 
-/* The session's end, in its own loop. */
-struct farewell {
-	struct loop_message message;
-	uint64_t session;
-};
-
-static void end_session(struct server_loop *loop, struct loop_message *message)
-{
-	struct farewell *f = (struct farewell *)message;
-	struct emsmdb_session *s = emsmdb_session_find(loop, f->session);
-	if (s)
-		emsmdb_session_free(s);
-	free(f);
-}
-
 /* Rundown of a CXH: the client has gone. */
 static void run_down(void *object)
 {
 	struct emsmdb_ref *ref = (struct emsmdb_ref *)object;
-	struct farewell *f = (struct farewell *)calloc(1, sizeof *f);
-	if (f) {
-		f->message.run = end_session;
-		f->session = ref->session;
-		loop_post(ref->loop, &f->message);
-	}
+	emsmdb_session_end(ref->loop, ref->session);
 	free(ref);
 }
 

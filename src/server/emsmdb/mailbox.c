@@ -162,6 +162,7 @@ static void end_sessions(struct emsmdb_mailbox *m)
 {
 	while (m->sessions)
 		emsmdb_session_free(m->sessions);
+	emsmdb_logons_end(m);
 	emsmdb_outbox_stop(m);
 }
 
@@ -178,8 +179,7 @@ static void end_sync(uv_work_t *work, int status)
 	wake_waiters(m, r < 0);
 	if (r < 0)
 		end_sessions(m);
-	for (struct emsmdb_session *s = m->sessions; s; s = s->next)
-		emsmdb_wake_if_news(s);
+	emsmdb_logons_tell(m);
 	if (r == 0) {
 		emsmdb_sync(m);
 		maybe_checkpoint(m);

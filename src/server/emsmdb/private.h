@@ -43,6 +43,7 @@ struct emsmdb_waiter {
 };
 
 struct emsmdb_outgoing;
+struct emsmdb_logon;
 
 struct emsmdb_mailbox {
 	struct emsmdb_mailbox *next;
@@ -60,10 +61,11 @@ struct emsmdb_mailbox {
 	struct loop_message index_slice;
 	bool searching; /* a slice of a search is on its way */
 	struct loop_message search_slice;
-	int64_t outbox_ns;      /* when to look there, since 1970 */
-	int64_t outbox_wait_ns; /* how long it waited for the last try; 0: that one went well */
-	uint64_t outbox_ticket; /* what is there is safe from this commit on */
-	struct emsmdb_session *sessions;
+	int64_t outbox_ns;               /* when to look there, since 1970 */
+	int64_t outbox_wait_ns;          /* how long it waited for the last try; 0: that one went well */
+	uint64_t outbox_ticket;          /* what is there is safe from this commit on */
+	struct emsmdb_session *sessions; /* of its owner */
+	struct emsmdb_logon *logons;     /* of anybody */
 	bool syncing, checkpointing, retiring;
 	int64_t idle_ns; /* without references: since when, monotonic */
 	uv_work_t sync_work, checkpoint_work;
@@ -89,7 +91,7 @@ void emsmdb_search(struct emsmdb_mailbox *m);
 /* Makes the newest commits safe, then wakes the sessions that have news of them. */
 void emsmdb_sync(struct emsmdb_mailbox *m);
 
-/* ---- session.c ---- */
+/* ---- Sessions, logons and their objects ---- */
 
 enum emsmdb_kind {
 	EMSMDB_NONE,
@@ -104,10 +106,31 @@ enum emsmdb_kind {
 
 struct emsmdb_text;
 
+/*
+ * A mailbox that a session is logged on to, perhaps of another loop. What a session has of a mailbox (the logon's
+ * objects, with their handles into the store) only the mailbox's loop may touch; which objects there are, the call
+ * that the session is running, wherever it is.
+ */
+struct emsmdb_logon {
+	struct loop_message message;      /* at the session's end it goes to the mailbox's loop by itself */
+	struct emsmdb_logon *next;        /* of the same session */
+	struct emsmdb_logon *also;        /* of the same mailbox */
+	struct emsmdb_session *session;   /* only in its loop, and where it runs */
+	struct emsmdb_mailbox *mailbox;   /* referenced */
+	struct server_loop *home;         /* the session's loop, */
+	uint64_t session_id;              /* and its id there */
+	struct emsmdb_object *leaving;    /* the objects of a logon that is gone */
+	struct emsmdb_notification *news; /* in the mailbox's loop, when that is not home: not safe yet; newest first */
+	unsigned news_count;
+	uint32_t handle;
+	uint8_t id; /* LogonId */
+};
+
 struct emsmdb_object {
 	enum emsmdb_kind kind;
-	uint8_t logon; /* LogonId */
 	uint16_t generation;
+	struct emsmdb_logon *on;
+	struct emsmdb_object *next; /* leaving */
 	struct emsmdb_session *session;
 	uint32_t handle;
 	struct emsmdb_object *parent; /* a stream's message */
@@ -130,7 +153,10 @@ struct emsmdb_object {
 };
 
 struct emsmdb_notification {
+	struct loop_message message; /* on its way to the session's loop */
 	struct emsmdb_notification *next;
+	const struct emsmdb_logon *on; /* NULL: it is safe */
+	uint64_t session_id;
 	uint32_t handle;
 	uint8_t logon;
 	struct mapi_notification data;
@@ -153,7 +179,9 @@ struct emsmdb_session {
 	struct emsmdb_object **objects; /* by slot */
 	unsigned object_count, slot_count;
 	uint16_t generation;
-	uint32_t logons[256]; /* handle by LogonId, 0: none */
+	struct emsmdb_logon *logons;
+	struct service_call *running, *queued; /* one EcDoRpcExt2 at a time; the others wait, chained by message.next */
+	bool ending;                           /* once the call is back that runs elsewhere */
 	struct emsmdb_notification *news, **news_end;
 	unsigned news_count;
 	struct service_call *parked; /* EcDoAsyncWaitEx */
@@ -181,13 +209,38 @@ MW_NODISCARD int emsmdb_session_new(struct server_loop *loop, const struct guid 
 void emsmdb_session_free(struct emsmdb_session *s);
 struct emsmdb_session *emsmdb_session_find(struct server_loop *loop, uint64_t id);
 
+/* ---- session.c ---- */
 /* A new object with a handle of its own; MW_E_BUSY: the session has too many. */
 MW_NODISCARD int emsmdb_object_new(struct emsmdb_session *s, enum emsmdb_kind kind, uint8_t logon,
                                    struct emsmdb_object **out);
 struct emsmdb_object *emsmdb_object_find(struct emsmdb_session *s, uint32_t handle);
 void emsmdb_object_release(struct emsmdb_object *o);
-/* A logon with all its objects. */
-void emsmdb_logon_release(struct emsmdb_session *s, uint8_t logon);
+/* Closes what it stands on; in the mailbox's loop. The object is gone. */
+void emsmdb_object_end(struct emsmdb_object *o);
+
+/* ---- logon.c ---- */
+/* In the mailbox's loop, whose reference it takes over when it succeeds. */
+MW_NODISCARD int emsmdb_logon_new(struct emsmdb_session *s, struct emsmdb_mailbox *m, uint8_t id,
+                                  struct emsmdb_logon **out);
+struct emsmdb_logon *emsmdb_logon_find(const struct emsmdb_session *s, uint8_t id);
+/* With all its objects, in the mailbox's loop. */
+void emsmdb_logon_release(struct emsmdb_logon *l);
+/* All of a session that ends, in its loop. */
+void emsmdb_logons_release(struct emsmdb_session *s);
+/* In the mailbox's loop: takes over the notification, for the session wherever it is. */
+void emsmdb_logon_hear(struct emsmdb_logon *l, struct emsmdb_notification *n);
+/* After a sync: what sessions may now be told. */
+void emsmdb_logons_tell(struct emsmdb_mailbox *m);
+/* A session's end, asked for in any loop. */
+void emsmdb_session_end(struct server_loop *home, uint64_t session);
+/* The mailbox cannot be written any more: sessions of other users that have it end as well. */
+void emsmdb_logons_end(struct emsmdb_mailbox *m);
+
+/* ---- session.c: news ---- */
+void emsmdb_news_add(struct emsmdb_session *s, struct emsmdb_notification *n);
+/* Whether a notification may be told, with what a call that waits for its own commits has promised. */
+bool emsmdb_news_safe(const struct emsmdb_session *s, const struct emsmdb_notification *n, uint64_t promised);
+void emsmdb_news_free(struct emsmdb_notification **n);
 
 /* Forgets the oldest notification (there is one). */
 void emsmdb_news_drop(struct emsmdb_session *s);

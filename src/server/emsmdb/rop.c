@@ -106,7 +106,7 @@ void rop_put_handle(struct rop_call *rop, const struct emsmdb_object *o)
 
 struct store_mailbox *rop_store(const struct rop_call *rop)
 {
-	return rop->session->mailbox->store;
+	return rop_mailbox(rop)->store;
 }
 
 uint32_t rop_status(const struct rop_call *rop, int error)
@@ -131,8 +131,8 @@ uint32_t rop_status(const struct rop_call *rop, int error)
 	case MW_E_UNSUPPORTED:
 		return ecNotSupported;
 	case MW_E_IO:
-		log_line(rop->session->loop->server->config.log, LOG_ERROR, "mailbox: %s",
-		         store_mailbox_error(rop_store(rop)));
+		log_line(rop->call->server->config.log, LOG_ERROR, "mailbox: %s",
+		         rop->on ? store_mailbox_error(rop_store(rop)) : "it cannot be read");
 		return ecDatabaseError;
 	default:
 		return ecError;

@@ -4,6 +4,7 @@
 #include "server/emsmdb/private.h"
 
 struct store_mark;
+struct execution;
 
 /* ---- rop.c ---- */
 
@@ -13,6 +14,8 @@ struct rop_call {
 	struct service_call *call;
 	struct arena *arena;
 	uint8_t id, logon;
+	struct emsmdb_logon *on; /* the input object's; NULL: RopLogon */
+	struct execution *execution;
 	const void *request;
 	void *response;           /* zeroed; RopId, index and ReturnValue are the caller's affair */
 	struct emsmdb_object *in; /* of the kinds that the table asks for */
@@ -28,6 +31,12 @@ struct rop_call {
 
 /* The ReturnValue. ecBufferTooSmall, when not the first: it has changed nothing and is handed back to the client. */
 typedef uint32_t (*rop_fn)(struct rop_call *rop);
+/* In place of a ReturnValue: the answer comes by rop_resume, after the ROP's function has returned and in whatever loop
+ * has the call then. Until that the session runs nothing else. */
+#define ROP_LATER 0x0FFFFFFFu
+void rop_resume(struct rop_call *rop, uint32_t status);
+/* A commit of another mailbox than the ROP's own that the answer promises; in that mailbox's loop. */
+MW_NODISCARD int rop_promise_in(struct rop_call *rop, struct emsmdb_mailbox *m, uint64_t ticket);
 
 struct rop_row {
 	uint8_t id;
@@ -41,6 +50,11 @@ extern const unsigned rop_row_count;
 void rop_put_handle(struct rop_call *rop, const struct emsmdb_object *o);
 /* The ROP error that stands for a store's failure. */
 uint32_t rop_status(const struct rop_call *rop, int error);
+/* The mailbox of the ROP's logon. */
+static inline struct emsmdb_mailbox *rop_mailbox(const struct rop_call *rop)
+{
+	return rop->on->mailbox;
+}
 struct store_mailbox *rop_store(const struct rop_call *rop);
 /* Texts as asked: PTYP_STRING8 in the code page where the tag says so. In place. */
 MW_NODISCARD int rop_convert_out(struct rop_call *rop, const uint32_t *tags, struct mapi_value *values, size_t count,

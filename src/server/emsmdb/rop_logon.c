@@ -31,19 +31,23 @@ static struct LogonTime logon_time(int64_t now)
 	};
 }
 
-/* Whose mailbox the DN names; only the session's own is served, unless it has been moved elsewhere. */
-static uint32_t check_mailbox(const struct rop_call *rop, const char *dn, const char **elsewhere)
+/* Whose mailbox the DN names, unless it has been moved elsewhere. */
+struct named {
+	struct guid mailbox;
+	const char *elsewhere; /* the server, ecWrongServer */
+};
+
+static uint32_t find_mailbox(const struct server *server, struct arena *arena, const char *dn, struct named *out)
 {
-	const struct server *server = rop->session->loop->server;
-	struct directory_snapshot *book = accounts_snapshot(rop->session->loop->server);
+	struct directory_snapshot *book = accounts_snapshot((struct server *)server);
 	const struct directory_user *u = dn ? directory_by_dn(book, dn) : NULL;
-	*elsewhere = u ? policy_moved(rop->arena, server->config.moved, u->account) : NULL;
-	uint32_t status = *elsewhere                                              ? ecWrongServer
-	                  : !u                                                    ? ecUnknownUser
-	                  : guid_equal(&u->mailbox, &rop->session->mailbox->guid) ? 0
-	                                                                          : ecLoginPerm;
+	*out = (struct named){0};
+	if (u) {
+		out->mailbox = u->mailbox;
+		out->elsewhere = policy_moved(arena, server->config.moved, u->account);
+	}
 	directory_snapshot_unref(&book);
-	return status;
+	return out->elsewhere ? ecWrongServer : u ? 0 : ecUnknownUser;
 }
 
 /* [MS-OXCROPS] 2.2.3.1.3: where the mailbox is instead. */
@@ -54,39 +58,66 @@ static void redirect(const struct RopLogonRequest *q, struct RopLogonResponse *a
 	a->ServerNameSize = (uint8_t)(strlen(server) + 1);
 }
 
-/* [MS-OXCSTOR] 3.2.5.1 */
-uint32_t rop_logon(struct rop_call *rop)
+struct server_loop *rop_logon_place(struct server *server, struct arena *arena, const struct RopLogonRequest *q)
 {
-	const struct RopLogonRequest *q = (const struct RopLogonRequest *)rop->request;
-	struct RopLogonResponse *a = (struct RopLogonResponse *)rop->response;
-	struct emsmdb_session *s = rop->session;
-	struct emsmdb_object *o;
-	if (!(q->LogonFlags & LOGON_PRIVATE))
-		return ecNotSupported; /* public folders */
-	const char *elsewhere;
-	uint32_t status = check_mailbox(rop, q->Essdn, &elsewhere);
-	if (status == ecWrongServer)
-		redirect(q, a, elsewhere);
-	if (status != 0)
-		return status;
+	struct named n;
+	return q->LogonFlags & LOGON_PRIVATE && find_mailbox(server, arena, q->Essdn, &n) == 0
+	               ? emsmdb_owner_of(server, &n.mailbox)
+	               : NULL;
+}
+
+static uint32_t open_logon(struct rop_call *rop, uint8_t id, const struct guid *mailbox)
+{
+	struct emsmdb_mailbox *m = NULL;
+	if (!guid_equal(mailbox, &rop->session->mailbox->guid))
+		return ecLoginPerm;
+	int r = emsmdb_mailbox_ref(rop->call->at, mailbox, &m);
+	if (r < 0)
+		return r == MW_E_NOTFOUND ? ecUnknownUser : ecMDBNotInit;
+	r = emsmdb_logon_new(rop->session, m, id, &rop->on);
+	if (r < 0)
+		emsmdb_mailbox_unref(&m);
+	return r < 0 ? rop_status(rop, r) : 0;
+}
+
+static uint32_t describe_logon(struct rop_call *rop, const struct RopLogonRequest *q, struct RopLogonResponse *a)
+{
 	int r = store_replica_guid(rop_store(rop), STORE_REPLID, &a->ReplGuid);
 	if (r < 0)
 		return rop_status(rop, r);
-	if (s->logons[q->LogonId])
-		emsmdb_logon_release(s, q->LogonId);
-	r = emsmdb_object_new(s, EMSMDB_LOGON, q->LogonId, &o);
-	if (r < 0)
-		return rop_status(rop, r);
-	s->logons[q->LogonId] = o->handle;
-	rop_put_handle(rop, o);
 	a->LogonFlags = q->LogonFlags & LOGON_FLAGS_BACK;
 	for (int i = 0; i < STORE_LOGON_FOLDERS; i++)
 		a->FolderIds[i] = store_special_id((enum store_special)i);
 	a->ResponseFlags = LOGON_RESPONSE_FLAGS;
-	a->MailboxGuid = s->mailbox->guid;
+	a->MailboxGuid = rop_mailbox(rop)->guid;
 	a->ReplId = STORE_REPLID;
 	a->LogonTime = logon_time(rop->now);
 	a->GwartTime = filetime_from_ns(rop->now);
+	return 0;
+}
+
+/* [MS-OXCSTOR] 3.2.5.1; in the loop of rop_logon_place. */
+uint32_t rop_logon(struct rop_call *rop)
+{
+	const struct RopLogonRequest *q = (const struct RopLogonRequest *)rop->request;
+	struct RopLogonResponse *a = (struct RopLogonResponse *)rop->response;
+	struct named n;
+	if (!(q->LogonFlags & LOGON_PRIVATE))
+		return ecNotSupported; /* public folders */
+	uint32_t status = find_mailbox(rop->call->server, rop->arena, q->Essdn, &n);
+	if (status == ecWrongServer)
+		redirect(q, a, n.elsewhere);
+	if (status == 0)
+		status = open_logon(rop, q->LogonId, &n.mailbox);
+	if (status != 0)
+		return status;
+	status = describe_logon(rop, q, a);
+	if (status != 0) {
+		emsmdb_logon_release(rop->on);
+		rop->on = NULL;
+		return status;
+	}
+	rop->handles[rop->out_index] = rop->on->handle;
 	return 0;
 }
 

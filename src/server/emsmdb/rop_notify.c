@@ -62,23 +62,18 @@ static void describe(const struct store_change *c, struct mapi_notification *n)
 static void heard(void *user, const struct store_change *change)
 {
 	const struct emsmdb_object *o = (const struct emsmdb_object *)user;
-	struct emsmdb_session *s = o->session;
 	struct emsmdb_notification *n = (struct emsmdb_notification *)calloc(1, sizeof *n);
 	if (!n)
 		return; /* the client finds out at its next look at the table */
 	n->handle = o->handle;
-	n->logon = o->logon;
+	n->logon = o->on->id;
 	n->ticket = change->ticket;
 	describe(change, &n->data);
 	if (change->kind == STORE_NEW_MAIL) {
 		n->message_class.str8 = strdup(change->message_class);
 		n->data.message_class = n->message_class;
 	}
-	if (s->news_count >= EMSMDB_MAX_NOTIFICATIONS)
-		emsmdb_news_drop(s);
-	*s->news_end = n;
-	s->news_end = &n->next;
-	s->news_count++;
+	emsmdb_logon_hear(o->on, n);
 }
 
 /* [MS-OXCNOTIF] 3.2.5.1 */

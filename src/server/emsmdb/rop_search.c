@@ -141,7 +141,7 @@ static int begin(struct rop_call *rop, const struct RopSetSearchCriteriaRequest 
 		r = store_search_step(rop_store(rop), FIRST_SLICE, &running, &ticket);
 	rop_promise(rop, ticket);
 	if (r == 0)
-		emsmdb_search(rop->session->mailbox);
+		emsmdb_search(rop_mailbox(rop));
 	return r;
 }
 

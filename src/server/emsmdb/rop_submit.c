@@ -74,7 +74,7 @@ static int set_sender(struct rop_call *rop, const struct directory_snapshot *boo
 static uint32_t name_sender(struct rop_call *rop)
 {
 	struct directory_snapshot *book = accounts_snapshot(rop->session->loop->server);
-	const struct directory_user *u = directory_by_mailbox(book, &rop->session->mailbox->guid);
+	const struct directory_user *u = directory_by_mailbox(book, &rop_mailbox(rop)->guid);
 	bool represented = false;
 	uint32_t status = u ? check_represented(rop, book, u, &represented) : ecUnknownUser;
 	if (status == 0) {
@@ -114,7 +114,7 @@ static uint32_t submit(struct rop_call *rop, enum store_outbox_state state)
 		       : r == MW_E_FULL  ? ecQuotaExceeded
 		                         : rop_status(rop, r);
 	rop_promise(rop, ticket);
-	emsmdb_outbox_changed(rop->session->mailbox, ticket);
+	emsmdb_outbox_changed(rop_mailbox(rop), ticket);
 	return 0;
 }
 
@@ -134,13 +134,13 @@ static uint32_t changed(struct rop_call *rop, int r, uint64_t ticket)
 	if (r < 0)
 		return rop_status(rop, r);
 	rop_promise(rop, ticket);
-	emsmdb_outbox_changed(rop->session->mailbox, ticket);
+	emsmdb_outbox_changed(rop_mailbox(rop), ticket);
 	return 0;
 }
 
 static bool is_on_its_way(const struct rop_call *rop, uint64_t message)
 {
-	const struct emsmdb_outgoing *o = rop->session->mailbox->outgoing;
+	const struct emsmdb_outgoing *o = rop_mailbox(rop)->outgoing;
 	return o && o->submission.message == message;
 }
 

@@ -6,6 +6,8 @@
 /* Each ROP that is served: a row of the table in rop.c and a function here, by the file it stands in. */
 
 /* ---- rop_logon.c ---- */
+/* Where a RopLogon is to run: the loop of the mailbox that it names; NULL: wherever it is refused. */
+struct server_loop *rop_logon_place(struct server *server, struct arena *arena, const struct RopLogonRequest *q);
 uint32_t rop_logon(struct rop_call *rop);
 uint32_t rop_long_term_id_from_id(struct rop_call *rop);
 uint32_t rop_id_from_long_term_id(struct rop_call *rop);

@@ -78,25 +78,19 @@ static void unlink_session(struct emsmdb_session *s)
 	s->loop->store->session_count--;
 }
 
-void emsmdb_news_drop(struct emsmdb_session *s)
-{
-	struct emsmdb_notification *n = s->news;
-	s->news = n->next;
-	if (!s->news)
-		s->news_end = &s->news;
-	s->news_count--;
-	free(n->message_class.str8);
-	free(n);
-}
-
+/* What a call that runs elsewhere still needs goes when it is back: execute.c. */
 void emsmdb_session_free(struct emsmdb_session *s)
 {
-	emsmdb_wake(s, false);
-	for (unsigned i = 0; i < 256; i++)
-		emsmdb_logon_release(s, (uint8_t)i);
+	if (!s->ending) {
+		emsmdb_wake(s, false);
+		unlink_session(s);
+		s->ending = true;
+	}
+	if (s->running)
+		return;
+	emsmdb_logons_release(s);
 	while (s->news)
 		emsmdb_news_drop(s);
-	unlink_session(s);
 	emsmdb_mailbox_unref(&s->mailbox);
 	mapi_session_free(&s->mapi);
 	free(s->objects);
@@ -140,7 +134,7 @@ int emsmdb_object_new(struct emsmdb_session *s, enum emsmdb_kind kind, uint8_t l
 	if (!o)
 		return MW_E_NOMEM;
 	o->kind = kind;
-	o->logon = logon;
+	o->on = emsmdb_logon_find(s, logon);
 	o->session = s;
 	/* A released handle does not come back soon: the upper bits count. Never 0, never 0xFFFFFFFF. */
 	s->generation = s->generation % 0xFFFE + 1;
@@ -158,7 +152,7 @@ struct emsmdb_object *emsmdb_object_find(struct emsmdb_session *s, uint32_t hand
 	return o && o->handle == handle && !o->released ? o : NULL;
 }
 
-static void close_object(struct emsmdb_object *o)
+void emsmdb_object_end(struct emsmdb_object *o)
 {
 	switch (o->kind) {
 	case EMSMDB_MESSAGE:
@@ -179,6 +173,7 @@ static void close_object(struct emsmdb_object *o)
 	default:
 		break;
 	}
+	free(o);
 }
 
 void emsmdb_object_release(struct emsmdb_object *o)
@@ -188,26 +183,50 @@ void emsmdb_object_release(struct emsmdb_object *o)
 		o->released = true; /* its streams still need it */
 		return;
 	}
-	close_object(o);
 	s->objects[o->handle & ((1u << SLOT_BITS) - 1)] = NULL;
 	s->object_count--;
 	struct emsmdb_object *parent = o->parent;
-	free(o);
+	emsmdb_object_end(o);
 	if (parent && --parent->children == 0 && parent->released)
 		emsmdb_object_release(parent);
 }
 
-void emsmdb_logon_release(struct emsmdb_session *s, uint8_t logon)
+/* ---- News ---- */
+
+void emsmdb_news_free(struct emsmdb_notification **n)
 {
-	/* Streams before the messages that they belong to. A release empties its slot, which the analyser cannot see.
-	 */
-	for (int parents = 0; parents < 2; parents++)
-		for (unsigned i = 0; i < s->slot_count; i++) {
-			struct emsmdb_object *o = s->objects[i];
-			if (o && o->logon == logon && (parents || o->parent)) // NOLINT(clang-analyzer-unix.Malloc)
-				emsmdb_object_release(o);
-		}
-	s->logons[logon] = 0;
+	if (*n)
+		free((*n)->message_class.str8);
+	free(*n);
+	*n = NULL;
+}
+
+void emsmdb_news_drop(struct emsmdb_session *s)
+{
+	struct emsmdb_notification *n = s->news;
+	s->news = n->next;
+	if (!s->news)
+		s->news_end = &s->news;
+	s->news_count--;
+	emsmdb_news_free(&n);
+}
+
+void emsmdb_news_add(struct emsmdb_session *s, struct emsmdb_notification *n)
+{
+	if (s->news_count >= EMSMDB_MAX_NOTIFICATIONS)
+		emsmdb_news_drop(s);
+	n->next = NULL;
+	*s->news_end = n;
+	s->news_end = &n->next;
+	s->news_count++;
+}
+
+bool emsmdb_news_safe(const struct emsmdb_session *s, const struct emsmdb_notification *n, uint64_t promised)
+{
+	if (!n->on)
+		return true;
+	return n->ticket <= store_synced(n->on->mailbox->store) ||
+	       (n->on->mailbox == s->mailbox && n->ticket <= promised);
 }
 
 /* ---- Parked waits ---- */
@@ -226,6 +245,6 @@ void emsmdb_wake(struct emsmdb_session *s, bool news)
 
 void emsmdb_wake_if_news(struct emsmdb_session *s)
 {
-	if (s->parked && s->news && s->news->ticket <= store_synced(s->mailbox->store))
+	if (s->parked && s->news && emsmdb_news_safe(s, s->news, 0))
 		emsmdb_wake(s, true);
 }
