@@ -17,12 +17,14 @@ const char user_help[] =
         "       mapiwire user list --state DIR [--json]\n"
         "       mapiwire user passwd USER --state DIR [--password-file FILE]\n"
         "       mapiwire user lock|unlock USER --state DIR\n"
+        "       mapiwire user redirect USER ADDRESS|URL|none --state DIR\n"
         "       mapiwire user remove USER --state DIR\n\n"
         "ADDRESS is a mail address, such as alice@demo.test; the first one names the mail domain, and\n"
         "its first label in capitals the NTLM domain: alice logs on as DEMO\\alice. USER is an address\n"
-        "or the name before the @. Who is locked cannot log on; sessions that are open stay. The password is asked "
-        "for, or read from the first line of FILE\n"
-        "(- is standard input).\n";
+        "or the name before the @. Who is locked cannot log on; sessions that are open stay. Whose mailbox is\n"
+        "on another server is redirected to an address there, or to the https URL of its Autodiscover service: clients "
+        "are\n"
+        "told so and go there. The password is asked for, or read from the first line of FILE (- is standard input).\n";
 
 struct user_options {
 	const char *state, *name, *password_file;
@@ -119,14 +121,24 @@ static void print_user(const struct directory_user *u, const struct directory_se
 		text_put_json(&out, u->name);
 		buf_put_str(&out, ",\"account\":");
 		text_put_json(&out, u->account);
+		buf_put_str(&out, ",\"redirect\":");
+		if (u->redirect)
+			text_put_json(&out, u->redirect);
+		else
+			buf_put_str(&out, "null");
 		buf_printf(&out, ",\"locked\":%s,\"expired\":%s}\n", u->flags & DIRECTORY_LOCKED ? "true" : "false",
 		           u->flags & DIRECTORY_EXPIRED ? "true" : "false");
 	} else {
 		buf_printf(&out, "%-32s %s\\%-16s ", u->address, settings->ntlm_domain, u->account);
 		text_put_terminal(&out, u->name);
-		buf_put_str(&out, u->flags & DIRECTORY_LOCKED    ? "  (locked)\n"
-		                  : u->flags & DIRECTORY_EXPIRED ? "  (expired)\n"
-		                                                 : "\n");
+		buf_put_str(&out, u->flags & DIRECTORY_LOCKED    ? "  (locked)"
+		                  : u->flags & DIRECTORY_EXPIRED ? "  (expired)"
+		                                                 : "");
+		if (u->redirect) {
+			buf_put_str(&out, "  -> ");
+			text_put_terminal(&out, u->redirect);
+		}
+		buf_put_u8(&out, '\n');
 	}
 	cli_write(&out);
 	buf_free(&out);
@@ -148,8 +160,21 @@ static int set_locked(struct directory *d, const struct directory_user *u, bool 
 	return 0;
 }
 
-static int change(const struct user_options *o, struct directory *d, const char *what, const char *who)
+static int set_redirect(struct directory *d, const struct directory_user *u, const char *where)
 {
+	bool none = strcmp(where, "none") == 0;
+	if (directory_set_redirect(d, u->id, none ? NULL : where) < 0)
+		return CLI_EXIT_FAILED;
+	if (none)
+		printf("%s is here\n", u->address);
+	else
+		printf("%s is redirected to %s\n", u->address, where);
+	return 0;
+}
+
+static int change(const struct user_options *o, struct directory *d, const char *const words[3])
+{
+	const char *what = words[0], *who = words[1];
 	struct directory_snapshot *s = NULL;
 	if (directory_snapshot(d, &s) < 0)
 		return cli_fail(command, CLI_EXIT_FAILED, "%s.", directory_error(d));
@@ -165,6 +190,8 @@ static int change(const struct user_options *o, struct directory *d, const char 
 			code = directory_set_nt_hash(d, u->id, hash) < 0 ? CLI_EXIT_FAILED : 0;
 	} else if (strcmp(what, "lock") == 0 || strcmp(what, "unlock") == 0) {
 		code = set_locked(d, u, *what == 'l');
+	} else if (strcmp(what, "redirect") == 0) {
+		code = set_redirect(d, u, words[2]);
 	} else if (directory_remove(d, u->id) == 0) {
 		char guid[GUID_TEXT_SIZE];
 		guid_format(&u->mailbox, guid);
@@ -180,7 +207,7 @@ static int change(const struct user_options *o, struct directory *d, const char 
 int cmd_user(int argc, char **argv)
 {
 	struct user_options o = {0};
-	const char *words[2] = {NULL, NULL};
+	const char *words[3] = {NULL};
 	size_t count;
 	const struct cli_option options[] = {
 	        {"state", CLI_TEXT, &o.state},
@@ -188,18 +215,23 @@ int cmd_user(int argc, char **argv)
 	        {"password-file", CLI_TEXT, &o.password_file},
 	        {"json", CLI_FLAG, &o.json},
 	};
-	int r = cli_parse(command, argc, argv, options, ARRAY_SIZE(options), words, 2, &count);
+	int r = cli_parse(command, argc, argv, options, ARRAY_SIZE(options), words, 3, &count);
 	if (r != 0)
 		return r - 1;
-	static const char *const known[] = {"add", "list", "passwd", "lock", "unlock", "remove"};
+	static const char *const known[] = {"add", "list", "passwd", "lock", "unlock", "redirect", "remove"};
 	size_t which = 0;
 	while (count > 0 && which < ARRAY_SIZE(known) && strcmp(words[0], known[which]) != 0)
 		which++;
 	if (count == 0 || which == ARRAY_SIZE(known))
-		return cli_usage(command, "say what to do: add, list, passwd, lock, unlock or remove.");
+		return cli_usage(command, "say what to do: add, list, passwd, lock, unlock, redirect or remove.");
 	bool is_list = strcmp(words[0], "list") == 0, is_add = strcmp(words[0], "add") == 0;
 	if (!is_list && count < 2)
 		return cli_usage(command, "say whom: mapiwire user %s NAME@DOMAIN.", words[0]);
+	bool is_redirect = strcmp(words[0], "redirect") == 0;
+	if (is_redirect && count < 3)
+		return cli_usage(command, "say where to: mapiwire user redirect %s ADDRESS|URL|none.", words[1]);
+	if (count == 3 && !is_redirect)
+		return cli_usage(command, "'%s' is one word too many.", words[2]);
 	if (is_add && !strchr(words[1], '@'))
 		return cli_usage(command, "'%s' is no mail address: give one such as alice@demo.test.", words[1]);
 	if (!o.state)
@@ -207,7 +239,7 @@ int cmd_user(int argc, char **argv)
 	struct directory *d = NULL;
 	r = open_state(&o, is_add ? words[1] : NULL, &d);
 	if (r == 0)
-		r = is_add ? add(&o, d, words[1]) : change(&o, d, words[0], words[1]);
+		r = is_add ? add(&o, d, words[1]) : change(&o, d, words);
 	directory_close(&d);
 	return r;
 }

@@ -25,6 +25,8 @@ const char walk_help[] =
         "  --server HOST:PORT      of a mail ADDRESS: asks this server, and looks nowhere else\n"
         "  --ca-file FILE          certificates that are trusted, in PEM; default: the system's\n"
         "  --insecure              takes any certificate; the password is then not sent as it is\n"
+        "  --ldap URL              the organisation's directory, ldap://HOST or ldaps://HOST, which names services\n"
+        "                          first; default: the domain's SRV record _ldap._tcp, if there is one\n"
         "  --local-xml FILE        an Autodiscover answer in a file, as the last try\n"
         "  --json                  JSON Lines: an object a step, and one for the verdict\n\n"
         "The notification is proved by a change: a second session writes the inbox's comment (PidTagComment)\n"
@@ -449,7 +451,7 @@ int cmd_walk(int argc, char **argv)
 	        CLI_REMOTE_OPTIONS(&remote),         {"mailbox", CLI_TEXT, &w.mailbox},
 	        {"no-probe", CLI_FLAG, &w.no_probe}, {"server", CLI_TEXT, &w.server},
 	        {"ca-file", CLI_TEXT, &w.ca_file},   {"local-xml", CLI_TEXT, &w.local_xml},
-	        {"insecure", CLI_FLAG, &w.insecure},
+	        {"ldap", CLI_TEXT, &w.ldap},         {"insecure", CLI_FLAG, &w.insecure},
 	};
 	int r = cli_parse(command, argc, argv, options, ARRAY_SIZE(options), host, 1, &count);
 	if (r != 0)
@@ -459,8 +461,9 @@ int cmd_walk(int argc, char **argv)
 	if (strchr(host[0], '@')) {
 		remote.find_host = walk_discover;
 		remote.finder = &w;
-	} else if (w.server || w.ca_file || w.local_xml || w.insecure) {
-		return cli_usage(command, "--server, --ca-file, --insecure and --local-xml go with a mail ADDRESS.");
+	} else if (w.server || w.ca_file || w.local_xml || w.ldap || w.insecure) {
+		return cli_usage(command,
+		                 "--server, --ca-file, --insecure, --ldap and --local-xml go with a mail ADDRESS.");
 	}
 	int code = cli_remote_open(command, &remote, host[0], true);
 	if (code == 0) {

@@ -24,7 +24,7 @@ struct walk {
 	const char *mailbox; /* as asked for */
 	bool no_probe;
 	/* From a mail address: how Autodiscover is asked. */
-	const char *server, *ca_file, *local_xml;
+	const char *server, *ca_file, *local_xml, *ldap;
 	bool insecure;
 	uint16_t rfr, nspi, port; /* port: the store's */
 	char *dn;

@@ -89,6 +89,7 @@ int walk_discover(const char *command, struct cli_remote *r, const char *passwor
 	        .address = r->host,
 	        .server = w->server,
 	        .local_xml = w->local_xml,
+	        .ldap = w->ldap,
 	        .ca_file = w->ca_file,
 	        .insecure = w->insecure,
 	        .domain = r->domain,

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x4D574449 /* "MWDI" */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2          /* 2: users have redirects */
 
 static const char schema[] = "CREATE TABLE setting(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
                              "CREATE TABLE user("
@@ -20,7 +20,8 @@ static const char schema[] = "CREATE TABLE setting(key TEXT PRIMARY KEY, value T
                              " dn TEXT NOT NULL, dn_key TEXT NOT NULL UNIQUE,"
                              " mailbox BLOB NOT NULL UNIQUE CHECK(length(mailbox) = 16),"
                              " nt_hash BLOB NOT NULL CHECK(length(nt_hash) = 16),"
-                             " flags INTEGER NOT NULL);"
+                             " flags INTEGER NOT NULL,"
+                             " redirect TEXT);"
                              "CREATE TABLE address("
                              " address_key TEXT PRIMARY KEY, address TEXT NOT NULL,"
                              " user INTEGER NOT NULL REFERENCES user(id) ON DELETE CASCADE,"
@@ -161,11 +162,20 @@ static int fill_new(struct directory *d, const struct directory_settings *given)
 	return r;
 }
 
-/* Two processes may be here at once: who comes second finds the first one's work. */
-static int check_or_fill(struct directory *d, bool create, const struct directory_settings *settings)
+static int upgrade(struct directory *d)
+{
+	char version[64];
+	int r = exec(d, "Bringing the directory to this version", "ALTER TABLE user ADD COLUMN redirect TEXT");
+
+	snprintf(version, sizeof version, "PRAGMA user_version = %d", SCHEMA_VERSION);
+	return r < 0 ? r : exec(d, "Bringing the directory to this version", version);
+}
+
+/* Two processes may be here at once: who comes second finds the first one's work. MW_E_AGAIN: it wants to write. */
+static int check_or_fill(struct directory *d, bool create, const struct directory_settings *settings, bool write)
 {
 	int64_t version = 0, application = 0;
-	int r = exec(d, "Opening the directory", create ? "BEGIN IMMEDIATE" : "BEGIN");
+	int r = exec(d, "Opening the directory", write ? "BEGIN IMMEDIATE" : "BEGIN");
 
 	if (r < 0)
 		return r;
@@ -174,6 +184,8 @@ static int check_or_fill(struct directory *d, bool create, const struct director
 		r = directory_number(d, "PRAGMA application_id", &application);
 	if (r >= 0 && version == 0 && create)
 		r = fill_new(d, settings);
+	else if (r >= 0 && version == 1 && application == APPLICATION_ID)
+		r = write ? upgrade(d) : MW_E_AGAIN;
 	else if (r >= 0 && (version != SCHEMA_VERSION || application != APPLICATION_ID)) {
 		snprintf(d->error, sizeof d->error, "The file is no directory of this version.");
 		r = MW_E_MALFORMED;
@@ -233,7 +245,9 @@ int directory_open(const char *state, bool create, const struct directory_settin
 		return MW_E_NOMEM;
 	r = open_file(d, state, create);
 	if (r >= 0)
-		r = check_or_fill(d, create, settings);
+		r = check_or_fill(d, create, settings, create);
+	if (r == MW_E_AGAIN)
+		r = check_or_fill(d, create, settings, true);
 	if (r < 0) {
 		if (why)
 			memcpy(why->text, d->error, sizeof why->text);

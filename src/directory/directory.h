@@ -39,6 +39,8 @@ struct directory_user {
 	struct guid mailbox; /* names the file STATE/mailboxes/GUID.sqlite */
 	uint8_t nt_hash[16]; /* MD4 of the UTF-16LE password; never shown, never logged */
 	const char *const *more; /* further SMTP addresses, NULL-terminated */
+	/* NULL, or where the mailbox is instead: a mail address, or the https URL of another Autodiscover service. */
+	const char *redirect;
 };
 
 /* What an add needs; NULL texts get the defaults. */
@@ -74,6 +76,8 @@ MW_NODISCARD int directory_add(struct directory *d, const struct directory_new_u
 MW_NODISCARD int directory_set_nt_hash(struct directory *d, uint32_t id, const uint8_t nt_hash[16]);
 MW_NODISCARD int directory_set_flags(struct directory *d, uint32_t id, uint32_t flags);
 MW_NODISCARD int directory_set_name(struct directory *d, uint32_t id, const char *name);
+/* NULL: the mailbox is here again. MW_E_INVALID: neither a mail address nor an https URL. */
+MW_NODISCARD int directory_set_redirect(struct directory *d, uint32_t id, const char *redirect);
 /* The mailbox file stays: it is the caller's to delete. */
 MW_NODISCARD int directory_remove(struct directory *d, uint32_t id);
 /* NULL members stay as they are. */

@@ -54,10 +54,13 @@ static int load_user(struct directory_snapshot *out, sqlite3_stmt *s, struct dir
 	u->name = text(out->arena, s, 2);
 	u->dn = text(out->arena, s, 3);
 	u->flags = (uint32_t)sqlite3_column_int64(s, 6);
+	u->redirect = text(out->arena, s, 7);
 	u->address = "";
 	u->more = arena_new_array(out->arena, const char *, 1);
 	guid_from_bytes(mailbox, &u->mailbox);
 	memcpy(u->nt_hash, hash, 16);
+	if (!u->redirect && sqlite3_column_type(s, 7) != SQLITE_NULL)
+		return MW_E_NOMEM;
 	return u->account && u->name && u->dn && u->more ? 0 : MW_E_NOMEM;
 }
 
@@ -69,8 +72,8 @@ static int load_users(struct directory *d, struct directory_snapshot *out)
 	size_t n = 0;
 
 	if (r >= 0)
-		r = directory_prepare(d, "SELECT id, account, name, dn, mailbox, nt_hash, flags FROM user ORDER BY id",
-		                      &s);
+		r = directory_prepare(
+		        d, "SELECT id, account, name, dn, mailbox, nt_hash, flags, redirect FROM user ORDER BY id", &s);
 	if (r < 0)
 		return r;
 	out->user_count = (size_t)count;

@@ -219,6 +219,39 @@ int directory_set_name(struct directory *d, uint32_t id, const char *name)
 	return change(d, id, s, "Changing the user");
 }
 
+/* "https://host", "https://host:port/path": a host's letters, nothing before it that hides it, nothing that XML or a
+ * field could trip over. */
+static bool is_url(const char *s)
+{
+	static const char scheme[] = "https://";
+	if (strncmp(s, scheme, sizeof scheme - 1) != 0 || strlen(s) > 512)
+		return false;
+	s += sizeof scheme - 1;
+	size_t host = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.");
+	if (host == 0 || (s[host] && s[host] != ':' && s[host] != '/'))
+		return false;
+	for (s += host; *s; s++)
+		if ((unsigned char)*s <= ' ' || (unsigned char)*s >= 0x7F || strchr("@<>\"'\\", *s))
+			return false;
+	return true;
+}
+
+int directory_set_redirect(struct directory *d, uint32_t id, const char *redirect)
+{
+	DIRECTORY_STMT s = NULL;
+	int r;
+
+	if (redirect && !is_address(redirect) && !is_url(redirect))
+		return say(d, MW_E_INVALID,
+		           "That is neither a mail address nor a URL: write it as alice@demo.test or "
+		           "https://mail.demo.test/autodiscover/autodiscover.xml.");
+	r = directory_prepare(d, "UPDATE user SET redirect = ?2 WHERE id = ?1", &s);
+	if (r < 0)
+		return r;
+	sqlite3_bind_text(s, 2, redirect, -1, SQLITE_STATIC);
+	return change(d, id, s, "Changing the user");
+}
+
 int directory_remove(struct directory *d, uint32_t id)
 {
 	DIRECTORY_STMT s = NULL;

@@ -3,10 +3,9 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "discover/fetch.h"
+#include "discover/scp.h"
+#include "discover/srv.h"
 
-#include <arpa/nameser.h>
-#include <netdb.h>
-#include <resolv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,8 @@
 /* Redirections one after the other. */
 #define MOST_REDIRECTS 10
 #define MOST_FILE ((size_t)128 << 10)
+/* Directories that name another one. */
+#define MOST_DIRECTORIES 3
 
 struct search {
 	struct arena *arena;
@@ -55,15 +56,28 @@ static const char *host_of(struct arena *arena, const char *url)
 }
 
 static int ask(struct search *s, enum discover_step step, const char *url, bool trusted);
+static int look(struct search *s);
 
-/* Another address to ask for: from its own domain on, if it is not above or beside the first. */
+/* Letters, digits, '-' and '.': what can stand in a URL as it is. */
+static bool is_domain(const char *domain)
+{
+	return *domain && *domain != '.' && *domain != '-' &&
+	       domain[strspn(domain, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")] == '\0';
+}
+
+/* Another address to ask for: of the same domain there, of one below it from the start on; never above or beside. */
 static int follow_address(struct search *s, enum discover_step step, const char *url, const char *address)
 {
 	const char *at = strrchr(address, '@');
-	if (!at || !discover_is_below(at + 1, s->domain))
+	if (!at || at == address || !is_domain(at + 1) || !discover_is_below(at + 1, s->domain)) {
+		tell(s, step, address, false, "not of the address's domain or below it: it is not looked for",
+		     time_monotonic_ns());
 		return MW_E_NOTFOUND;
+	}
+	bool same = text_casecmp(at + 1, s->domain) == 0;
 	s->address = address;
-	return ask(s, step, url, true);
+	s->domain = at + 1;
+	return same || s->config->server ? ask(s, step, url, true) : look(s);
 }
 
 /* What an answer says; *what tells it. MW_E_AGAIN: look elsewhere. */
@@ -133,6 +147,83 @@ static int ask(struct search *s, enum discover_step step, const char *url, bool 
 	return r;
 }
 
+/* ---- The tries ---- */
+
+/* One directory, and what it names: 0, or MW_E_NOTFOUND with *elsewhere set where it names another directory. */
+static int try_directory(struct search *s, const char *uri, bool named, const char **elsewhere)
+{
+	const struct discover_config *c = s->config;
+	const struct scp_query query = {.uri = uri,
+	                                .mail_domain = s->domain,
+	                                .domain = c->domain,
+	                                .user = c->user,
+	                                .password = named ? c->password : NULL,
+	                                .ca_file = c->ca_file,
+	                                .insecure = c->insecure,
+	                                .timeout_ns = c->timeout_ns};
+	struct scp_answer answer;
+	int64_t began_ns = time_monotonic_ns();
+	int r = scp_search(s->arena, &query, &answer);
+	if (r != 0) {
+		tell(s, DISCOVER_SCP, uri, false, answer.why, began_ns);
+		return r == MW_E_AUTH ? r : MW_E_NOTFOUND;
+	}
+	*elsewhere = answer.elsewhere;
+	tell(s, DISCOVER_SCP, uri, false,
+	     answer.elsewhere
+	             ? arena_printf(s->arena, "names the directory %s", answer.elsewhere)
+	             : arena_printf(s->arena, "names %u service%s", answer.count, answer.count == 1 ? "" : "s"),
+	     began_ns);
+	r = MW_E_NOTFOUND;
+	for (unsigned i = 0; i < answer.count && r == MW_E_NOTFOUND && !answer.elsewhere; i++)
+		r = ask(s, DISCOVER_SCP, answer.urls[i], answer.verified && named);
+	return r;
+}
+
+/* "ldap://host:389" of the domain's SRV record; NULL: there is none. */
+static const char *find_directory(struct search *s)
+{
+	const char *name = arena_printf(s->arena, "_ldap._tcp.%s", s->domain);
+	int64_t began_ns = time_monotonic_ns();
+	char host[DISCOVER_HOST_SIZE];
+	uint16_t port;
+	if (!discover_srv(name, host, &port) || !is_domain(host)) {
+		tell(s, DISCOVER_SCP, name, false, "no such record", began_ns);
+		return NULL;
+	}
+	tell(s, DISCOVER_SCP, name, false, arena_printf(s->arena, "names %s:%u", host, port), began_ns);
+	return arena_printf(s->arena, "ldap://%s:%u", host, port);
+}
+
+/* What stands between "://" and the port. */
+static bool is_directory_below(struct search *s, const char *uri)
+{
+	const char *host = strstr(uri, "://");
+	if (!host)
+		return false;
+	host += 3;
+	const char *name = arena_strndup(s->arena, host, strcspn(host, ":/"));
+	return name && discover_is_below(name, s->domain);
+}
+
+/* The organisation's word, where the user or a name of the domain's leads to it; a directory elsewhere gets no password
+ * and is believed no host outside of the domain. */
+static int try_directories(struct search *s)
+{
+	const char *uri = s->config->ldap;
+	bool named = uri != NULL;
+	if (!uri)
+		uri = find_directory(s);
+	int r = MW_E_NOTFOUND;
+	for (unsigned i = 0; uri && i < MOST_DIRECTORIES && r == MW_E_NOTFOUND; i++) {
+		const char *next = NULL;
+		r = try_directory(s, uri, named || is_directory_below(s, uri), &next);
+		uri = next;
+		named = false;
+	}
+	return r;
+}
+
 static int try_host(struct search *s, enum discover_step step, const char *prefix)
 {
 	return ask(s, step, arena_printf(s->arena, "https://%s%s" PATH, prefix, s->domain), true);
@@ -157,38 +248,13 @@ static int try_redirect(struct search *s)
 	return ask(s, DISCOVER_REDIRECT, answer.location, false);
 }
 
-/* The first SRV record's target and port; false: there is none. RFC 2782. */
-static bool read_srv(const char *name, char host[NS_MAXDNAME], uint16_t *port)
-{
-	uint8_t answer[4096];
-	struct __res_state state;
-	memset(&state, 0, sizeof state);
-	if (res_ninit(&state) != 0)
-		return false;
-	int n = res_nquery(&state, name, ns_c_in, ns_t_srv, answer, sizeof answer);
-	res_nclose(&state);
-	ns_msg message;
-	ns_rr record;
-	if (n <= 0 || n > (int)sizeof answer || ns_initparse(answer, n, &message) != 0)
-		return false;
-	for (int i = 0; i < ns_msg_count(message, ns_s_an); i++) {
-		if (ns_parserr(&message, ns_s_an, i, &record) != 0 || ns_rr_type(record) != ns_t_srv ||
-		    ns_rr_rdlen(record) < 7)
-			continue;
-		const uint8_t *data = ns_rr_rdata(record);
-		*port = (uint16_t)ns_get16(data + 4);
-		return dn_expand(ns_msg_base(message), ns_msg_end(message), data + 6, host, NS_MAXDNAME) > 0 && *host;
-	}
-	return false;
-}
-
 static int try_srv(struct search *s)
 {
 	const char *name = arena_printf(s->arena, "_autodiscover._tcp.%s", s->domain);
 	int64_t began_ns = time_monotonic_ns();
-	char host[NS_MAXDNAME];
+	char host[DISCOVER_HOST_SIZE];
 	uint16_t port;
-	if (!read_srv(name, host, &port)) {
+	if (!discover_srv(name, host, &port)) {
 		tell(s, DISCOVER_SRV, name, false, "no such record", began_ns);
 		return MW_E_NOTFOUND;
 	}
@@ -219,7 +285,9 @@ static int try_local(struct search *s)
 /* The tries one after the other; a password that was refused ends them: the next would lock the account. */
 static int look(struct search *s)
 {
-	int r = try_host(s, DISCOVER_DOMAIN, "");
+	int r = try_directories(s);
+	if (r == MW_E_NOTFOUND)
+		r = try_host(s, DISCOVER_DOMAIN, "");
 	if (r == MW_E_NOTFOUND)
 		r = try_host(s, DISCOVER_HOST, "autodiscover.");
 	if (r == MW_E_NOTFOUND)
@@ -229,13 +297,6 @@ static int look(struct search *s)
 	if (r == MW_E_NOTFOUND && s->config->local_xml)
 		r = try_local(s);
 	return r;
-}
-
-/* Letters, digits, '-' and '.': what can stand in a URL as it is. */
-static bool is_domain(const char *domain)
-{
-	return *domain && *domain != '.' && *domain != '-' &&
-	       domain[strspn(domain, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")] == '\0';
 }
 
 int discover(struct arena *arena, const struct discover_config *config, struct autodiscover_found *out)

@@ -5,15 +5,24 @@
 #include "http/autodiscover.h"
 
 /*
- * From a mail address to its server, in the order in which Outlook looks: https://domain, https://autodiscover.domain,
+ * From a mail address to its server, in the order in which Outlook looks: service connection points of the
+ * organisation's directory, https://domain, https://autodiscover.domain,
  * the redirection of http://autodiscover.domain, the SRV record, a local file. Never above the address's domain, never
  * a password to a host outside of it or without TLS; each try is told. Waits (libcurl, the resolver).
  */
-enum discover_step { DISCOVER_SERVER, DISCOVER_DOMAIN, DISCOVER_HOST, DISCOVER_REDIRECT, DISCOVER_SRV, DISCOVER_LOCAL };
+enum discover_step {
+	DISCOVER_SERVER,
+	DISCOVER_SCP,
+	DISCOVER_DOMAIN,
+	DISCOVER_HOST,
+	DISCOVER_REDIRECT,
+	DISCOVER_SRV,
+	DISCOVER_LOCAL
+};
 
 struct discover_try {
 	enum discover_step step;
-	const char *where; /* URL, SRV name or file */
+	const char *where; /* URL (of a directory too), SRV name or file */
 	bool found;
 	const char *what; /* "settings", "no such host", "401: user or password refused" */
 	int64_t ns;
@@ -23,6 +32,7 @@ struct discover_config {
 	const char *address;   /* "alice@demo.test" */
 	const char *server;    /* "host:port" to ask instead of looking; NULL */
 	const char *local_xml; /* file with an answer, the last try; NULL */
+	const char *ldap;      /* URL of the directory; NULL: as the domain's SRV record says, if there is one */
 	const char *ca_file;   /* NULL: the system's */
 	bool insecure;         /* certificates are not looked at; then no password is sent that could be read (Basic) */
 	const char *domain, *user, *password;

@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "http/autodiscover.h"
 #include "server/accounts.h"
+#include "server/policy.h"
 #include "server/version.h"
 
 #include <stdio.h>
@@ -12,18 +13,29 @@
 /* The directory as Autodiscover sees it; lives while one request is answered. */
 struct sight {
 	struct directory_snapshot *snapshot;
+	struct arena *arena; /* NULL: nobody is looked for */
+	const char *moved;   /* of the configuration */
 	struct autodiscover_site site;
 	char version[32];
 };
 
 static int find(void *user, const char *subject, struct autodiscover_user *out)
 {
-	const struct directory_snapshot *s = ((struct sight *)user)->snapshot;
+	const struct sight *sight = (const struct sight *)user;
+	const struct directory_snapshot *s = sight->snapshot;
 	const struct directory_user *u =
 	        *subject == '/' ? directory_by_dn(s, subject) : directory_by_address(s, subject);
 	if (!u)
 		return MW_E_NOTFOUND;
-	*out = (struct autodiscover_user){.name = u->name, .dn = u->dn, .address = u->address, .mailbox = u->mailbox};
+	const struct policy_elsewhere e = policy_find(sight->arena, sight->moved, u->account, u->redirect);
+	*out = (struct autodiscover_user){
+	        .name = u->name,
+	        .dn = u->dn,
+	        .address = u->address,
+	        .mailbox = u->mailbox,
+	        .redirect_address = e.address,
+	        .redirect_url = e.url,
+	};
 	return 0;
 }
 
@@ -34,9 +46,11 @@ static unsigned https_port(const struct web_request *r)
 	return r->port != SERVER_PORT_HTTPS && r->secure ? 443 : own;
 }
 
-static bool look(struct web_request *r, struct sight *out)
+static bool look(struct web_request *r, struct arena *arena, struct sight *out)
 {
 	memset(out, 0, sizeof *out);
+	out->arena = arena;
+	out->moved = r->server->config.moved;
 	out->snapshot = accounts_snapshot(r->server);
 	if (!out->snapshot)
 		return false;
@@ -82,7 +96,7 @@ static void answer(struct web_request *r, bool soap)
 	struct autodiscover_request request;
 	struct sight sight;
 	const char *why = NULL;
-	if (!arena || !look(r, &sight)) {
+	if (!arena || !look(r, arena, &sight)) {
 		web_refuse(r, 503, "The server is out of memory.");
 		return;
 	}
@@ -113,7 +127,7 @@ void autodiscover_json_end(struct web_request *r)
 {
 	struct buf MW_CLEANUP(buf_free) out = {0};
 	struct sight sight;
-	if (!look(r, &sight)) {
+	if (!look(r, NULL, &sight)) {
 		web_refuse(r, 503, "The server is out of memory.");
 		return;
 	}

@@ -111,7 +111,7 @@ static bool next_moved(const char **at, const char **account, size_t *account_le
 	return true;
 }
 
-const char *policy_moved(struct arena *arena, const char *moved, const char *account)
+static const char *moved_to(struct arena *arena, const char *moved, const char *account)
 {
 	const char *name, *server;
 	size_t name_len, server_len;
@@ -122,6 +122,23 @@ const char *policy_moved(struct arena *arena, const char *moved, const char *acc
 			return arena_strndup(arena, server, server_len);
 	}
 	return NULL;
+}
+
+struct policy_elsewhere policy_find(struct arena *arena, const char *moved, const char *account, const char *redirect)
+{
+	struct policy_elsewhere e = {.server = moved_to(arena, moved, account)};
+	const char *scheme = redirect ? strstr(redirect, "://") : NULL;
+
+	if (e.server) {
+		e.url = arena_printf(arena, "https://%s/autodiscover/autodiscover.xml", e.server);
+	} else if (scheme) {
+		e.url = arena_strdup(arena, redirect);
+		e.server = arena_strndup(arena, scheme + 3, strcspn(scheme + 3, ":/"));
+	} else if (redirect) {
+		e.address = arena_strdup(arena, redirect);
+	}
+	e.moved = e.server || e.address;
+	return e;
 }
 
 int policy_check(const char *blocked, const char *moved, char why[512])

@@ -22,7 +22,13 @@ MW_NODISCARD int policy_check(const char *blocked, const char *moved, char why[5
 bool policy_blocks(const char *blocked, const uint16_t words[3]);
 /* Major, minor, build, revision. */
 void policy_version(const uint16_t words[3], uint16_t out[4]);
-/* The other server's name, in the arena; NULL: the mailbox is here. */
-const char *policy_moved(struct arena *arena, const char *moved, const char *account);
+/* Where a mailbox is instead: by the list, else by the directory's redirect (NULL: none). In the arena. */
+struct policy_elsewhere {
+	bool moved;
+	const char *server;  /* its name; NULL: an address alone is known */
+	const char *address; /* to ask for there; NULL */
+	const char *url;     /* of its Autodiscover service; NULL */
+};
+struct policy_elsewhere policy_find(struct arena *arena, const char *moved, const char *account, const char *redirect);
 
 #endif

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from conftest import USERS
+from conftest import USERS, run
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 
@@ -106,3 +106,43 @@ def test_hostile_xml(web, body):
     assert status == 200 and re.search("<ErrorCode>(500|600)</ErrorCode>", text)
     assert "root:" not in text
 
+
+def redirect(server, user, where):
+    return run("user", "redirect", user, where, "--state", server.state)
+
+
+def soap_of(*addresses):
+    users = "".join(f"<a:User><a:Mailbox>{a}</a:Mailbox></a:User>" for a in addresses)
+    return ('<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:a="%s"><s:Body><a:GetUserSettingsRequestMessage>'
+            '<a:Request><a:Users>%s</a:Users><a:RequestedSettings><a:Setting>UserDisplayName</a:Setting></a:RequestedSettings>'
+            '</a:Request></a:GetUserSettingsRequestMessage></s:Body></s:Envelope>' % (NS["a"], users))
+
+
+@pytest.mark.parametrize("where, action, element", [
+    ("bob@sub.demo.test", "redirectAddr", "RedirectAddr"),
+    ("https://mail2.demo.test:444/autodiscover/autodiscover.xml", "redirectUrl", "RedirectUrl"),
+])
+def test_redirects(web, where, action, element):
+    """Of one user, at once and by a server that runs, in both forms; the others' settings are as before."""
+    redirect(web, "bob", where)
+    root = ET.fromstring(pox(web, "bob@demo.test")[2].encode())
+    assert root.findtext(".//r:Action", namespaces=NS) == action
+    assert root.findtext(f".//r:{element}", namespaces=NS) == where and root.find(".//r:Protocol", NS) is None
+    text = ask(web, "/autodiscover/autodiscover.svc", "--data-binary", soap_of("bob@demo.test", "zoe@demo.test"))[2]
+    bob, zoe = ET.fromstring(text.encode()).iterfind(".//a:UserResponse", NS)
+    assert bob.findtext("a:ErrorCode", namespaces=NS) == action[0].upper() + action[1:].replace("Addr", "Address")
+    assert bob.findtext("a:RedirectTarget", namespaces=NS) == where and bob.find(".//a:UserSetting", NS) is None
+    assert zoe.findtext("a:ErrorCode", namespaces=NS) == "NoError"
+    redirect(web, "bob", "none")
+    assert "<Action>settings</Action>" in pox(web, "bob@demo.test")[2]
+
+
+def test_moved_mailboxes_redirect_too(serve):
+    web = serve("--https-port", "0", "--moved", "bob=mail2.demo.test")
+    assert "<RedirectUrl>https://mail2.demo.test/autodiscover/autodiscover.xml</RedirectUrl>" in pox(web, "bob@demo.test")[2]
+
+
+@pytest.mark.parametrize("where", ["http://mail2.demo.test/", "https://a@evil.test/", "https://", "mail2", "x y@demo.test", "https://a/<b>"])
+def test_redirects_that_are_none(web, where):
+    done = run("user", "redirect", "bob", where, "--state", web.state, check=False)
+    assert done.returncode != 0 and "neither a mail address nor a URL" in done.stderr

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import USERS, wait_for
+from conftest import USERS, run, wait_for
 from mapihttp import NO_AUX, Endpoint, HttpStore, basic, connect_body, execute_body, read_connect
 from peer import dn_of
 from rops import NORMALIZED_W, NO_HANDLE, extended, logon, register_notification, rop_buffer
@@ -188,6 +188,17 @@ def test_plain_http_is_not_encrypted(web):
          "--data-binary", "@-", f"http://127.0.0.1:{web.web['http']}/mapi/emsmdb/"],
         input=connect_body(dn_of("alice")), capture_output=True)
     assert done.stdout.endswith(struct.pack("<2I", 0x970, 0))
+
+
+def test_mailbox_that_is_elsewhere(web):
+    """RopLogon says where: the server's name of a redirect's URL; of an address alone there is none to be said."""
+    store = HttpStore(web)
+    ask = extended(rop_buffer([logon(dn_of("alice"))], [NO_HANDLE]))
+    for where, status, name in [("https://mail2.demo.test:444/autodiscover/autodiscover.xml", 0x478, b"mail2.demo.test\0"),
+                                ("alice@sub.demo.test", 0x3EB, b""), ("none", 0, b"")]:
+        run("user", "redirect", "alice", where, "--state", web.state)
+        error, out = store.raw(ask)
+        assert error == 0 and struct.pack("<BBI", 0xFE, 0, status) in out and name in out, where
 
 
 def test_many_contexts(web, store):

@@ -63,7 +63,7 @@ def test_domain_that_is_none(state):
     done = walk(state, address="alice@demo.invalid")
     assert done.returncode == 57
     where = [s["where"] for s in steps(done)]
-    assert where == [f"https://demo.invalid{PATH}", f"https://autodiscover.demo.invalid{PATH}",
+    assert where == ["_ldap._tcp.demo.invalid", f"https://demo.invalid{PATH}", f"https://autodiscover.demo.invalid{PATH}",
                      f"http://autodiscover.demo.invalid{PATH}", "_autodiscover._tcp.demo.invalid"]
 
 
@@ -131,6 +131,17 @@ def test_password_goes_to_no_other_host(state, stranger, how):
     done = walk(state, "--server", f"127.0.0.1:{first.port}", "--ca-file", first.cert)
     assert done.returncode == 57 and "not below the address's domain" in done.stdout
     assert other.seen == [] and len(first.seen) >= 1
+
+
+def test_redirected_address_is_followed(web):
+    """Of the same domain at the same server; not round in circles, and not to another domain."""
+    for where, last, code in [("alice@demo.test", "settings", 0), ("bob@demo.test", "redirects to bob@demo.test", 57),
+                              ("bob@test", "not of the address's domain or below it: it is not looked for", 57)]:
+        run("user", "redirect", "bob", where, "--state", web.state)
+        done = walk(web.state, *trusted(web), "--epm-port", web.epm, address="bob@demo.test")
+        tries = [s["what"] for s in steps(done) if "what" in s and s["step"] == 0]
+        assert tries[0] == f"redirects to {where}" and tries[-1] == last and len(tries) <= 11, tries
+        assert done.returncode == code, done.stdout + done.stderr
 
 
 def test_password_is_not_downgraded(state, stranger):

@@ -14,12 +14,15 @@ from conftest import program
 from namespace import new_namespace
 
 PATH = "/autodiscover/autodiscover.xml"
-SRV = "_autodiscover._tcp.demo.test"
+SRV, LDAP = "_autodiscover._tcp.demo.test", "_ldap._tcp.demo.test"
 HERE, ELSEWHERE = "127.0.0.1", "127.0.0.2"  # ours; one that only redirects
 
 # Names and what they are, then what is told of each try.
 CASES = {
     "domain": ({"demo.test": HERE, "autodiscover.demo.test": HERE}, [("https://demo.test", "settings")]),
+    "directory": ({LDAP: "ldap.demo.test", "ldap.demo.test": HERE, "demo.test": HERE},
+                  [(LDAP, "names ldap.demo.test:443"), ("ldap://ldap.demo.test:443", "nothing answers there"),
+                   ("https://demo.test", "settings")]),
     "host": ({"autodiscover.demo.test": HERE},
              [("https://demo.test", "no such host"), ("https://autodiscover.demo.test", "settings")]),
     "redirect": ({"autodiscover.demo.test": ELSEWHERE, "mail.demo.test": HERE},
@@ -49,9 +52,9 @@ def answer(query, names):
         at += 1 + query[at]
     name, kind = ".".join(labels).lower(), struct.unpack_from(">H", query, at + 1)[0]
     question, data = query[12:at + 5], None
-    if name in names and kind == 33 and name == SRV:
+    if name in names and kind == 33 and name in (SRV, LDAP):
         data = struct.pack(">HHH", 0, 0, 443) + wire(names[name])
-    elif name in names and kind == 1 and name != SRV:
+    elif name in names and kind == 1 and name not in (SRV, LDAP):
         data = socket.inet_aton(names[name])
     record = b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(data)) + data if data else b""
     flags = 0x8180 if name in names else 0x8183
@@ -121,5 +124,7 @@ def test_order(serve, tmp_path, case):
         redirects.shutdown()
         redirects.server_close()
         dns.close()
+    if LDAP not in names:
+        expected = [(LDAP, "no such record"), *expected]
     assert [(where.removesuffix(PATH), what) for where, what in told] == expected, done.stdout + done.stderr
     assert done.returncode == (0 if expected[-1][1] == "settings" else 57), done.stdout + done.stderr

@@ -41,13 +41,16 @@ static uint32_t find_mailbox(const struct server *server, struct arena *arena, c
 {
 	struct directory_snapshot *book = accounts_snapshot((struct server *)server);
 	const struct directory_user *u = dn ? directory_by_dn(book, dn) : NULL;
+	struct policy_elsewhere e = {0};
 	*out = (struct named){0};
 	if (u) {
+		e = policy_find(arena, server->config.moved, u->account, u->redirect);
 		out->mailbox = u->mailbox;
-		out->elsewhere = policy_moved(arena, server->config.moved, u->account);
+		out->elsewhere = e.server;
 	}
 	directory_snapshot_unref(&book);
-	return out->elsewhere ? ecWrongServer : u ? 0 : ecUnknownUser;
+	/* An address alone names no server: who asks for it finds that by Autodiscover. */
+	return e.server ? ecWrongServer : u && !e.moved ? 0 : ecUnknownUser;
 }
 
 /* [MS-OXCROPS] 2.2.3.1.3: where the mailbox is instead. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 static char dir[64];
 
@@ -132,6 +133,70 @@ static void adds_changes_and_removes(void **state)
 	directory_close(&d);
 }
 
+static void redirects(void **state)
+{
+	static const struct {
+		const char *where;
+		int error;
+	} table[] = {
+	        {"alice@sub.demo.test", 0},
+	        {"https://mail2.demo.test", 0},
+	        {"https://mail2.demo.test:444/autodiscover/autodiscover.xml?x=y", 0},
+	        {"http://mail2.demo.test/", MW_E_INVALID},
+	        {"https://", MW_E_INVALID},
+	        {"https:///x", MW_E_INVALID},
+	        {"https://a@b/", MW_E_INVALID},
+	        {"https://a\\b/", MW_E_INVALID},
+	        {"https://a/ b", MW_E_INVALID},
+	        {"https://a/\r\nb", MW_E_INVALID},
+	        {"https://\xC3\xA4/", MW_E_INVALID},
+	        {"mail2.demo.test", MW_E_INVALID},
+	        {"", MW_E_INVALID},
+	        {NULL, 0},
+	};
+	struct directory *d = make();
+	uint32_t alice = add(d, "alice@demo.test", "Alice");
+	const char *last = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct directory_snapshot *s = NULL;
+		assert_int_equal(directory_set_redirect(d, alice, table[i].where), table[i].error);
+		last = table[i].error == 0 ? table[i].where : last;
+		assert_int_equal(directory_snapshot(d, &s), 0);
+		const char *now = directory_by_id(s, alice)->redirect;
+		assert_true(last ? now && strcmp(now, last) == 0 : !now);
+		directory_snapshot_unref(&s);
+	}
+	directory_close(&d);
+}
+
+/* A file of the version before redirects is brought to this one when it is opened, and keeps its users. */
+static void upgrades(void **state)
+{
+	struct directory *d = make();
+	uint32_t alice = add(d, "alice@demo.test", "Alice");
+	struct directory_snapshot *s = NULL;
+	char path[128];
+	sqlite3 *db;
+
+	(void)state;
+	directory_close(&d);
+	snprintf(path, sizeof path, "%s/directory.sqlite", dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+	        sqlite3_exec(db, "ALTER TABLE user DROP COLUMN redirect; PRAGMA user_version = 1", NULL, NULL, NULL),
+	        SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(directory_open(dir, false, NULL, &d, NULL), 0);
+	assert_int_equal(directory_snapshot(d, &s), 0);
+	assert_string_equal(directory_by_id(s, alice)->name, "Alice");
+	assert_null(directory_by_id(s, alice)->redirect);
+	directory_snapshot_unref(&s);
+	assert_int_equal(directory_set_redirect(d, alice, "bob@demo.test"), 0);
+	directory_close(&d);
+}
+
 static void refuses(void **state)
 {
 	static const char *const taken[] = {"Alice@Demo.test", NULL};
@@ -217,6 +282,8 @@ int main(void)
 	        cmocka_unit_test(hashes_as_specified),
 	        cmocka_unit_test_setup_teardown(has_defaults_and_a_private_file, setup, teardown),
 	        cmocka_unit_test_setup_teardown(adds_changes_and_removes, setup, teardown),
+	        cmocka_unit_test_setup_teardown(redirects, setup, teardown),
+	        cmocka_unit_test_setup_teardown(upgrades, setup, teardown),
 	        cmocka_unit_test_setup_teardown(refuses, setup, teardown),
 	        cmocka_unit_test_setup_teardown(sees_other_processes, setup, teardown),
 	        cmocka_unit_test_setup_teardown(says_why_a_file_does_not_open, setup, teardown),

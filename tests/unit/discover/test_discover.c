@@ -79,9 +79,10 @@ static void run_local(const char *xml, int expected, const char *last)
 	assert_int_equal(discover(arena, &config, &found), expected);
 	buf_put_u8(&log.text, 0);
 	const char *text = (const char *)log.text.data, *at = text;
-	static const char *const order[] = {
-	        "1 - https://demo.invalid/autodiscover/", "2 - https://autodiscover.demo.invalid/",
-	        "3 - http://autodiscover.demo.invalid/", "4 - _autodiscover._tcp.demo.invalid"};
+	static const char *const order[] = {"1 - _ldap._tcp.demo.invalid", "2 - https://demo.invalid/autodiscover/",
+	                                    "3 - https://autodiscover.demo.invalid/",
+	                                    "4 - http://autodiscover.demo.invalid/",
+	                                    "5 - _autodiscover._tcp.demo.invalid"};
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		at = strstr(at, order[i]);
 		if (!at)
@@ -98,7 +99,7 @@ static void run_local(const char *xml, int expected, const char *last)
 static void test_order(void **state)
 {
 	(void)state;
-	run_local(ACCOUNT("<Action>settings</Action><Protocol><Type>EXCH</Type></Protocol>"), 0, "5 + ");
+	run_local(ACCOUNT("<Action>settings</Action><Protocol><Type>EXCH</Type></Protocol>"), 0, "6 + ");
 	run_local(ACCOUNT("<Action>redirectUrl</Action><RedirectUrl>https://evil.invalid/autodiscover/autodiscover.xml"
 	                  "</RedirectUrl>"),
 	          MW_E_NOTFOUND, "https://evil.invalid/autodiscover/autodiscover.xml: not below the address's domain");
@@ -107,7 +108,12 @@ static void test_order(void **state)
 	run_local(ACCOUNT("<Action>redirectUrl</Action><RedirectUrl>http://mail.demo.invalid/</RedirectUrl>"),
 	          MW_E_NOTFOUND, "no https address");
 	run_local(ACCOUNT("<Action>redirectAddr</Action><RedirectAddr>alice@evil.invalid</RedirectAddr>"),
-	          MW_E_NOTFOUND, "redirects to alice@evil.invalid");
+	          MW_E_NOTFOUND, "alice@evil.invalid: not of the address's domain or below it");
+	run_local(ACCOUNT("<Action>redirectAddr</Action><RedirectAddr>alice@invalid</RedirectAddr>"), MW_E_NOTFOUND,
+	          "alice@invalid: not of the address's domain or below it");
+	/* Of a domain below: from the start on, there. */
+	run_local(ACCOUNT("<Action>redirectAddr</Action><RedirectAddr>al@sub.demo.invalid</RedirectAddr>"),
+	          MW_E_NOTFOUND, "https://sub.demo.invalid/autodiscover/");
 	run_local("<html/>", MW_E_NOTFOUND, "no answer of Autodiscover's");
 }
 
