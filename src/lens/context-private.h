@@ -16,11 +16,6 @@ static inline struct cursor lens_network(const uint8_t *data, size_t len)
 	return c;
 }
 
-static inline struct arena *lens_event_arena(struct lens *lens)
-{
-	return lens->options.keep_events ? lens->kept : lens->scratch;
-}
-
 /* DER: what an element of that tag holds. */
 bool lens_der_element(struct cursor *in, uint8_t *tag, struct cursor *value);
 /* Each NULL when it is none of theirs. Messages without the length that TCP puts before them. */

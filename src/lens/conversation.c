@@ -5,13 +5,17 @@
 /* What an observer holds of one direction's unfinished calls. */
 #define MAX_CALL ((size_t)1 << 20)
 
+static struct lens_conversation *talk_of(struct lens_age *a)
+{
+	return (struct lens_conversation *)a;
+}
+
 static void unlink_talk(struct lens_conversation *t)
 {
 	struct lens *lens = t->lens;
 	if (lens->oldest_awake == t)
-		lens->oldest_awake = t->newer;
-	*(t->newer ? &t->newer->older : &lens->newest) = t->older;
-	*(t->older ? &t->older->newer : &lens->oldest) = t->newer;
+		lens->oldest_awake = talk_of(t->age.newer);
+	lens_age_remove(&lens->talks, &t->age);
 	lens->awake -= t->awake;
 	t->awake = false;
 }
@@ -24,17 +28,14 @@ static void put_oldest_to_rest(struct lens *lens)
 		lens_where_rest(&t->where[side], rpc_oldest(t->rpc, side));
 	rpc_rest(t->rpc);
 	t->awake = false;
-	lens->oldest_awake = t->newer;
+	lens->oldest_awake = talk_of(t->age.newer);
 	lens->awake--;
 }
 
 static void link_newest(struct lens_conversation *t)
 {
 	struct lens *lens = t->lens;
-	t->newer = NULL;
-	t->older = lens->newest;
-	*(lens->newest ? &lens->newest->newer : &lens->oldest) = t;
-	lens->newest = t;
+	lens_age_add(&lens->talks, &t->age, lens->now.frame);
 	t->awake = true;
 	if (!lens->oldest_awake)
 		lens->oldest_awake = t;
@@ -44,7 +45,8 @@ static void link_newest(struct lens_conversation *t)
 
 static void touch(struct lens_conversation *t)
 {
-	if (t->lens->newest == t)
+	t->age.used = t->lens->now.frame;
+	if (t->lens->talks.newest == &t->age)
 		return;
 	unlink_talk(t);
 	link_newest(t);
@@ -56,8 +58,7 @@ static void on_event(void *user, struct rpc_connection *c, const struct rpc_even
 	lens_make(user, ev);
 }
 
-/* The one that was idle longest makes room. */
-static void forget(struct lens_conversation *t)
+void lens_talk_forget(struct lens_conversation *t)
 {
 	if (t->file)
 		lens_smb_forget(t->file);
@@ -68,12 +69,11 @@ static void forget(struct lens_conversation *t)
 struct lens_conversation *lens_talk_new(struct lens_flow *flow, struct smb_file *file, const char *name)
 {
 	struct lens *lens = flow->lens;
-	if (lens->talks >= LENS_MAX_CONVERSATIONS)
-		forget(lens->oldest);
 	struct lens_conversation *t = calloc(1, sizeof *t);
 	if (!t)
 		return NULL;
-	*t = (struct lens_conversation){.number = ++lens->talks_begun, .flow = flow, .file = file, .lens = lens};
+	*t = (struct lens_conversation){
+	        .number = lens_number_of(lens, ++lens->talks_begun), .flow = flow, .file = file, .lens = lens};
 	t->transport = file ? "pipe" : "tcp";
 	const struct rpc_config config = {
 	        .role = RPC_OBSERVER,
@@ -92,7 +92,6 @@ struct lens_conversation *lens_talk_new(struct lens_flow *flow, struct smb_file 
 	if (name)
 		t->pipe = arena_strdup(lens->options.keep_events ? lens->kept : t->arena, name);
 	link_newest(t);
-	lens->talks++;
 	return t;
 }
 
@@ -107,7 +106,6 @@ void lens_talk_free(struct lens_conversation **talk)
 	lens_where_free(&t->where[1]);
 	arena_free(&t->arena);
 	unlink_talk(t);
-	t->lens->talks--;
 	free(t);
 }
 

@@ -9,7 +9,7 @@
  * DNS (RFC 1035 4.2.1). One event a message, as context: what a person needs to know of the way to the calls. A
  * small table remembers questions until their answers, the latest one for each place in it.
  */
-#define SLOTS 1024u
+#define SLOTS 256u /* of a part */
 #define CL_VERSION 4
 #define CL_HEADER 80
 #define CL_PTYPES 11
@@ -60,7 +60,7 @@ static struct question *question_of(struct lens *lens, const struct message *m)
 	uint64_t key = mix(mix_address(mix_address(lens->flows.seed, client), server), m->id);
 	if (!lens->datagrams && !(lens->datagrams = calloc(1, sizeof *lens->datagrams)))
 		return NULL;
-	struct question *q = &lens->datagrams->slots[key >> 54];
+	struct question *q = &lens->datagrams->slots[key >> 56];
 	if (q->conn && q->key == key)
 		return q;
 	struct lens_conn *c = lens->options.keep_events ? arena_new_of(lens->kept, struct lens_conn)
@@ -69,7 +69,7 @@ static struct question *question_of(struct lens *lens, const struct message *m)
 	if (!c)
 		return NULL;
 	*c = (struct lens_conn){
-	        .number = ++lens->datagrams->count,
+	        .number = (unsigned)lens_number_of(lens, ++lens->datagrams->count),
 	        .datagrams = true,
 	        .rpc = m->rpc,
 	        .iface_name = m->protocol,

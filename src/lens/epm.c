@@ -72,13 +72,13 @@ static void learn(struct offer *o, const struct epm_tower *t, const struct lens_
 	if (t->protocol != EPM_NCACN_IP_TCP || t->port == 0)
 		return;
 	a.port = t->port;
-	lens_ports_learn(&o->lens->ports, &a, i, true);
+	lens_learn_port(o->lens, &a, i, true);
 	static const uint8_t none[4];
 	if (memcmp(t->ip, none, sizeof none) == 0)
 		return;
 	a = (struct lens_address){.family = 4, .port = t->port};
 	memcpy(a.bytes, t->ip, sizeof t->ip);
-	lens_ports_learn(&o->lens->ports, &a, i, true);
+	lens_learn_port(o->lens, &a, i, true);
 }
 
 static const struct lens_iface *iface_of(struct lens *lens, const struct epm_tower *t)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS ((size_t)LENS_MAX_FLOWS * 2)
+#define BUCKETS ((size_t)LENS_MAX_FLOWS * 2 / LENS_PARTS)
 /* Chunks of a connection that was open before the capture began, until one begins with a PDU. */
 #define MAX_TRIES 64
 #define ENOUGH_TO_JUDGE 16
@@ -47,53 +47,6 @@ static struct lens_flow *find(struct lens_flows *t, uint64_t hash, const struct 
 	return NULL;
 }
 
-static void touch(struct lens_flows *t, struct lens_flow *f)
-{
-	if (t->newest == f)
-		return;
-	if (f->newer || f->older || t->oldest == f) {
-		*(f->newer ? &f->newer->older : &t->newest) = f->older;
-		*(f->older ? &f->older->newer : &t->oldest) = f->newer;
-	}
-	f->newer = NULL;
-	f->older = t->newest;
-	*(t->newest ? &t->newest->newer : &t->oldest) = f;
-	t->newest = f;
-}
-
-/* ---- Connections as views see them ---- */
-
-static struct lens_conn *conn_new(struct lens *lens)
-{
-	unsigned number = lens->totals.connections + 1;
-	size_t slot = number - 1;
-	if (lens->options.keep_events && slot >= lens->conn_cap) {
-		struct lens_conn **more = realloc(lens->conns, lens->conn_cap * 2 * sizeof(struct lens_conn *));
-		if (!more)
-			return NULL;
-		memset(more + lens->conn_cap, 0, lens->conn_cap * sizeof(struct lens_conn *));
-		lens->conns = more;
-		lens->conn_cap *= 2;
-	}
-	struct lens_conn *c = calloc(1, sizeof *c);
-	if (!c)
-		return NULL;
-	slot %= lens->conn_cap;
-	/* A forgotten one that is still in use is freed with its flow. */
-	if (lens->conns[slot] && lens->conns[slot]->over)
-		free(lens->conns[slot]);
-	lens->conns[slot] = c;
-	c->number = ++lens->totals.connections;
-	return c;
-}
-
-static void conn_over(struct lens *lens, struct lens_conn *c)
-{
-	c->over = true;
-	if (lens->conns[(c->number - 1) % lens->conn_cap] != c)
-		free(c);
-}
-
 static void put_ends(struct lens_flow *f)
 {
 	f->conn->client = f->ends[f->client];
@@ -103,8 +56,8 @@ static void put_ends(struct lens_flow *f)
 /* Whose port is the server's, when no SYN told: one we know, else the lower. */
 static unsigned guess_client(struct lens *lens, const struct lens_segment *seg)
 {
-	bool knows_from = lens_ports_find(&lens->ports, &seg->from) != NULL;
-	bool knows_to = lens_ports_find(&lens->ports, &seg->to) != NULL;
+	bool knows_from = lens_find_port(lens, &seg->from) != NULL;
+	bool knows_to = lens_find_port(lens, &seg->to) != NULL;
 	if (knows_from != knows_to)
 		return knows_from ? 1 : 0;
 	return seg->from.port < seg->to.port ? 1 : 0;
@@ -114,7 +67,7 @@ static unsigned guess_client(struct lens *lens, const struct lens_segment *seg)
 static bool begin(struct lens_flow *f, unsigned side, const struct lens_segment *seg, const struct lens_stamp *stamp)
 {
 	struct lens *lens = f->lens;
-	f->conn = conn_new(lens);
+	f->conn = lens_conn_new(lens);
 	if (!f->conn)
 		return false;
 	bool syn = seg->flags & TCP_SYN, answer = syn && seg->flags & TCP_ACK;
@@ -137,7 +90,7 @@ static void clear(struct lens_flow *f)
 	free(f->head[0]);
 	free(f->head[1]);
 	if (f->conn)
-		conn_over(lens, f->conn);
+		lens_conn_over(lens, f->conn);
 	f->head[0] = f->head[1] = NULL;
 	f->conn = NULL;
 	f->kind = LENS_FLOW_UNDECIDED;
@@ -170,33 +123,23 @@ void lens_flow_forget(struct lens_flow *f)
 	finish(f);
 }
 
-static void evict(struct lens *lens, struct lens_flow *f)
+void lens_flow_evict(struct lens_flow *f)
 {
-	struct lens_flows *t = &lens->flows;
+	struct lens_flows *t = &f->lens->flows;
 	finish(f);
 	clear(f);
-	*(f->newer ? &f->newer->older : &t->newest) = f->older;
-	*(f->older ? &f->older->newer : &t->oldest) = f->newer;
-	f->newer = f->older = NULL;
+	lens_age_remove(&t->ages, &f->age);
 	struct lens_flow **p = &t->buckets[f->hash & (BUCKETS - 1)];
 	while (*p != f)
 		p = &(*p)->next;
 	*p = f->next;
-	f->next = t->spare;
-	t->spare = f;
-	t->count--;
+	free(f);
 }
 
 static struct lens_flow *flow_new(struct lens *lens, uint64_t hash, const struct lens_segment *seg)
 {
 	struct lens_flows *t = &lens->flows;
-	if (t->count >= LENS_MAX_FLOWS)
-		evict(lens, t->oldest);
-	struct lens_flow *f = t->spare;
-	if (f)
-		t->spare = f->next;
-	else
-		f = calloc(1, sizeof *f);
+	struct lens_flow *f = calloc(1, sizeof *f);
 	if (!f)
 		return NULL;
 	f->hash = hash;
@@ -207,8 +150,7 @@ static struct lens_flow *flow_new(struct lens *lens, uint64_t hash, const struct
 	struct lens_flow **bucket = &t->buckets[hash & (BUCKETS - 1)];
 	f->next = *bucket;
 	*bucket = f;
-	t->count++;
-	touch(t, f);
+	lens_age_add(&t->ages, &f->age, lens->now.frame);
 	return f;
 }
 
@@ -338,7 +280,7 @@ static void judge_midstream(struct lens_flow *f, unsigned side, const uint8_t *d
 			decide(f, LENS_FLOW_OTHER, stamp);
 			return;
 		}
-		bool known = lens_ports_find(&f->lens->ports, &f->conn->server) != NULL;
+		bool known = lens_find_port(f->lens, &f->conn->server) != NULL;
 		if (++f->tries >= MAX_TRIES && !known)
 			decide(f, LENS_FLOW_OTHER, stamp);
 		return;
@@ -461,7 +403,7 @@ static struct lens_flow *flow_of(struct lens *lens, const struct lens_segment *s
 	}
 	if (!f || (!f->conn && !fresh))
 		return NULL;
-	touch(&lens->flows, f);
+	lens_age_touch(&lens->flows.ages, &f->age, stamp->frame);
 	return !fresh || begin(f, *side, seg, stamp) ? f : NULL;
 }
 
@@ -503,10 +445,9 @@ void lens_flows_segment(struct lens *lens, const struct lens_segment *seg, const
 		take_close(f, side, stamp);
 }
 
-void lens_flows_end(struct lens *lens)
+void lens_flow_end(struct lens_flow *f)
 {
-	for (struct lens_flow *f = lens->flows.oldest; f; f = f->newer)
-		finish(f);
+	finish(f);
 }
 
 int lens_flows_init(struct lens *lens)
@@ -520,15 +461,10 @@ int lens_flows_init(struct lens *lens)
 void lens_flows_free(struct lens *lens)
 {
 	struct lens_flows *t = &lens->flows;
-	while (t->oldest) {
-		struct lens_flow *f = t->oldest;
-		t->oldest = f->newer;
+	while (t->ages.oldest) {
+		struct lens_flow *f = (struct lens_flow *)t->ages.oldest;
+		t->ages.oldest = f->age.newer;
 		clear(f);
-		free(f);
-	}
-	while (t->spare) {
-		struct lens_flow *f = t->spare;
-		t->spare = f->next;
 		free(f);
 	}
 	free(t->buckets);

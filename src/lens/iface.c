@@ -51,7 +51,7 @@ static const struct lens_iface *choose(const struct lens_making *m, const struct
 static const struct lens_iface *by_port(struct lens_making *m, enum lens_known_by *known_by)
 {
 	const struct lens_conn *conn = m->talk->flow->conn;
-	const struct lens_port *port = lens_ports_find(&m->lens->ports, &conn->server);
+	const struct lens_port *port = lens_find_port(m->lens, &conn->server);
 	bool mapped = false;
 	*known_by = LENS_KNOWN_PORT;
 	if (m->talk->file)
@@ -139,7 +139,7 @@ static void note_answer(struct lens_making *m)
 			m->iface = i;
 		accepted = true;
 		if (strcmp(m->talk->transport, "tcp") == 0)
-			lens_ports_learn(&m->lens->ports, server, i, false);
+			lens_learn_port(m->lens, server, i, false);
 	}
 	m->event->status = "accepted";
 	if (!accepted && ack->result_count > 0) {

@@ -51,7 +51,7 @@ static void take_ack(struct lens *lens, const struct lens_segment *seg, const st
 	for (unsigned i = 0; s && i < pdu->bind.result_count && i < s->count; i++) {
 		if (pdu->bind.results[i].result != 0 || !s->offered[i])
 			continue;
-		lens_ports_learn(&lens->ports, &seg->from, s->offered[i], false);
+		lens_learn_port(lens, &seg->from, s->offered[i], false);
 		s->mapper |= s->offered[i]->service == LENS_SVC_EPM;
 	}
 }

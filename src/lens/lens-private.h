@@ -1,6 +1,7 @@
 #ifndef MW_LENS_PRIVATE_H
 #define MW_LENS_PRIVATE_H
 
+#include "lens/age.h"
 #include "lens/interfaces.h"
 #include "lens/lens.h"
 #include "lens/streams.h"
@@ -9,19 +10,24 @@
 #include <string.h>
 
 /*
- * Inside the lens: flows.c finds a segment's TCP connection, streams.c puts its bytes in order,
- * conversation.c feeds them to an RPC observer and makes events of what it tells.
+ * Inside the lens: parts.c hands a segment to the part of its two hosts, flows.c finds its TCP connection, streams.c
+ * puts its bytes in order, conversation.c feeds them to an RPC observer and makes events of what it tells.
  */
+
+/* The connections of two hosts are of one part. What is said of all parts together: limits of numbers, and what one
+ * learns and the others want to know, is settled every so many frames. */
+#define LENS_PARTS 8
 
 #define LENS_MAX_FLOWS 32768        /* TCP connections remembered at one time */
 #define LENS_MAX_CONVERSATIONS 4096 /* of these, with the state of an RPC connection */
 #define LENS_MAX_CONNS 65536        /* struct lens_conn, when events are not kept */
-#define LENS_MAX_AWAKE 256
-#define LENS_MAX_PENDING 256 /* requests of one connection that wait for their answer */
+#define LENS_MAX_AWAKE 32           /* of a part */
+#define LENS_MAX_PENDING 256        /* requests of one connection that wait for their answer */
 #define LENS_MAX_IFACES 4096
 #define LENS_MAX_PORTS 4096
-#define LENS_SESSION_SETS 64 /* store sessions: at most LENS_SESSION_WAYS times as many */
-#define LENS_SESSION_WAYS 8
+#define LENS_MAX_SESSIONS 512
+#define LENS_MAX_SMBS 4096
+#define LENS_MAX_LESSONS 4096 /* of a part, until parts speak */
 #define LENS_MAPPER_PORT 135
 
 /* ---- Names ---- */
@@ -74,15 +80,36 @@ struct lens_port {
 };
 
 struct lens_ports {
-	struct lens_port *table; /* open addressing, never full */
-	size_t count;
+	struct lens_port *table; /* open addressing, at most half full */
+	size_t size, count;
 };
 
-MW_NODISCARD int lens_ports_init(struct lens_ports *p);
+MW_NODISCARD int lens_ports_init(struct lens_ports *p, size_t most);
 void lens_ports_free(struct lens_ports *p);
+void lens_ports_clear(struct lens_ports *p);
 void lens_ports_learn(struct lens_ports *p, const struct lens_address *a, const struct lens_iface *i, bool by_mapper);
+/* What is known already of a port that may be learned about; NULL when there is no room for it. */
+MW_NODISCARD bool lens_ports_put(struct lens_ports *p, const struct lens_port *port);
 /* NULL when nothing is known. */
 const struct lens_port *lens_ports_find(const struct lens_ports *p, const struct lens_address *a);
+bool lens_port_has(const struct lens_port *port, const struct rpc_syntax *syntax, bool by_mapper);
+
+/* The same of a part: what it has learned since parts last spoke, and what all know. */
+void lens_learn_port(struct lens *lens, const struct lens_address *a, const struct lens_iface *i, bool by_mapper);
+const struct lens_port *lens_find_port(const struct lens *lens, const struct lens_address *a);
+
+/* What a part has learned and the others are to be told. */
+struct lens_lesson {
+	uint64_t frame;
+	struct lens_address address;
+	struct rpc_syntax syntax;
+	bool by_mapper;
+};
+
+struct lens_lessons {
+	struct lens_lesson *list;
+	size_t count, cap;
+};
 
 /* ---- Where in the capture a byte of a stream was ---- */
 
@@ -137,8 +164,8 @@ struct lens_pace {
 };
 
 struct lens_flow {
-	struct lens_flow *next; /* in its bucket, or in the free list */
-	struct lens_flow *newer, *older;
+	struct lens_age age;
+	struct lens_flow *next; /* in its bucket */
 	uint64_t hash;
 	struct lens *lens;
 	struct lens_address ends[2]; /* by side; 0 sent the first frame */
@@ -162,8 +189,7 @@ struct lens_flow {
 
 struct lens_flows {
 	struct lens_flow **buckets;
-	struct lens_flow *newest, *oldest, *spare;
-	size_t count;
+	struct lens_ages ages;
 	uint64_t seed;
 };
 
@@ -174,8 +200,10 @@ void lens_flows_segment(struct lens *lens, const struct lens_segment *seg, const
 void lens_flow_has_rpc(struct lens_flow *f);
 /* Its conversation is over as far as we are concerned. */
 void lens_flow_forget(struct lens_flow *f);
-/* Flushes and tells what is left of all connections. */
-void lens_flows_end(struct lens *lens);
+/* Flushes and tells what is left of a connection. */
+void lens_flow_end(struct lens_flow *f);
+/* The same, and its place is free. */
+void lens_flow_evict(struct lens_flow *f);
 extern const struct lens_stream_sink lens_flow_sink;
 
 /* trouble.c: what TCP had trouble with, into conn->trouble. Before its bytes are given on: */
@@ -211,14 +239,14 @@ struct lens_assumed {
 #define LENS_MAX_ASSUMED 8
 
 struct lens_conversation {
+	struct lens_age age;
 	uint64_t number;
 	struct lens_flow *flow;
 	struct smb_file *file; /* the pipe that it is in, or NULL */
 	const char *pipe;      /* its name */
 	const char *transport; /* as in lens_event */
 	struct lens *lens;
-	struct lens_conversation *newer, *older; /* among all, by last use */
-	bool awake;                              /* keeps memory for its next PDU: the latest ones do */
+	bool awake; /* keeps memory for its next PDU: the latest ones do */
 	struct rpc_connection *rpc;
 	struct lens_where where[2]; /* by enum rpc_side */
 	struct lens_pending *first, *last;
@@ -235,6 +263,8 @@ struct lens_conversation {
 /* name: of the pipe file, if it is one. NULL: out of memory. */
 struct lens_conversation *lens_talk_new(struct lens_flow *flow, struct smb_file *file, const char *name);
 void lens_talk_free(struct lens_conversation **talk);
+/* It is over as far as we are concerned. */
+void lens_talk_forget(struct lens_conversation *t);
 void lens_talk_data(struct lens_conversation *t, unsigned side, const uint8_t *data, size_t len,
                     const struct lens_stamp *stamp);
 void lens_talk_gap(struct lens_conversation *t, unsigned side, uint64_t n, const struct lens_stamp *stamp);
@@ -332,7 +362,9 @@ void lens_read_epm(struct lens_making *m);
 void lens_learn_epm(struct lens *lens, const struct lens_address *mapper, uint16_t opnum, struct cursor stub);
 /* store.c: the ROPs of EcDoRpc and EcDoRpcExt2. */
 void lens_read_store(struct lens_making *m);
+struct lens_session;
 void lens_sessions_free(struct lens *lens);
+void lens_session_forget(struct lens *lens, struct lens_session *s);
 /* summary.c */
 void lens_note_auth(struct lens_making *m);
 void lens_summarize(struct lens_making *m);
@@ -373,39 +405,83 @@ bool lens_rewrite_stub(struct lens_making *m, struct lens_said *said);
 struct lens_scout;
 
 struct lens_session {
+	struct lens_age age;
 	struct guid cxh;
 	struct mapi_session *session;
-	uint64_t used; /* frame */
 };
 
+/* How much has come since the parts spoke. */
+struct lens_batch {
+	unsigned frames, limit;
+	size_t bytes;
+};
+
+/* One for the whole, which has no connections of its own, and its parts. */
 struct lens {
+	struct lens *whole;
+	unsigned index; /* of a part */
+	/* Of the whole. */
+	struct lens *parts[LENS_PARTS]; /* NULL: not needed yet */
+	struct lens_batch batch;
+	struct lens_conn **conns; /* by number - 1, a ring unless events are kept */
+	size_t conn_cap;
+	struct lens_packet_state packets;
+	struct lens_scout *scout;
+	/* Of both. */
 	struct lens_options options;
 	struct lens_sink sink;
 	struct auth_observer_config observer;
 	struct lens_names names;
 	struct lens_ports ports;
-	struct lens_packet_state packets;
+	struct lens_totals totals; /* of a part: what it counts */
+	struct arena *scratch;
+	struct lens_stamp now;
+	/* Of a part. */
+	struct lens_lessons lessons;
 	struct lens_flows flows;
 	struct lens_streams streams;
-	struct lens_totals totals;
-	struct lens_conn **conns; /* by number - 1, a ring unless events are kept */
-	size_t conn_cap;
-	struct arena *kept, *scratch;
+	struct arena *kept;
 	struct lens_pending *spare_pending;
 	unsigned spare_count;
-	struct lens_conversation *newest, *oldest, *oldest_awake;
-	unsigned talks, awake;
+	struct lens_ages talks, smbs, known_sessions;
+	struct lens_conversation *oldest_awake;
+	unsigned awake;
 	uint64_t talks_begun;
 	struct lens_webs *webs;
-	struct lens_smb *newest_smb, *oldest_smb;
-	unsigned smbs;
 	size_t smb_held;
-	struct lens_scout *scout;
 	struct lens_datagrams *datagrams;
 	struct lens_rewrite *rewrite;
-	struct lens_session sessions[LENS_SESSION_SETS][LENS_SESSION_WAYS];
-	struct lens_stamp now;
+	struct lens_session *sessions; /* sets, ways */
 };
+
+/* Of an event that is told now, and what it points to. */
+static inline struct arena *lens_event_arena(struct lens *lens)
+{
+	return lens->options.keep_events ? lens->kept : lens->scratch;
+}
+
+/* parts.c */
+MW_NODISCARD int lens_whole_init(struct lens *whole);
+void lens_parts_free(struct lens *whole);
+/* The part of these two hosts; NULL: out of memory. */
+struct lens *lens_part_of(struct lens *whole, const struct lens_segment *seg);
+void lens_part_segment(struct lens *part, const struct lens_segment *seg, const struct lens_stamp *stamp);
+bool lens_batch_is_full(const struct lens_batch *b);
+/* Keeps the limits of all parts together, and tells each what the others have learned. */
+void lens_settle(struct lens *whole);
+/* All connections end, in the order of their last frames. */
+void lens_parts_end(struct lens *whole);
+/* The nth of a part, as a number that no other part uses. */
+static inline uint64_t lens_number_of(const struct lens *part, uint64_t nth)
+{
+	return (nth - 1) * LENS_PARTS + part->index + 1;
+}
+
+/* conns.c: connections as views see them. NULL: out of memory. */
+struct lens_conn *lens_conn_new(struct lens *lens);
+/* Nobody tells of it any more. */
+void lens_conn_over(struct lens *lens, struct lens_conn *c);
+void lens_conns_free(struct lens *whole);
 
 /* The mapper's own interface. */
 extern const struct rpc_syntax lens_epm_syntax;

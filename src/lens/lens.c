@@ -4,28 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STREAM_LIMIT ((size_t)8 << 20)
-#define TOTAL_LIMIT ((size_t)64 << 20)
-
-static int init(struct lens *lens)
-{
-	lens->conn_cap = LENS_MAX_CONNS;
-	lens->conns = calloc(lens->conn_cap, sizeof(struct lens_conn *));
-	lens->scratch = arena_new(0);
-	lens->kept = lens->options.keep_events ? arena_new(0) : NULL;
-	if (!lens->conns || !lens->scratch || (lens->options.keep_events && !lens->kept))
-		return MW_E_NOMEM;
-	lens->packets.fragments = lens_fragments_new();
-	if (!lens->packets.fragments)
-		return MW_E_NOMEM;
-	int r = lens_names_init(&lens->names, lens->options.idl, lens->options.idl_count);
-	if (r == 0)
-		r = lens_ports_init(&lens->ports);
-	if (r == 0)
-		r = lens_flows_init(lens);
-	return r;
-}
-
 struct lens *lens_new(const struct lens_options *options, const struct lens_sink *sink)
 {
 	struct lens *lens = calloc(1, sizeof *lens);
@@ -33,22 +11,9 @@ struct lens *lens_new(const struct lens_options *options, const struct lens_sink
 		return NULL;
 	lens->options = *options;
 	lens->sink = *sink;
-	lens->observer = (struct auth_observer_config){options->secrets, options->secret_count, options->keytab};
-	lens->streams = (struct lens_streams){
-	        .sink = &lens_flow_sink,
-	        .stream_limit = options->stream_limit ? options->stream_limit : STREAM_LIMIT,
-	        .total_limit = options->total_limit ? options->total_limit : TOTAL_LIMIT,
-	};
-	if (init(lens) < 0)
+	if (lens_whole_init(lens) < 0)
 		lens_free(&lens);
 	return lens;
-}
-
-static void free_conns(struct lens *lens)
-{
-	for (size_t i = 0; lens->conns && i < lens->conn_cap; i++)
-		free(lens->conns[i]);
-	free(lens->conns);
 }
 
 void lens_free(struct lens **l)
@@ -56,22 +21,11 @@ void lens_free(struct lens **l)
 	struct lens *lens = TAKE_PTR(*l);
 	if (!lens)
 		return;
-	lens_flows_free(lens);
-	lens_webs_free(lens);
-	lens_datagrams_free(lens);
-	lens_rewrite_free(lens);
-	free_conns(lens);
-	while (lens->spare_pending) {
-		struct lens_pending *p = lens->spare_pending;
-		lens->spare_pending = p->next;
-		arena_free(&p->arena);
-		free(p);
-	}
-	lens_sessions_free(lens);
+	lens_parts_free(lens);
+	lens_conns_free(lens);
 	lens_ports_free(&lens->ports);
 	lens_names_free(&lens->names);
 	lens_fragments_free(&lens->packets.fragments);
-	arena_free(&lens->kept);
 	arena_free(&lens->scratch);
 	free(lens->scout);
 	free(lens);
@@ -85,39 +39,45 @@ void lens_frame(struct lens *lens, int linktype, const uint8_t *data, size_t cap
 		t->first_time_ns = time_ns;
 	t->last_time_ns = time_ns;
 	lens->now = (struct lens_stamp){t->frames, time_ns};
-	if (!lens_packet_next(&lens->packets, linktype, data, captured, original, &seg))
-		return;
-	if (seg.protocol == PROTOCOL_TCP)
-		lens_flows_segment(lens, &seg, &lens->now);
-	else
-		lens_datagram(lens, &seg, &lens->now);
+	if (lens_packet_next(&lens->packets, linktype, data, captured, original, &seg)) {
+		struct lens *part = lens_part_of(lens, &seg);
+		if (part)
+			lens_part_segment(part, &seg, &lens->now);
+	}
+	lens->batch.frames++;
+	lens->batch.bytes += captured;
+	if (lens_batch_is_full(&lens->batch))
+		lens_settle(lens);
 }
 
 void lens_end(struct lens *lens)
 {
-	lens_flows_end(lens);
+	lens_settle(lens);
+	lens_parts_end(lens);
 }
 
 void lens_get_totals(const struct lens *lens, struct lens_totals *out)
 {
 	*out = lens->totals;
-	out->bytes_dropped = lens->streams.dropped;
 	out->ipsec_sealed = lens->packets.counts.sealed;
 	out->fragments_lost = lens->packets.counts.fragments_lost;
-}
-
-const struct lens_conn *lens_get_conn(const struct lens *lens, unsigned number)
-{
-	if (number == 0 || number > lens->totals.connections)
-		return NULL;
-	const struct lens_conn *c = lens->conns[(number - 1) % lens->conn_cap];
-	return c && c->number == number ? c : NULL;
+	for (unsigned i = 0; i < LENS_PARTS; i++) {
+		const struct lens *part = lens->parts[i];
+		if (!part)
+			continue;
+		out->rpc_connections += part->totals.rpc_connections;
+		out->damaged += part->totals.damaged;
+		out->smb_sealed += part->totals.smb_sealed;
+		out->datagram_calls += part->totals.datagram_calls;
+		out->bytes_dropped += part->streams.dropped;
+	}
 }
 
 void lens_tell(struct lens *lens, struct lens_event *e)
 {
-	e->number = ++lens->totals.events;
-	lens->sink.event(lens->sink.user, e);
+	struct lens *whole = lens->whole;
+	e->number = ++whole->totals.events;
+	whole->sink.event(whole->sink.user, e);
 }
 
 void lens_tell_plain(struct lens_flow *f, enum lens_kind kind, bool from_client, struct lens_stamp first,
@@ -125,7 +85,7 @@ void lens_tell_plain(struct lens_flow *f, enum lens_kind kind, bool from_client,
 {
 	struct lens *lens = f->lens;
 	struct lens_event made, *e = &made;
-	const struct lens_port *port = lens_ports_find(&lens->ports, &f->conn->server);
+	const struct lens_port *port = lens_find_port(lens, &f->conn->server);
 	const struct lens_iface *i = port ? port->ifaces[0] : NULL;
 	if (lens->options.keep_events && !(e = arena_new_of(lens->kept, struct lens_event)))
 		return;

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define MAX_SPARE 64
+#define MAX_SPARE 16
 
 struct lens_pending *lens_pending_new(struct lens *lens)
 {

@@ -10,11 +10,10 @@
  * smb.c frames messages; smb1.c and smb2.c open them; pipe.c knows files, requests and shares.
  */
 
-#define SMB_MAX_MESSAGE (192u << 10)    /* longer ones carry no RPC */
-#define SMB_MAX_HELD ((size_t)16 << 20) /* unfinished messages of all connections */
-#define SMB_MAX_STATES 4096             /* connections; the longest idle one makes room */
-#define SMB_MAX_FILES 64                /* open ones of a connection */
-#define SMB_MAX_REQUESTS 64             /* of a connection that wait for their answer */
+#define SMB_MAX_MESSAGE (192u << 10)   /* longer ones carry no RPC */
+#define SMB_MAX_HELD ((size_t)4 << 20) /* unfinished messages of a part's connections */
+#define SMB_MAX_FILES 64               /* open ones of a connection */
+#define SMB_MAX_REQUESTS 64            /* of a connection that wait for their answer */
 #define SMB_MAX_SHARES 16
 #define SMB_MAX_NAME 256
 #define SMB_FRAME 4 /* the NetBIOS header */
@@ -60,8 +59,8 @@ struct smb_share {
 };
 
 struct lens_smb {
+	struct lens_age age;
 	struct lens_flow *flow;
-	struct lens_smb *newer, *older;
 	struct smb_half half[2]; /* by the stream's side */
 	struct smb_file *files, *latest;
 	unsigned file_count;

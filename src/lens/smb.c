@@ -6,43 +6,15 @@
 #define SESSION_REQUEST 0x81
 #define SESSION_KEEP_ALIVE 0x85
 
-/* ---- All of a lens, the longest idle last ---- */
-
-static void unlink_smb(struct lens *lens, struct lens_smb *s)
-{
-	*(s->newer ? &s->newer->older : &lens->newest_smb) = s->older;
-	*(s->older ? &s->older->newer : &lens->oldest_smb) = s->newer;
-	lens->smbs--;
-}
-
-static void link_smb(struct lens *lens, struct lens_smb *s)
-{
-	s->newer = NULL;
-	s->older = lens->newest_smb;
-	*(lens->newest_smb ? &lens->newest_smb->newer : &lens->oldest_smb) = s;
-	lens->newest_smb = s;
-	lens->smbs++;
-}
-
-static void touch(struct lens *lens, struct lens_smb *s)
-{
-	if (lens->newest_smb == s)
-		return;
-	unlink_smb(lens, s);
-	link_smb(lens, s);
-}
-
 struct lens_smb *lens_smb_new(struct lens_flow *flow)
 {
 	struct lens *lens = flow->lens;
-	if (lens->smbs >= SMB_MAX_STATES)
-		lens_flow_forget(lens->oldest_smb->flow);
 	struct lens_smb *s = calloc(1, sizeof *s);
 	if (!s)
 		return NULL;
 	s->flow = flow;
 	s->half[0].lost = s->half[1].lost = !flow->syn_seen;
-	link_smb(lens, s);
+	lens_age_add(&lens->smbs, &s->age, lens->now.frame);
 	return s;
 }
 
@@ -65,7 +37,7 @@ void lens_smb_free(struct lens_smb **smb)
 		clear_half(lens, &s->half[side]);
 		lens_where_free(&s->half[side].where);
 	}
-	unlink_smb(lens, s);
+	lens_age_remove(&lens->smbs, &s->age);
 	free(s);
 }
 
@@ -247,7 +219,7 @@ static bool is_complete(struct lens_smb *s, const struct smb_half *h)
 void lens_smb_data(struct lens_smb *s, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp)
 {
 	struct smb_half *h = &s->half[side];
-	touch(s->flow->lens, s);
+	lens_age_touch(&s->flow->lens->smbs, &s->age, stamp->frame);
 	lens_where_add(&h->where, len, stamp, h->at);
 	if (h->lost && !lens_smb_looks_like(data, len)) {
 		h->at += len;

@@ -7,6 +7,7 @@
 #include "wire/rops.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define OPNUM_CONNECT 0
@@ -17,6 +18,9 @@
 /* In EcDoRpc's stub, after the context handle: the array's maximum, which an answer repeats from its request. */
 #define MAXIMUM_AT 20
 #define STUB_PADDING 8
+/* Of the table of a part's sessions. */
+#define SETS 64u
+#define WAYS 8u
 
 static const uint16_t carriers[] = {OPNUM_RPC, OPNUM_RPC_EXT2};
 
@@ -26,33 +30,45 @@ static unsigned set_of(const struct guid *cxh)
 {
 	uint64_t v[2];
 	memcpy(v, cxh, sizeof v);
-	return (unsigned)(((v[0] ^ v[1]) * UINT64_C(0x9E3779B97F4A7C15)) >> 32) % LENS_SESSION_SETS;
+	return (unsigned)(((v[0] ^ v[1]) * UINT64_C(0x9E3779B97F4A7C15)) >> 32) % SETS;
+}
+
+void lens_session_forget(struct lens *lens, struct lens_session *s)
+{
+	if (s->session)
+		lens_age_remove(&lens->known_sessions, &s->age);
+	mapi_session_free(&s->session);
 }
 
 /* That session, begun when it is not known; the one of its set that was idle longest makes room. */
 static struct mapi_session *session_of(struct lens *lens, const struct guid *cxh)
 {
-	struct lens_session *set = lens->sessions[set_of(cxh)], *oldest = set;
+	if (!lens->sessions && !(lens->sessions = calloc(SETS * WAYS, sizeof *lens->sessions)))
+		return NULL;
+	struct lens_session *set = lens->sessions + (size_t)set_of(cxh) * WAYS, *oldest = set;
 	if (guid_is_nil(cxh))
 		return NULL;
-	for (unsigned i = 0; i < LENS_SESSION_WAYS; i++) {
+	for (unsigned i = 0; i < WAYS; i++) {
 		if (set[i].session && guid_equal(&set[i].cxh, cxh)) {
-			set[i].used = lens->now.frame;
+			lens_age_touch(&lens->known_sessions, &set[i].age, lens->now.frame);
 			return set[i].session;
 		}
-		if (!set[i].session || (oldest->session && set[i].used < oldest->used))
+		if (!set[i].session || (oldest->session && set[i].age.used < oldest->age.used))
 			oldest = &set[i];
 	}
-	mapi_session_free(&oldest->session);
-	*oldest = (struct lens_session){*cxh, mapi_session_new(0), lens->now.frame};
+	lens_session_forget(lens, oldest);
+	oldest->cxh = *cxh;
+	oldest->session = mapi_session_new(0);
+	if (oldest->session)
+		lens_age_add(&lens->known_sessions, &oldest->age, lens->now.frame);
 	return oldest->session;
 }
 
 void lens_sessions_free(struct lens *lens)
 {
-	for (unsigned s = 0; s < LENS_SESSION_SETS; s++)
-		for (unsigned i = 0; i < LENS_SESSION_WAYS; i++)
-			mapi_session_free(&lens->sessions[s][i].session);
+	for (unsigned i = 0; lens->sessions && i < SETS * WAYS; i++)
+		lens_session_forget(lens, &lens->sessions[i]);
+	free(lens->sessions);
 }
 
 /* ---- Stubs ---- */

@@ -43,8 +43,9 @@ static void unlink_holder(struct lens_streams *all, struct lens_stream *s)
 	s->holds = false;
 }
 
-static void touch_holder(struct lens_streams *all, struct lens_stream *s)
+static void touch_holder(struct lens_streams *all, struct lens_stream *s, uint64_t frame)
 {
+	s->used = frame;
 	if (all->newest == s)
 		return;
 	unlink_holder(all, s);
@@ -194,7 +195,7 @@ static void hold(struct lens_streams *all, struct lens_stream *s, unsigned side,
 	h->held += cost(e);
 	h->held_count++;
 	all->held += cost(e);
-	touch_holder(all, s);
+	touch_holder(all, s, stamp->frame);
 	keep_limits(all, s, side, stamp);
 }
 

@@ -39,6 +39,7 @@ struct lens_stream {
 	struct lens_half half[2];
 	struct lens_stream *newer, *older; /* among the streams that hold bytes, by last use */
 	bool holds;
+	uint64_t used; /* frame of the last that was held */
 	void *user;
 };
 

@@ -97,11 +97,6 @@ static const char *service_of(const char *path)
 	return "HTTP";
 }
 
-static struct arena *event_arena(struct lens *lens)
-{
-	return lens->options.keep_events ? lens->kept : lens->scratch;
-}
-
 /* The method of a SOAP request: what stands behind the last slash of its action. */
 static const char *soap_action(struct arena *a, const struct http_head *head)
 {
@@ -157,7 +152,7 @@ static void take_request(struct lens_web *w, const struct http_event *ev)
 	        .stamp = place(w, ev, ev->first),
 	        .execute = http_field(head, "X-RequestType") != NULL,
 	};
-	tell(w, ev, -1, NULL, request_words(event_arena(lens), head));
+	tell(w, ev, -1, NULL, request_words(lens_event_arena(lens), head));
 }
 
 /* [MS-OXCMAPIHTTP] 2.2.3.3.3: 0 is success. */
@@ -170,7 +165,7 @@ static const char *response_code(struct arena *a, const struct http_head *head)
 static void take_response(struct lens_web *w, const struct http_event *ev)
 {
 	struct lens *lens = w->flow->lens;
-	struct arena *a = event_arena(lens);
+	struct arena *a = lens_event_arena(lens);
 	struct web_asked asked = {.stamp = {0}};
 	if (ev->head->status < 200)
 		return;
@@ -275,7 +270,7 @@ static void take_rts(struct lens *lens, struct lens_web *w, const struct rpch_si
 	if (kind == RTS_FLOW_ACK || kind == RTS_FLOW_ACK_TO || kind == RTS_PING || kind == RTS_KEEP_ALIVE)
 		return;
 	arena_reset(lens->scratch);
-	struct arena *a = event_arena(lens);
+	struct arena *a = lens_event_arena(lens);
 	struct lens_stamp stamp = lens_where_find(&w->body[sight->from_client], sight->first);
 	const char *words =
 	        arena_printf(a, "RTS %s on the %s channel", rts_name(kind), w->direction == RPCH_IN ? "IN" : "OUT");
