@@ -283,13 +283,63 @@ MAPIWIRE_API void mapiwire_store_close(struct mapiwire_store **s);
 /* Whether the server takes store sessions without encryption: tries one, signed, and ends it. */
 MAPIWIRE_API int mapiwire_store_probe(struct mapiwire *m, uint16_t port, const char *dn, bool *encryption_required);
 
-/* "inbox", "outbox", "sent", "deleted", "root", "top", "drafts", or a path of display names below the top:
+/* "inbox", "outbox", "sent", "deleted", "root", "top", "search", "drafts", or a path of display names below the top:
  * "Projects/Old". */
 MAPIWIRE_API int mapiwire_folder_find(struct mapiwire_store *s, const char *name, uint64_t *folder);
 MAPIWIRE_API int mapiwire_folder_get(struct mapiwire_store *s, uint64_t folder, const uint32_t *tags, size_t tag_count,
                                      struct mapiwire_rows *out);
 MAPIWIRE_API int mapiwire_folder_set(struct mapiwire_store *s, uint64_t folder, const struct mapiwire_value *values,
                                      size_t count);
+/* RopCreateFolder; the one that is there already where the name is taken. created (may be NULL): whether it is new. */
+MAPIWIRE_API int mapiwire_folder_create(struct mapiwire_store *s, uint64_t parent, const char *name, uint64_t *folder,
+                                        bool *created);
+/* RopDeleteFolder: with its messages and the folders below it. */
+MAPIWIRE_API int mapiwire_folder_delete(struct mapiwire_store *s, uint64_t parent, uint64_t folder);
+/* RopEmptyFolder: its messages and the folders below it. */
+MAPIWIRE_API int mapiwire_folder_empty(struct mapiwire_store *s, uint64_t folder);
+/* RopMoveFolder and RopCopyFolder, the latter with all below it: out of its parent, under another one, by that name. */
+MAPIWIRE_API int mapiwire_folder_move(struct mapiwire_store *s, uint64_t parent, uint64_t folder, uint64_t to,
+                                      const char *name);
+MAPIWIRE_API int mapiwire_folder_copy(struct mapiwire_store *s, uint64_t parent, uint64_t folder, uint64_t to,
+                                      const char *name);
+
+/*
+ * Messages of one folder, any number of them, in several calls where there are many. What cannot be done for all of
+ * them is MAPIWIRE_E_STATUS with ecPartialCompletion (0x00040680), and the rest is done.
+ */
+MAPIWIRE_API int mapiwire_messages_move(struct mapiwire_store *s, uint64_t folder, const uint64_t *ids, size_t count,
+                                        uint64_t to);
+MAPIWIRE_API int mapiwire_messages_copy(struct mapiwire_store *s, uint64_t folder, const uint64_t *ids, size_t count,
+                                        uint64_t to);
+/* RopDeleteMessages; hard: RopHardDeleteMessages. */
+MAPIWIRE_API int mapiwire_messages_delete(struct mapiwire_store *s, uint64_t folder, const uint64_t *ids, size_t count,
+                                          bool hard);
+/* RopSetReadFlags, without read receipts. */
+MAPIWIRE_API int mapiwire_messages_mark(struct mapiwire_store *s, uint64_t folder, const uint64_t *ids, size_t count,
+                                        bool read);
+
+/* ---- Restrictions and tables ---- */
+
+/* [MS-OXCDATA] 2.12, those that have a use here. */
+enum mapiwire_restrict {
+	MAPIWIRE_AND,      /* parts, count */
+	MAPIWIRE_OR,       /* parts, count */
+	MAPIWIRE_NOT,      /* parts: one */
+	MAPIWIRE_CONTAINS, /* value: a text with its tag; anywhere in it, case and accents do not count */
+	MAPIWIRE_BEGINS,   /* the same, at the beginning */
+	MAPIWIRE_COMPARE,  /* value and relation */
+	MAPIWIRE_BITS,     /* value.tag, value.integer: one of these bits is set */
+	MAPIWIRE_EXISTS,   /* value.tag */
+	MAPIWIRE_RECIPIENT /* parts: one, true of one of the message's recipients */
+};
+enum mapiwire_relation { MAPIWIRE_LT, MAPIWIRE_LE, MAPIWIRE_GT, MAPIWIRE_GE, MAPIWIRE_EQ, MAPIWIRE_NE };
+struct mapiwire_restriction {
+	enum mapiwire_restrict kind;
+	enum mapiwire_relation relation;
+	struct mapiwire_value value;
+	const struct mapiwire_restriction *parts;
+	size_t count;
+};
 
 enum mapiwire_table_kind { MAPIWIRE_MESSAGES, MAPIWIRE_FOLDERS, MAPIWIRE_FOLDERS_DEEP };
 struct mapiwire_table;
@@ -298,24 +348,109 @@ MAPIWIRE_API int mapiwire_table_open(struct mapiwire_store *s, uint64_t folder, 
                                      const uint32_t *tags, size_t tag_count, uint32_t sort_tag, bool descending,
                                      struct mapiwire_table **out);
 MAPIWIRE_API void mapiwire_table_close(struct mapiwire_table **t);
-/* Rows in the table when it was opened. */
+/* RopRestrict: only those rows from now on, from the first of them; r NULL: all again. */
+MAPIWIRE_API int mapiwire_table_restrict(struct mapiwire_table *t, const struct mapiwire_restriction *r);
+/* Rows in the table when it was opened or restricted. */
 MAPIWIRE_API uint32_t mapiwire_table_count(const struct mapiwire_table *t);
 /* The next at most max rows; none at the end. The server decides how many come at once. */
 MAPIWIRE_API int mapiwire_table_read(struct mapiwire_table *t, unsigned max, struct mapiwire_rows *out);
 
-struct mapiwire_message;
-MAPIWIRE_API int mapiwire_message_open(struct mapiwire_store *s, uint64_t folder, uint64_t message,
-                                       struct mapiwire_message **out);
-MAPIWIRE_API void mapiwire_message_close(struct mapiwire_message **msg);
-/* One row. A text or bytes too large for an answer are read as a stream. */
-MAPIWIRE_API int mapiwire_message_get(struct mapiwire_message *msg, const uint32_t *tags, size_t tag_count,
-                                      struct mapiwire_rows *out);
+/*
+ * A search folder of its own (below the finder's) over folders and all that is below them, filled when this returns;
+ * its contents table shows what was found, PidTagFolderId where that is. words: texts match by the beginnings of
+ * their words, from the server's index where it has one. Close it with mapiwire_search_close.
+ */
+MAPIWIRE_API int mapiwire_search_open(struct mapiwire_store *s, const uint64_t *folders, size_t count,
+                                      const struct mapiwire_restriction *r, bool words, unsigned timeout_ms,
+                                      uint64_t *folder);
+MAPIWIRE_API int mapiwire_search_close(struct mapiwire_store *s, uint64_t folder);
+
+/* ---- Messages ---- */
 
 struct mapiwire_recipient {
 	enum { MAPIWIRE_TO = 1, MAPIWIRE_CC = 2, MAPIWIRE_BCC = 3 } kind;
 	const char *name;    /* NULL: the address */
-	const char *address; /* SMTP */
+	const char *address; /* SMTP; of what is read and has none, as it stands */
 };
+struct mapiwire_recipients {
+	size_t count;
+	struct mapiwire_recipient *list;
+	void *owner;
+};
+MAPIWIRE_API void mapiwire_recipients_free(struct mapiwire_recipients *r);
+
+struct mapiwire_message;
+/* For reading. */
+MAPIWIRE_API int mapiwire_message_open(struct mapiwire_store *s, uint64_t folder, uint64_t message,
+                                       struct mapiwire_message **out);
+/* For reading and writing. */
+MAPIWIRE_API int mapiwire_message_edit(struct mapiwire_store *s, uint64_t folder, uint64_t message,
+                                       struct mapiwire_message **out);
+/* A new one, that is there for others once it is saved. */
+MAPIWIRE_API int mapiwire_message_create(struct mapiwire_store *s, uint64_t folder, struct mapiwire_message **out);
+/* What was opened on it is closed before. Changes that were not saved are gone. */
+MAPIWIRE_API void mapiwire_message_close(struct mapiwire_message **msg);
+/* One row. A text or bytes too large for an answer are read as a stream, of at most 32 MiB. */
+MAPIWIRE_API int mapiwire_message_get(struct mapiwire_message *msg, const uint32_t *tags, size_t tag_count,
+                                      struct mapiwire_rows *out);
+/* Any number and size of properties: what is large goes as a stream. */
+MAPIWIRE_API int mapiwire_message_set(struct mapiwire_message *msg, const struct mapiwire_value *values, size_t count);
+MAPIWIRE_API int mapiwire_message_recipients(struct mapiwire_message *msg, struct mapiwire_recipients *out);
+/* Adds them behind those that mapiwire_message_set_recipients gave it before. */
+MAPIWIRE_API int mapiwire_message_set_recipients(struct mapiwire_message *msg, const struct mapiwire_recipient *list,
+                                                 size_t count);
+/* Of an embedded message: into its attachment. id may be NULL. The message stays open. */
+MAPIWIRE_API int mapiwire_message_commit(struct mapiwire_message *msg, uint64_t *id);
+/* RopSubmitMessage, of a message in the outbox: the server has it when this returns. */
+MAPIWIRE_API int mapiwire_message_submit(struct mapiwire_message *msg);
+/* PropIDs of names; unknown ones are given ids. guid: as on the wire; name NULL: lid. ids[i] << 16 | type is a tag. */
+struct mapiwire_name {
+	uint8_t guid[16];
+	uint32_t lid;
+	const char *name;
+};
+MAPIWIRE_API int mapiwire_names(struct mapiwire_store *s, const struct mapiwire_name *names, size_t count,
+                                uint16_t *ids);
+
+/* ---- Attachments ---- */
+
+/* RopGetAttachmentTable: a row for each attachment of the message. */
+MAPIWIRE_API int mapiwire_message_attachments(struct mapiwire_message *msg, const uint32_t *tags, size_t tag_count,
+                                              struct mapiwire_rows *out);
+struct mapiwire_attachment;
+/* number: PidTagAttachNumber. */
+MAPIWIRE_API int mapiwire_attachment_open(struct mapiwire_message *msg, uint32_t number,
+                                          struct mapiwire_attachment **out);
+MAPIWIRE_API int mapiwire_attachment_create(struct mapiwire_message *msg, struct mapiwire_attachment **out);
+/* Before the message that it is in. */
+MAPIWIRE_API void mapiwire_attachment_close(struct mapiwire_attachment **a);
+MAPIWIRE_API int mapiwire_attachment_get(struct mapiwire_attachment *a, const uint32_t *tags, size_t tag_count,
+                                         struct mapiwire_rows *out);
+MAPIWIRE_API int mapiwire_attachment_set(struct mapiwire_attachment *a, const struct mapiwire_value *values,
+                                         size_t count);
+/* The message in it (PidTagAttachMethod 5); create: a new one, for mapiwire_message_commit. */
+MAPIWIRE_API int mapiwire_attachment_message(struct mapiwire_attachment *a, bool create, struct mapiwire_message **out);
+/* RopSaveChangesAttachment: on disk once the message is saved too. */
+MAPIWIRE_API int mapiwire_attachment_commit(struct mapiwire_attachment *a);
+MAPIWIRE_API int mapiwire_attachment_delete(struct mapiwire_message *msg, uint32_t number);
+
+/* ---- Streams: one property piece by piece, never whole in memory ---- */
+
+struct mapiwire_stream;
+/* A text's bytes are UTF-16LE without a NUL. size: bytes that there are. */
+MAPIWIRE_API int mapiwire_message_stream(struct mapiwire_message *msg, uint32_t tag, bool create,
+                                         struct mapiwire_stream **out, uint64_t *size);
+MAPIWIRE_API int mapiwire_attachment_stream(struct mapiwire_attachment *a, uint32_t tag, bool create,
+                                            struct mapiwire_stream **out, uint64_t *size);
+/* *got: 0 at the end. */
+MAPIWIRE_API int mapiwire_stream_read(struct mapiwire_stream *st, void *data, size_t size, size_t *got);
+MAPIWIRE_API int mapiwire_stream_write(struct mapiwire_stream *st, const void *data, size_t size);
+/* Before the object is saved. */
+MAPIWIRE_API int mapiwire_stream_commit(struct mapiwire_stream *st);
+MAPIWIRE_API void mapiwire_stream_close(struct mapiwire_stream **st);
+
+/* ---- Messages in one call ---- */
+
 struct mapiwire_draft {
 	const char *subject, *body; /* plain text */
 	const struct mapiwire_recipient *recipients;

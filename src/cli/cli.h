@@ -45,8 +45,13 @@ int cli_fail(const char *command, int code, const char *format, ...) MW_PRINTF(3
  */
 struct cli_option {
 	const char *name; /* without dashes; one letter: a short option */
-	enum { CLI_FLAG, CLI_TEXT, CLI_NUMBER, CLI_PORT, CLI_SECONDS } kind;
-	void *value; /* bool *, const char **, unsigned *, uint16_t *, int64_t * (ns) */
+	enum { CLI_FLAG, CLI_TEXT, CLI_NUMBER, CLI_PORT, CLI_SECONDS, CLI_LIST } kind;
+	void *value; /* bool *, const char **, unsigned *, uint16_t *, int64_t * (ns), struct cli_list * */
+};
+/* An option that may be repeated. */
+struct cli_list {
+	const char **texts;
+	unsigned max, *count;
 };
 /* 0 = go on; else the exit code plus one (help: 1). */
 int cli_parse(const char *command, int argc, char **argv, const struct cli_option *options, size_t option_count,

@@ -52,6 +52,14 @@ static bool parse_number(const char *text, unsigned long max, unsigned long *out
 	return true;
 }
 
+static bool add_text(struct cli_list *list, const char *text)
+{
+	if (*list->count == list->max)
+		return false;
+	list->texts[(*list->count)++] = text;
+	return true;
+}
+
 static bool set_option(const struct cli_option *o, const char *text)
 {
 	unsigned long n;
@@ -61,6 +69,8 @@ static bool set_option(const struct cli_option *o, const char *text)
 	case CLI_TEXT:
 		*(const char **)o->value = text;
 		return true;
+	case CLI_LIST:
+		return add_text((struct cli_list *)o->value, text);
 	case CLI_NUMBER:
 		return parse_number(text, 1000000000, &n) && (*(unsigned *)o->value = (unsigned)n, true);
 	case CLI_PORT:

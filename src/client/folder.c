@@ -14,10 +14,7 @@ int client_open_folder(struct mapiwire_store *s, uint64_t folder, uint32_t *hand
 	client_rops_begin(&b, s, arena);
 	uint8_t in = client_rops_handle(&b, s->logon), at = client_rops_handle(&b, MAPI_NO_HANDLE);
 	const struct RopOpenFolderRequest q = {.InputHandleIndex = in, .OutputHandleIndex = at, .FolderId = folder};
-	client_rops_add(&b, ROP_OPEN_FOLDER, &q);
-	int r = client_rops_run(&b);
-	if (r == 0)
-		r = client_rops_answer(&b, ROP_OPEN_FOLDER, &answer);
+	int r = client_rops_do(&b, ROP_OPEN_FOLDER, &q, &answer);
 	if (r == 0)
 		*handle = client_rops_made(&b, at);
 	return r;
@@ -41,22 +38,14 @@ int mapiwire_folder_get(struct mapiwire_store *s, uint64_t folder, const uint32_
 
 int mapiwire_folder_set(struct mapiwire_store *s, uint64_t folder, const struct mapiwire_value *values, size_t count)
 {
-	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(s->m);
-	struct mapi_value *in = arena ? arena_new_array(arena, struct mapi_value, count) : NULL;
 	uint32_t handle = MAPI_NO_HANDLE;
-	int r = 0;
 	client_no_error(s->m);
-	if (!in)
-		return client_fail_inside(s->m, MW_E_NOMEM, "properties");
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = client_take_value(s->m, arena, &values[i], &in[i]);
-	if (r == 0)
-		r = client_store_enter(s);
+	int r = client_store_enter(s);
 	if (r != 0)
 		return r;
 	r = client_open_folder(s, folder, &handle);
 	if (r == 0)
-		r = client_set_properties(s, handle, in, count);
+		r = client_put_properties(s, handle, values, count);
 	client_release(s, handle, s->epoch);
 	client_store_leave(s);
 	return r;
@@ -66,8 +55,9 @@ static const struct {
 	const char *name;
 	int logon;
 } special[] = {
-        {"inbox", LOGON_INBOX},     {"outbox", LOGON_OUTBOX},         {"sent", LOGON_SENT}, {"sent items", LOGON_SENT},
-        {"deleted", LOGON_DELETED}, {"deleted items", LOGON_DELETED}, {"top", LOGON_TOP},   {"root", LOGON_ROOT},
+        {"inbox", LOGON_INBOX},     {"outbox", LOGON_OUTBOX},   {"sent", LOGON_SENT},
+        {"sent items", LOGON_SENT}, {"deleted", LOGON_DELETED}, {"deleted items", LOGON_DELETED},
+        {"top", LOGON_TOP},         {"root", LOGON_ROOT},       {"search", LOGON_SEARCH},
 };
 
 /* Among the rows of one read; 0: not there. */

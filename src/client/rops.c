@@ -130,6 +130,13 @@ int client_rops_answer(struct client_rops *b, uint8_t id, const void **response)
 	return 0;
 }
 
+int client_rops_do(struct client_rops *b, uint8_t id, const void *request, const void **response)
+{
+	client_rops_add(b, id, request);
+	int r = client_rops_run(b);
+	return r != 0 ? r : client_rops_answer(b, id, response);
+}
+
 uint32_t client_rops_made(const struct client_rops *b, uint8_t index)
 {
 	return index < b->answers.handle_count ? b->answers.handles[index] : MAPI_NO_HANDLE;

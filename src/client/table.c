@@ -6,14 +6,6 @@
 
 #define DEPTH 0x04 /* TableFlags of RopGetHierarchyTable, [MS-OXCFOLD] 2.2.1.13.1 */
 
-struct mapiwire_table {
-	struct mapiwire_store *store;
-	uint32_t handle;
-	unsigned epoch;
-	uint32_t count;
-	size_t columns;
-};
-
 struct wanted {
 	uint64_t folder;
 	enum mapiwire_table_kind kind;
@@ -86,8 +78,8 @@ static int open_table(struct mapiwire_store *s, const struct wanted *w, struct m
 	if (r == 0)
 		r = read_answers(&b, w, &t->count);
 	if (r == 0)
-		t->handle = client_rops_made(&b, at);
-	t->epoch = s->epoch;
+		t->o.handle = client_rops_made(&b, at);
+	t->o.epoch = s->epoch;
 	return r;
 }
 
@@ -101,7 +93,7 @@ int mapiwire_table_open(struct mapiwire_store *s, uint64_t folder, enum mapiwire
 	struct mapiwire_table *t = (struct mapiwire_table *)calloc(1, sizeof *t);
 	if (!t)
 		return client_fail_inside(s->m, MW_E_NOMEM, "a table");
-	t->store = s;
+	t->o.store = s;
 	t->columns = tag_count;
 	int r = client_store_enter(s);
 	if (r == 0) {
@@ -117,12 +109,8 @@ int mapiwire_table_open(struct mapiwire_store *s, uint64_t folder, enum mapiwire
 
 void mapiwire_table_close(struct mapiwire_table **table)
 {
-	struct mapiwire_table *t = *table;
-	if (!t)
-		return;
-	*table = NULL;
-	client_release(t->store, t->handle, t->epoch);
-	free(t);
+	struct mapiwire_table *t = TAKE_PTR(*table);
+	client_object_close(t ? &t->o : NULL);
 }
 
 uint32_t mapiwire_table_count(const struct mapiwire_table *t)
@@ -130,21 +118,20 @@ uint32_t mapiwire_table_count(const struct mapiwire_table *t)
 	return t->count;
 }
 
-static int put_rows(struct mapiwire_table *t, struct arena **arena, const struct mapi_row_set *set,
+int client_put_rows(struct mapiwire *m, struct arena **arena, const struct mapi_row_set *set, size_t columns,
                     struct mapiwire_rows *out)
 {
-	struct mapiwire *m = t->store->m;
 	struct arena *keep = *arena;
 	struct mapiwire_rows rows = {0};
-	int r = client_rows_new(m, arena, set->count, t->columns, &rows);
+	int r = client_rows_new(m, arena, set->count, columns, &rows);
 	if (r != 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < set->count; i++) {
 		const struct mapi_row *row = &set->rows[i];
-		if (row->count != t->columns)
+		if (row->count != columns)
 			r = client_fail_on(m, MAPIWIRE_E_PROTOCOL, CAUSE_PROTOCOL_ERROR, "a row lacks columns");
-		for (size_t c = 0; r == 0 && c < t->columns; c++)
-			r = client_put_value(m, keep, &row->values[c], &rows.values[i * t->columns + c]);
+		for (size_t c = 0; r == 0 && c < columns; c++)
+			r = client_put_value(m, keep, &row->values[c], &rows.values[i * columns + c]);
 	}
 	if (r != 0)
 		mapiwire_rows_free(&rows);
@@ -155,29 +142,66 @@ static int put_rows(struct mapiwire_table *t, struct arena **arena, const struct
 
 static int read_rows(struct mapiwire_table *t, unsigned max, struct mapiwire_rows *out)
 {
-	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(t->store->m);
+	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(t->o.store->m);
 	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
 	const void *answer = NULL;
-	client_rops_begin(&b, t->store, arena);
+	client_rops_begin(&b, t->o.store, arena);
 	const struct RopQueryRowsRequest q = {
-	        .InputHandleIndex = client_rops_handle(&b, t->handle),
+	        .InputHandleIndex = client_rops_handle(&b, t->o.handle),
 	        .ForwardRead = 1,
 	        .RowCount = (uint16_t)(max < 0x7FFF ? max : 0x7FFF),
 	};
-	client_rops_add(&b, ROP_QUERY_ROWS, &q);
-	int r = client_rops_run(&b);
-	if (r == 0)
-		r = client_rops_answer(&b, ROP_QUERY_ROWS, &answer);
-	return r != 0 ? r : put_rows(t, &arena, &((const struct RopQueryRowsResponse *)answer)->RowData, out);
+	int r = client_rops_do(&b, ROP_QUERY_ROWS, &q, &answer);
+	if (r != 0)
+		return r;
+	return client_put_rows(t->o.store->m, &arena, &((const struct RopQueryRowsResponse *)answer)->RowData,
+	                       t->columns, out);
 }
 
 int mapiwire_table_read(struct mapiwire_table *t, unsigned max, struct mapiwire_rows *out)
 {
-	client_no_error(t->store->m);
-	int r = client_store_enter_same(t->store, t->epoch, "the table");
+	int r = client_object_enter(&t->o, "the table");
 	if (r != 0)
 		return r;
 	r = read_rows(t, max, out);
-	client_store_leave(t->store);
+	client_store_leave(t->o.store);
+	return r;
+}
+
+/* RopRestrict, and how many rows are left. Nothing but a size of zero takes a restriction away. */
+static int restrict_table(struct mapiwire_table *t, const struct mapiwire_restriction *in)
+{
+	struct mapiwire *m = t->o.store->m;
+	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(m);
+	struct client_rops b MW_CLEANUP(client_rops_cleanup) = {0};
+	struct mapi_restriction *out = arena ? arena_new_array(arena, struct mapi_restriction, 1) : NULL;
+	const void *answer = NULL;
+	client_rops_begin(&b, t->o.store, arena);
+	int r = out ? 0 : client_fail_inside(m, MW_E_NOMEM, "a restriction");
+	if (r == 0 && in)
+		r = client_take_restriction(m, arena, in, out);
+	if (r != 0)
+		return r;
+	uint8_t at = client_rops_handle(&b, t->o.handle);
+	const struct RopRestrictRequest q = {.InputHandleIndex = at, .RestrictionData = in ? out : NULL};
+	client_rops_add(&b, ROP_RESTRICT, &q);
+	client_rops_add(&b, ROP_QUERY_POSITION, &(struct RopQueryPositionRequest){.InputHandleIndex = at});
+	r = client_rops_run(&b);
+	if (r == 0)
+		r = client_rops_answer(&b, ROP_RESTRICT, &answer);
+	if (r == 0)
+		r = client_rops_answer(&b, ROP_QUERY_POSITION, &answer);
+	if (r == 0)
+		t->count = ((const struct RopQueryPositionResponse *)answer)->Denominator;
+	return r;
+}
+
+int mapiwire_table_restrict(struct mapiwire_table *t, const struct mapiwire_restriction *in)
+{
+	int r = client_object_enter(&t->o, "the table");
+	if (r != 0)
+		return r;
+	r = restrict_table(t, in);
+	client_store_leave(t->o.store);
 	return r;
 }
