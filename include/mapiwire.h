@@ -104,6 +104,8 @@ struct mapiwire_web {
 	const char *key_log;   /* file that TLS secrets are appended to, in SSLKEYLOGFILE's format */
 	const char *path;      /* RPC_HTTP: "/rpc/rpcproxy.dll" */
 	enum mapiwire_web_auth auth;
+	/* RPC_HTTP: what an IN channel may carry before it is replaced; 128 KiB to 2 GiB; 0: 1 GiB, as Outlook's */
+	uint32_t channel_bytes;
 };
 
 struct mapiwire_options {
@@ -201,7 +203,7 @@ struct mapiwire_interface {
 /* By our short name (epm, mgmt, rfr, nspi, emsmdb or store, asyncemsmdb) or by UUID, "UUID/MAJOR.MINOR" too. */
 MAPIWIRE_API int mapiwire_interface_named(const char *text, struct mapiwire_interface *out);
 
-/* The TCP port of an interface (ept_map). */
+/* The TCP port of an interface (ept_map); over RPC_HTTP the one that it always has there: 6001, 6002, 6004. */
 MAPIWIRE_API int mapiwire_map(struct mapiwire *m, const struct mapiwire_interface *interface, uint16_t *port);
 
 struct mapiwire_registration {
@@ -223,6 +225,14 @@ MAPIWIRE_API void mapiwire_registrations_free(struct mapiwire_registrations *r);
 
 /* Opens and closes a TCP connection; ns (may be NULL): how long the opening took. */
 MAPIWIRE_API int mapiwire_knock(struct mapiwire *m, uint16_t port, int64_t *ns);
+
+/* RPC_HTTP: whether the proxy lets the user in: connects, logs on, and asks for an echo ([MS-RPCH] 2.1.2.1.5). */
+struct mapiwire_web_report {
+	int64_t connect_ns, tls_ns, auth_ns, answer_ns; /* each on its own; 0: there was none */
+	const char *tls;                                /* "TLS1.3"; NULL: none */
+	const char *auth;                               /* "basic", "ntlm", "kerberos", "none": nobody was asked */
+};
+MAPIWIRE_API int mapiwire_web_knock(struct mapiwire *m, struct mapiwire_web_report *out);
 
 /* A bound connection that is asked whether its server listens; authenticated where the options name a user. */
 struct mapiwire_service;

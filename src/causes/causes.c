@@ -129,6 +129,24 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                                    "The tries above say why, one by one; ask one server with --server HOST:PORT.", 57},
         [CAUSE_NO_TCP] = {"no-tcp", "Autodiscover's settings for %s name no server of RPC over TCP (EXCH).",
                           "Walk to the server itself: mapiwire walk HOST.", 58},
+        [CAUSE_TLS_FAILED] = {"tls-failed", "No TLS could be agreed on with %s.",
+                              "Check that the port is HTTPS's and takes TLS 1.2 or 1.3; a proxy may be in between.",
+                              59},
+        [CAUSE_CERTIFICATE_UNTRUSTED] =
+                {"certificate-untrusted", "The certificate of %s.",
+                 "Name its authority with --ca-file, use the name that is in it, or look without trust: --insecure.",
+                 60},
+        [CAUSE_NOT_HTTP] = {"not-http", "Port %s answers, but not with HTTP.",
+                            "Give the web server's port; another program listens on this one.", 61},
+        [CAUSE_HTTP_STATUS] = {"http-status", "The web server answered %s.",
+                               "Check that the path exists there, and look into the logs of it and of proxies.", 62},
+        [CAUSE_PASSWORD_WITHHELD] =
+                {"password-withheld",
+                 "The password was not sent: %s wants it as it is (Basic), and has not proved who it is.",
+                 "Use TLS and a certificate that can be verified (--ca-file), not --insecure.", 63},
+        [CAUSE_RPC_PROXY_REFUSED] = {"rpc-proxy-refused", "The RPC proxy does not connect to %s.",
+                                     "Check the server's name as the proxy knows it, and that it allows this port.",
+                                     64},
 };
 
 const struct cause_row *cause_get(enum cause cause)

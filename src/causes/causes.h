@@ -58,6 +58,12 @@ enum cause {
 	CAUSE_TICKET_REFUSED,           /* the server did not say why */
 	CAUSE_NO_AUTODISCOVER,          /* no try of it found settings */
 	CAUSE_NO_TCP,                   /* it found some, without RPC over TCP */
+	CAUSE_TLS_FAILED,               /* no TLS could be agreed on */
+	CAUSE_CERTIFICATE_UNTRUSTED,
+	CAUSE_NOT_HTTP,          /* something answers, but not HTTP */
+	CAUSE_HTTP_STATUS,       /* a web server's answer that is no success */
+	CAUSE_PASSWORD_WITHHELD, /* only Basic is offered, by who has not proved who it is */
+	CAUSE_RPC_PROXY_REFUSED, /* a proxy of RPC over HTTP that does not reach the server */
 	CAUSE_COUNT,
 };
 

@@ -16,9 +16,10 @@ const char ping_help[] =
         "Without INTERFACE: everything that the endpoint mapper has registered, whether each port answers, and\n"
         "how fast. With one (rfr, nspi, store, epm, samr, ... or UUID or UUID/MAJOR.MINOR): asks the mapper for its\n"
         "port, binds there, as the user where one is named, and asks whether the server is listening (mgmt).\n"
-        "PORT is the endpoint mapper's.\n\n"
+        "PORT is the endpoint mapper's. With --transport rpc-http: whether the RPC proxy (Outlook Anywhere) lets\n"
+        "the user in, and referral, address book and store behind it.\n\n"
         "  -n COUNT                so many times; then minimum, median and 99th percentile; default 1\n" CLI_REMOTE_HELP
-        "  --json                  JSON Lines: an object an endpoint, or one for the interface\n\n"
+                CLI_WEB_HELP "  --json                  JSON Lines: an object an endpoint, or one for the interface\n\n"
         "Exit code: 0 when all answered; else that of the first that did not ('mapiwire walk --help' lists\n"
         "them).\n";
 
@@ -320,6 +321,53 @@ static int list_all(struct ping *p, const struct mapiwire_registrations *all)
 	return code;
 }
 
+/* ---- A proxy of RPC over HTTP ---- */
+
+static void put_report(struct buf *out, const struct ping *p, const struct mapiwire_web_report *r)
+{
+	const char *host = p->r->web.host ? p->r->web.host : p->r->host;
+	if (p->r->json) {
+		buf_put_str(out, "{\"proxy\":");
+		text_put_json(out, host);
+		cli_json_text(out, "tls", r->tls ? r->tls : "none");
+		cli_json_text(out, "auth", r->auth);
+		cli_json_ms(out, "connect", r->connect_ns);
+		cli_json_ms(out, "handshake", r->tls_ns);
+		cli_json_ms(out, "logon", r->auth_ns);
+		cli_json_ms(out, "echo", r->answer_ns);
+		buf_put_str(out, "}\n");
+		return;
+	}
+	buf_put_str(out, "The RPC proxy ");
+	cli_put(out, p->r->colored, CLI_BOLD, host);
+	buf_printf(out, " answers: connected in %.3f ms, ", (double)r->connect_ns / (double)NS_PER_MS);
+	if (r->tls)
+		buf_printf(out, "%s in %.3f ms, ", r->tls, (double)r->tls_ns / (double)NS_PER_MS);
+	if (r->auth_ns)
+		buf_printf(out, "logged on by %s in %.3f ms, ", r->auth, (double)r->auth_ns / (double)NS_PER_MS);
+	buf_printf(out, "echo in %.3f ms.\n", (double)r->answer_ns / (double)NS_PER_MS);
+}
+
+/* The proxy itself, then the three services that Outlook looks for behind it. */
+static int ping_proxy(struct ping *p)
+{
+	static const char *const services[] = {"rfr", "nspi", "emsmdb"};
+	struct buf out MW_CLEANUP(buf_free) = {0};
+	struct mapiwire_web_report report;
+	int code = 0;
+	if (mapiwire_web_knock(p->r->m, &report) < 0)
+		return fail_one(p, "proxy", false);
+	put_report(&out, p, &report);
+	cli_write(&out);
+	for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
+		struct mapiwire_interface interface;
+		int r = mapiwire_interface_named(services[i], &interface);
+		int one = r < 0 ? CLI_EXIT_FAILED : ping_one(p, &interface, services[i]);
+		code = code ? code : one;
+	}
+	return code;
+}
+
 static int ping_all(struct ping *p)
 {
 	struct mapiwire_registrations all = {0};
@@ -340,6 +388,7 @@ int cmd_ping(int argc, char **argv)
 	const struct cli_option options[] = {
 	        {"n", CLI_NUMBER, &p.count},
 	        CLI_REMOTE_OPTIONS(&remote),
+	        CLI_WEB_OPTIONS(&remote),
 	};
 	int r = cli_parse(command, argc, argv, options, ARRAY_SIZE(options), words, 2, &count);
 	if (r != 0)
@@ -353,16 +402,18 @@ int cmd_ping(int argc, char **argv)
 		                 "'%s' is no interface that is known: take rfr, nspi, store, asyncemsmdb, epm, mgmt, "
 		                 "samr and such, or a UUID.",
 		                 words[1]);
-	if (count == 1 && (remote.user || remote.auth || remote.ccache))
+	bool over_http = remote.transport && strcmp(remote.transport, "rpc-http") == 0;
+	if (count == 1 && !over_http && (remote.user || remote.auth || remote.ccache))
 		return cli_usage(command, "-U belongs to an INTERFACE: the endpoint mapper asks nobody who it is.");
 	bool as_user = remote.user || remote.auth || remote.ccache;
-	if (!as_user)
+	if (!as_user && !over_http)
 		remote.level = "none";
+	as_user = as_user || over_http; /* the proxy asks */
 	int code = cli_remote_open(command, &remote, words[0], as_user);
 	if (code == 0 && (p.times = arena_new_array(remote.arena, int64_t, p.count)) == NULL)
 		code = cli_fail(command, CLI_EXIT_FAILED, "out of memory.");
 	if (code == 0)
-		code = count == 2 ? ping_one(&p, &interface, words[1]) : ping_all(&p);
+		code = count == 2 ? ping_one(&p, &interface, words[1]) : over_http ? ping_proxy(&p) : ping_all(&p);
 	int closed = cli_remote_close(command, &remote);
 	return code ? code : closed;
 }

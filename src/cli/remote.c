@@ -104,7 +104,7 @@ static int read_options(const char *command, struct cli_remote *r, const char *h
 	r->domain = r->name = "";
 	if (r->user)
 		cli_split_user(r->arena, r->user, &r->domain, &r->name);
-	return 0;
+	return cli_remote_web(command, r);
 }
 
 static int make_client(const char *command, struct cli_remote *r, const char *password)
@@ -122,8 +122,14 @@ static int make_client(const char *command, struct cli_remote *r, const char *pa
 	        .ccache = r->ccache,
 	        .realm = r->realm,
 	        .service = r->service,
+	        .transport = r->carried,
+	        .web = r->web,
 	};
 	int code = mapiwire_new(&o, &r->m);
+	if (code == MAPIWIRE_E_FILE && r->carried != MAPIWIRE_TCP)
+		return cli_fail(command, CLI_EXIT_USAGE,
+		                "cannot open a file of -w, --ca-file or --tls-key-log: %s. Name another.",
+		                strerror(errno));
 	if (code == MAPIWIRE_E_FILE)
 		return cli_fail(command, CLI_EXIT_USAGE, "cannot write %s: %s. Name another file.", r->capture,
 		                strerror(errno));

@@ -11,6 +11,8 @@ struct cli_remote {
 	uint16_t epm_port;
 	int64_t timeout_ns;
 	bool json;
+	const char *transport, *proxy, *http_auth; /* with CLI_WEB_OPTIONS, as web is */
+	struct mapiwire_web web;
 	/* NULL, or: what was given is no host but something that leads to one. Called once the password is known; sets
 	 * host, or yields an exit code after a sentence. */
 	int (*find_host)(const char *command, struct cli_remote *r, const char *password);
@@ -21,6 +23,7 @@ struct cli_remote {
 	const char *domain, *name; /* of the user */
 	enum mapiwire_level chosen;
 	enum mapiwire_auth method;
+	enum mapiwire_transport carried;
 	bool colored;
 	struct mapiwire *m;
 };
@@ -50,6 +53,26 @@ struct cli_remote {
 	"  -w FILE.pcapng          keeps a capture of the conversation, handshakes and all\n"                          \
 	"  --color auto|always|never\n"
 
+/* Rows and text for commands that go over HTTP as well. */
+#define CLI_WEB_OPTIONS(r)                                                                                             \
+	{"transport", CLI_TEXT, &(r)->transport}, {"proxy", CLI_TEXT, &(r)->proxy},                                    \
+	        {"proxy-path", CLI_TEXT, &(r)->web.path}, {"http-auth", CLI_TEXT, &(r)->http_auth},                    \
+	        {"plain-http", CLI_FLAG, &(r)->web.plain}, {"ca-file", CLI_TEXT, &(r)->web.ca_file},                   \
+	        {"insecure", CLI_FLAG, &(r)->web.insecure}, {"principal", CLI_TEXT, &(r)->web.principal},              \
+	{                                                                                                              \
+		"tls-key-log", CLI_TEXT, &(r)->web.key_log                                                             \
+	}
+#define CLI_WEB_HELP                                                                                                   \
+	"  --transport WORD        tcp (default), or rpc-http: Outlook Anywhere, RPC in HTTPS; PORT is HTTPS's then\n" \
+	"  --proxy HOST[:PORT]     the web server that RPC goes through; default: HOST itself, port 443\n"             \
+	"  --proxy-path PATH       its path; default /rpc/rpcproxy.dll\n"                                              \
+	"  --http-auth WORD        how to log on there: none, basic, ntlm, negotiate; default: what both sides have\n" \
+	"  --ca-file FILE          certificates that are trusted, in PEM; default: the system's\n"                     \
+	"  --principal NAME        the name that its certificate must have, instead of the proxy's\n"                  \
+	"  --insecure              takes any certificate; the password is then not sent as it is\n"                    \
+	"  --plain-http            HTTP without TLS, port 80\n"                                                        \
+	"  --tls-key-log FILE      appends the secrets of TLS, for a lens that is to read along\n"
+
 /* "host", "host:135", "[::1]:135", "::1". MW_E_INVALID. */
 MW_NODISCARD int cli_split_host(struct arena *arena, const char *text, char **host, uint16_t *port);
 /*
@@ -58,6 +81,8 @@ MW_NODISCARD int cli_split_host(struct arena *arena, const char *text, char **ho
  * yet). 0, or an exit code after one sentence on stderr. Close in any case.
  */
 MW_NODISCARD int cli_remote_open(const char *command, struct cli_remote *r, const char *host, bool need_user);
+/* remote_web.c: reads those options; 0 or an exit code after a sentence. */
+int cli_remote_web(const char *command, struct cli_remote *r);
 /* 0, or an exit code when the capture could not be written. */
 int cli_remote_close(const char *command, struct cli_remote *r);
 

@@ -74,12 +74,13 @@ static int leave(struct client_aside *a, int error)
 	return atomic_compare_exchange_strong(&a->state, &running, LEFT) ? error : 0;
 }
 
-int client_aside(struct mapiwire *m, void (*run)(void *work), void (*drop)(void *work), void *work, int64_t deadline)
+struct client_aside *client_aside_begin(struct mapiwire *m, void (*run)(void *work), void (*drop)(void *work),
+                                        void *work)
 {
-	struct client_aside *a = client_cancelled(m) ? NULL : aside_new(m);
+	struct client_aside *a = aside_new(m);
 	if (!a) {
 		drop(work);
-		return client_cancelled(m) ? MW_E_CANCELLED : MW_E_NOMEM;
+		return NULL;
 	}
 	a->run = run;
 	a->drop = drop;
@@ -88,15 +89,31 @@ int client_aside(struct mapiwire *m, void (*run)(void *work), void (*drop)(void 
 		close(a->wake);
 		free(a);
 		drop(work);
-		return MW_E_NOMEM;
+		return NULL;
 	}
 	a->next = m->asides;
 	m->asides = a;
-	int r = client_wait(m, &a->finished, NULL, NULL, deadline);
+	return a;
+}
+
+int client_aside_end(struct mapiwire *m, struct client_aside **aside, int error)
+{
+	struct client_aside *a = TAKE_PTR(*aside);
 	unlink_aside(m, a);
-	if (r != 0)
-		r = leave(a, r);
+	int r = a->finished ? 0 : leave(a, error);
 	if (r == 0)
 		free(a);
 	return r;
+}
+
+int client_aside(struct mapiwire *m, void (*run)(void *work), void (*drop)(void *work), void *work, int64_t deadline)
+{
+	if (client_cancelled(m)) {
+		drop(work);
+		return MW_E_CANCELLED;
+	}
+	struct client_aside *a = client_aside_begin(m, run, drop, work);
+	if (!a)
+		return MW_E_NOMEM;
+	return client_aside_end(m, &a, client_wait(m, &a->finished, NULL, NULL, deadline));
 }

@@ -47,7 +47,7 @@ static int run_leg(struct client_conn *c)
 /* The security context and its first token, or why there is none. */
 static int begin_leg(struct client_conn *c, const struct idl_interface *interface, enum auth_level level)
 {
-	int r = client_leg_new(c->m->login, service_class(interface), level, &c->leg);
+	int r = client_leg_new(c->m->login, service_class(interface), NULL, level, &c->leg);
 	if (r < 0)
 		return client_fail_inside(c->m, r, "authentication");
 	r = run_leg(c);

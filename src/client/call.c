@@ -15,6 +15,8 @@ struct arena *client_arena(struct mapiwire *m)
 
 int client_fail_ended(struct client_conn *c, const char *what)
 {
+	if (c->cause == CAUSE_NONE && c->via && c->transport->fail)
+		return client_failed(c->transport->fail(c->via, false, what));
 	switch (c->cause) {
 	case CAUSE_NOT_RPC:
 		return client_fail_on(c->m, MAPIWIRE_E_PROTOCOL, CAUSE_NOT_RPC, "%s", c->port_text);

@@ -1,5 +1,6 @@
 #include "base/time.h"
 #include "client/private.h"
+#include "client/web.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,10 @@ const char client_setting_store[] = "--store-port; Exchange 2010: MSExchangeRPC 
 
 static int copy_texts(struct mapiwire *m, const struct mapiwire_options *o)
 {
-	m->host = strdup(o->host);
+	int r = client_site_new(o, &m->site);
+	if (r != 0)
+		return r;
+	m->host = strdup(m->site ? m->site->host : o->host);
 	m->login = client_login_new(o);
 	return m->host && m->login ? 0 : MAPIWIRE_E_MEMORY;
 }
@@ -34,11 +38,12 @@ void mapiwire_set_timeout(struct mapiwire *m, unsigned timeout_ms)
 int mapiwire_new(const struct mapiwire_options *o, struct mapiwire **out)
 {
 	if (!o->host || !*o->host || o->level > MAPIWIRE_LEVEL_PRIVACY || o->auth > MAPIWIRE_AUTH_NEGOTIATE ||
-	    o->transport != MAPIWIRE_TCP)
+	    o->transport > MAPIWIRE_RPC_HTTP)
 		return MAPIWIRE_E_ARGUMENT;
 	struct mapiwire *m = (struct mapiwire *)calloc(1, sizeof *m);
 	if (!m)
 		return MAPIWIRE_E_MEMORY;
+	m->transport = o->transport;
 	m->mapper_port = o->mapper_port ? o->mapper_port : 135;
 	snprintf(m->mapper_text, sizeof m->mapper_text, "%u", m->mapper_port);
 	mapiwire_set_timeout(m, o->timeout_ms);
@@ -63,6 +68,7 @@ int mapiwire_new_for(struct mapiwire *m, const char *host, struct mapiwire **out
 	struct mapiwire *n = (struct mapiwire *)calloc(1, sizeof *n);
 	if (!n)
 		return MAPIWIRE_E_MEMORY;
+	n->transport = m->transport;
 	n->mapper_port = m->mapper_port;
 	snprintf(n->mapper_text, sizeof n->mapper_text, "%s", m->mapper_text);
 	n->timeout_ns = m->timeout_ns;
@@ -72,9 +78,11 @@ int mapiwire_new_for(struct mapiwire *m, const char *host, struct mapiwire **out
 	client_no_error(n);
 	n->capture = m->capture;
 	n->capture_is_shared = true;
-	n->host = strdup(host);
+	/* A server of RPC over HTTP is behind the same proxy. */
+	int r = m->site ? client_site_for(m->site, m->transport == MAPIWIRE_RPC_HTTP ? NULL : host, &n->site) : 0;
+	n->host = strdup(n->site ? n->site->host : host);
 	n->login = client_login_for(m->login, host);
-	if (n->host && n->login) {
+	if (r == 0 && n->host && n->login) {
 		*out = n;
 		return 0;
 	}
@@ -95,10 +103,15 @@ int mapiwire_free(struct mapiwire **client)
 		struct client_conn *c = m->conns;
 		client_close(&c);
 	}
+	while (m->webs) {
+		struct client_web *w = m->webs;
+		client_web_close(&w);
+	}
 	int r = m->capture && !m->capture_is_shared ? capture_finish(&m->capture) : 0;
 	if (m->wake >= 0)
 		close(m->wake);
 	client_login_unref(&m->login);
+	client_site_free(&m->site);
 	free(m->host);
 	free(m);
 	return r < 0 ? MAPIWIRE_E_FILE : 0;

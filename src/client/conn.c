@@ -107,14 +107,18 @@ static void lost(struct client_conn *c, int error)
 	c->closed = true;
 }
 
+/* Until there is less than there is room for: what a transport has inside, no descriptor tells of. */
 static void read_some(struct client_conn *c)
 {
 	uint8_t data[READ_SIZE];
-	ssize_t n = c->via->kind->read(c->via, data, sizeof data);
-	if (n > 0) {
+	ssize_t n;
+	while ((n = c->via->kind->read(c->via, data, sizeof data)) > 0) {
 		rpc_feed(c->rpc, RPC_FROM_SERVER, data, (size_t)n, time_monotonic_ns());
 		client_flush(c);
-	} else if (n == 0) {
+		if (c->closed || (size_t)n < sizeof data)
+			return;
+	}
+	if (n == 0) {
 		rpc_eof(c->rpc, RPC_FROM_SERVER, time_monotonic_ns());
 		lost(c, 0);
 	} else if (errno != EAGAIN && errno != EINTR) {
@@ -143,6 +147,11 @@ unsigned client_conn_poll(const struct client_conn *c, struct pollfd fds[CLIENT_
 	return c->via && !c->closed ? c->via->kind->poll(c->via, rpc_output(c->rpc)->len > 0, fds) : 0;
 }
 
+int64_t client_conn_deadline(const struct client_conn *c)
+{
+	return c->via && !c->closed && c->via->kind->deadline ? c->via->kind->deadline(c->via) : INT64_MAX;
+}
+
 void client_conn_process(struct client_conn *c)
 {
 	if (!c->via || c->closed)
@@ -168,8 +177,8 @@ bool client_is_up(struct client_conn *c)
 
 /* ---- Connecting ---- */
 
-/* 0 or an errno, or an MW_E_* of who waits. */
-static int connect_to(struct client_conn *c, const struct client_address *address)
+/* 0 or an errno, or an MW_E_* of who waits; or *said: a MAPIWIRE_E_* whose words have been said. */
+static int connect_to(struct client_conn *c, const struct client_address *address, bool *said)
 {
 	c->closed = c->open = false;
 	c->error = c->transport->open(c, address, &c->via);
@@ -179,9 +188,12 @@ static int connect_to(struct client_conn *c, const struct client_address *addres
 	int r = client_wait(c->m, &c->open, c, NULL, client_deadline(c->m));
 	if (r == 0)
 		return 0;
+	*said = c->transport->fail && (r == MW_E_TIMEOUT || r == MW_E_AGAIN);
+	if (*said)
+		r = client_failed(c->transport->fail(c->via, r == MW_E_TIMEOUT, "a connect"));
 	c->transport->close(&c->via);
 	c->closed = true;
-	return r == MW_E_TIMEOUT ? ETIMEDOUT : r == MW_E_AGAIN ? c->error : r;
+	return *said ? r : r == MW_E_TIMEOUT ? ETIMEDOUT : r == MW_E_AGAIN ? c->error : r;
 }
 
 int client_fail_connect(struct client_conn *c, int error)
@@ -202,11 +214,16 @@ static int try_addresses(struct client_conn *c)
 	int error = 0;
 	for (unsigned i = 0; i < m->address_count; i++) {
 		unsigned which = (m->address + i) % m->address_count;
-		error = connect_to(c, &m->addresses[which]);
+		bool said = false;
+		error = connect_to(c, &m->addresses[which], &said);
 		if (error == 0) {
 			m->address = which;
 			return 0;
 		}
+		if (said && error == MAPIWIRE_E_UNREACHABLE && i + 1 < m->address_count)
+			continue;
+		if (said)
+			return error;
 		if (error < 0)
 			return client_fail_wait(m, error, "a connect");
 	}
@@ -220,7 +237,7 @@ static struct client_conn *conn_new(struct mapiwire *m, uint16_t port, bool dyna
 		return NULL;
 	*c = (struct client_conn){.m = m,
 	                          .carrier = &client_rpc_carrier,
-	                          .transport = &client_tcp,
+	                          .transport = m->transport == MAPIWIRE_RPC_HTTP ? &client_rpc_http : &client_tcp,
 	                          .port = port,
 	                          .dynamic = dynamic,
 	                          .setting = setting,

@@ -133,30 +133,31 @@ void client_login_unref(struct client_login **login)
 /* ---- The first leg ---- */
 
 /* [MS-OXCRPC] 2.1, [MS-OXNSPI] 2.1: a class of its own for each service of Exchange. */
-static char *target_of(const struct client_login *l, const char *service_class)
+static char *target_of(const struct client_login *l, const char *service_class, const char *host)
 {
 	char *text = NULL;
 	int n;
-	if (l->service)
+	if (l->service && !host)
 		n = l->realm && !strchr(l->service, '@') ? asprintf(&text, "%s@%s", l->service, l->realm)
 		                                         : asprintf(&text, "%s", l->service);
 	else
-		n = l->realm ? asprintf(&text, "%s/%s@%s", service_class, l->host, l->realm)
-		             : asprintf(&text, "%s/%s", service_class, l->host);
+		n = l->realm ? asprintf(&text, "%s/%s@%s", service_class, host ? host : l->host, l->realm)
+		             : asprintf(&text, "%s/%s", service_class, host ? host : l->host);
 	return n < 0 ? NULL : text;
 }
 
-int client_leg_new(struct client_login *login, const char *service_class, enum auth_level level,
+int client_leg_new(struct client_login *login, const char *service_class, const char *host, enum auth_level level,
                    struct client_leg **out)
 {
 	struct client_leg *leg = (struct client_leg *)calloc(1, sizeof *leg);
-	char *target = target_of(login, service_class);
+	char *target = target_of(login, service_class, host);
 	if (!leg || !target) {
 		free(leg);
 		free(target);
 		return MW_E_NOMEM;
 	}
 	leg->login = client_login_ref(login);
+	leg->type = login->type;
 	leg->target = target;
 	/* Who asks for call gets packet, [MS-RPCE] 2.2.1.1.8; Windows' server refuses the former. */
 	leg->level = level == AUTH_LEVEL_CALL ? AUTH_LEVEL_PACKET : level;
@@ -174,13 +175,22 @@ int client_leg_new(struct client_login *login, const char *service_class, enum a
 	return 0;
 }
 
+void client_leg_step(struct client_leg *leg, struct cursor in)
+{
+	const struct auth_env env = {.now_ns = time_now_ns(),
+	                             .random = &random_system,
+	                             .binding = leg->binding,
+	                             .binding_len = leg->binding_len};
+	buf_clear(&leg->token);
+	leg->result = auth_step(leg->auth, &env, in, &leg->token, &leg->status);
+}
+
 void client_leg_run(void *work)
 {
 	struct client_leg *leg = (struct client_leg *)work;
-	const struct auth_env env = {.now_ns = time_now_ns(), .random = &random_system};
-	leg->result = auth_client_new(leg->login->type, leg->level, &leg->config, &leg->auth);
+	leg->result = auth_client_new(leg->type, leg->level, &leg->config, &leg->auth);
 	if (leg->result == 0)
-		leg->result = auth_step(leg->auth, &env, cursor_of(NULL, 0), &leg->token, &leg->status);
+		client_leg_step(leg, cursor_of(NULL, 0));
 }
 
 void client_leg_drop(void *work)

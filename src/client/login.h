@@ -27,22 +27,29 @@ struct client_login *client_login_ref(struct client_login *l);
 /* Wipes the password with the last reference. */
 void client_login_unref(struct client_login **l);
 
+#define CLIENT_BINDING_MAX 96 /* TLS_BINDING_MAX */
+
 /* The security context of one connection and the first leg of its handshake. */
 struct client_leg {
 	struct client_login *login;
-	char *target; /* service principal name */
+	enum auth_type type; /* the login's, but where a channel knows one only */
+	char *target;        /* service principal name */
 	struct auth_client_config config;
 	enum auth_level level;
+	uint8_t binding[CLIENT_BINDING_MAX]; /* of the channel that it is for; binding_len 0: none */
+	size_t binding_len;
 	struct auth_context *auth; /* until it is taken */
 	struct buf token;
 	int result; /* of auth_step */
 	uint32_t status;
 };
-/* class: the service's, as in "exchangeMDB". */
-MW_NODISCARD int client_leg_new(struct client_login *login, const char *service_class, enum auth_level level,
-                                struct client_leg **out);
+/* class: the service's, as in "exchangeMDB"; host NULL: the login's, or the service that it names. */
+MW_NODISCARD int client_leg_new(struct client_login *login, const char *service_class, const char *host,
+                                enum auth_level level, struct client_leg **out);
 /* Makes the context and steps once: for Kerberos it waits for the KDC. */
 void client_leg_run(void *leg);
+/* The next one, with what the server said: sets token and result. */
+void client_leg_step(struct client_leg *leg, struct cursor in);
 void client_leg_drop(void *leg);
 
 #endif

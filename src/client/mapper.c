@@ -181,6 +181,12 @@ int mapiwire_map(struct mapiwire *m, const struct mapiwire_interface *interface,
 		*port = m->mapper_port;
 		return 0;
 	}
+	if (m->transport == MAPIWIRE_RPC_HTTP) {
+		*port = client_rpc_http_port(interface->name);
+		return *port ? 0
+		             : client_fail_on(m, MAPIWIRE_E_NOTFOUND, CAUSE_INTERFACE_NOT_REGISTERED, "%s",
+		                              title(interface));
+	}
 	if (!arena)
 		return MAPIWIRE_E_MEMORY;
 	int r = open_mapper(m, &c);

@@ -5,6 +5,7 @@
 #include "causes/causes.h"
 #include "client/carrier.h"
 #include "client/login.h"
+#include "client/socket.h"
 #include "client/transport.h"
 #include "client/wait.h"
 #include "mapi/property.h"
@@ -12,8 +13,6 @@
 #include "mapi/tags.h"
 #include "mapiwire.h"
 #include "rpc/connection.h"
-
-#include <sys/socket.h>
 
 /*
  * Inside libmapiwire. tcp.c is a transport; conn.c moves bytes between transports and the RPC
@@ -27,11 +26,6 @@
 #define CLIENT_LOCALE 0x0409u
 /* What one answer may hold when it is decoded. */
 #define CLIENT_ARENA_LIMIT ((size_t)64 << 20)
-
-struct client_address {
-	struct sockaddr_storage at;
-	socklen_t len;
-};
 
 struct mapiwire {
 	char *host;
@@ -47,6 +41,9 @@ struct mapiwire {
 	struct capture_writer *capture;
 	bool capture_is_shared; /* another client's */
 	struct client_conn *conns;
+	enum mapiwire_transport transport;
+	struct client_site *site;      /* of transports over HTTP; or NULL */
+	struct client_web *webs;       /* its HTTP connections, be they a transport's or on their own */
 	struct client_said own, *said; /* said: of the task that runs, else own */
 	struct client_aside *asides;
 	int wake; /* eventfd that their threads write; -1: not needed yet */
@@ -114,11 +111,21 @@ bool client_conn_room(const struct mapiwire *m);
 /* Its descriptors, and what came of them; no waiting. */
 unsigned client_conn_poll(const struct client_conn *c, struct pollfd fds[CLIENT_TRANSPORT_FDS]);
 void client_conn_process(struct client_conn *c);
+/* When it has something to do without them; INT64_MAX: never. */
+int64_t client_conn_deadline(const struct client_conn *c);
 int64_t client_deadline(const struct mapiwire *m);
 /* Sends what the machine has to say; what does not go out now goes later. */
 void client_flush(struct client_conn *c);
 /* How connecting failed: an errno. */
 int client_fail_connect(struct client_conn *c, int error);
+
+/* ---- rpc_http.c ---- */
+
+enum { CLIENT_HTTP_STORE = 6001, CLIENT_HTTP_REFERRAL = 6002, CLIENT_HTTP_BOOK = 6004 };
+/* "/rpc/rpcproxy.dll?mail:6001"; NULL: out of memory. */
+char *client_rpc_http_target(const struct mapiwire *m, uint16_t port);
+/* The port of an interface by its short name; 0: it has none there. */
+uint16_t client_rpc_http_port(const char *interface);
 
 /* ---- bind.c, call.c, rpc.c ---- */
 

@@ -1,5 +1,5 @@
 #include "base/time.h"
-#include "client/private.h"
+#include "client/web-private.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -40,6 +40,8 @@ size_t mapiwire_poll_list(struct mapiwire *m, struct pollfd *fds, size_t max, in
 	struct pollfd some[CLIENT_TRANSPORT_FDS];
 	size_t n = 0;
 	int ignored;
+	for (const struct client_web *w = m->webs; w && n < max; w = w->next)
+		n += client_web_poll(w, &fds[n]);
 	for (const struct client_conn *c = m->conns; c; c = c->next) {
 		unsigned count = client_conn_poll(c, some);
 		for (unsigned i = 0; i < count && n < max; i++)
@@ -47,6 +49,9 @@ size_t mapiwire_poll_list(struct mapiwire *m, struct pollfd *fds, size_t max, in
 	}
 	if (m->asides && n < max)
 		fds[n++] = (struct pollfd){.fd = m->wake, .events = POLLIN};
+	for (const struct client_conn *c = m->conns; c; c = c->next)
+		if (client_conn_deadline(c) < INT64_MAX)
+			lower(timeout_ms, ms_until(client_conn_deadline(c)));
 	for (const struct mapiwire_task *t = m->tasks; t; t = t->next)
 		lower(timeout_ms, !t->wait || client_settled(t->wait, 0, &ignored) ? 0 : ms_until(t->wait->deadline));
 	return n;
@@ -62,6 +67,8 @@ static void move_bytes(struct mapiwire *m)
 			;
 		client_asides_look(m);
 	}
+	for (struct client_web *w = m->webs; w; w = w->next)
+		client_web_process(w);
 	for (struct client_conn *c = m->conns; c; c = c->next)
 		client_conn_process(c);
 }

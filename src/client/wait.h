@@ -51,6 +51,11 @@ struct client_aside {
  */
 MW_NODISCARD int client_aside(struct mapiwire *m, void (*run)(void *work), void (*drop)(void *work), void *work,
                               int64_t deadline);
+/* The same in two parts, for who must not wait. NULL: out of memory, and work is gone. */
+struct client_aside *client_aside_begin(struct mapiwire *m, void (*run)(void *work), void (*drop)(void *work),
+                                        void *work);
+/* Once it is finished, or to leave it behind with error (an MW_E_*), which is yielded then. */
+int client_aside_end(struct mapiwire *m, struct client_aside **a, int error);
 /* Which have finished since. */
 void client_asides_look(struct mapiwire *m);
 

@@ -65,8 +65,10 @@ MW_NODISCARD int client_web_send(struct client_web *w, const void *data, size_t 
 MW_NODISCARD int client_web_send_end(struct client_web *w);
 /* Bytes that wait for the socket. */
 size_t client_web_unsent(const struct client_web *w);
-/* Takes in nothing more until resumed: the peer's TCP window closes. */
-void client_web_pause(struct client_web *w, bool paused);
+
+/* For wait.c: what to wait for (false: nothing), and what came of it; no waiting. */
+bool client_web_poll(const struct client_web *w, struct pollfd *fd);
+void client_web_process(struct client_web *w);
 
 /* ---- The blocking form: as the rest of the library, 0 or a MAPIWIRE_E_* whose words have been said ---- */
 
@@ -87,6 +89,8 @@ struct buf *client_web_body(struct client_web *w);
 /* Says why the connection ended, or what is wrong with an answer of another status than 200; yields the code. */
 int client_web_fail(struct client_web *w, const char *what);
 int client_web_fail_status(struct client_web *w, const char *what);
+/* That it is not up in time. */
+int client_web_fail_late(struct client_web *w, const char *what);
 
 /* ---- What became of it ---- */
 

@@ -116,3 +116,45 @@ bool http_cookie(const struct http_head *head, const char *name, char *out, size
 	}
 	return false;
 }
+
+/* Up to the next comma that is in no quoted string. */
+static size_t item_length(const char *s)
+{
+	bool quoted = false;
+	size_t n = 0;
+	for (; s[n] && (quoted || s[n] != ','); n++) {
+		if (quoted && s[n] == '\\' && s[n + 1])
+			n++;
+		else if (s[n] == '"')
+			quoted = !quoted;
+	}
+	return n;
+}
+
+static bool is_scheme(const char *item, size_t len, const char *scheme, const char **token, size_t *token_len)
+{
+	size_t n = strlen(scheme);
+	if (len < n || strncasecmp(item, scheme, n) != 0 || (len > n && item[n] != ' '))
+		return false;
+	while (n < len && item[n] == ' ')
+		n++;
+	while (len > n && (item[len - 1] == ' ' || item[len - 1] == '\t'))
+		len--;
+	*token = item + n;
+	*token_len = len - n;
+	return true;
+}
+
+bool http_challenge(const struct http_head *head, const char *scheme, const char **token, size_t *len)
+{
+	unsigned at = 0;
+	for (const char *v; (v = http_field_next(head, "WWW-Authenticate", &at));)
+		while (*v) {
+			v += strspn(v, " \t,");
+			size_t n = item_length(v);
+			if (is_scheme(v, n, scheme, token, len))
+				return true;
+			v += n;
+		}
+	return false;
+}

@@ -11,6 +11,9 @@ const char *http_field(const struct http_head *head, const char *name);
 const char *http_field_next(const struct http_head *head, const char *name, unsigned *at);
 /* Whether a comma-separated list in such a field, or in several, has this token. */
 bool http_field_has(const struct http_head *head, const char *name, const char *token);
+/* Whether an answer's WWW-Authenticate fields (RFC 9110 11.6.1) offer this scheme; *token and *len: what follows its
+ * name there, up to the next comma outside of quotes. */
+bool http_challenge(const struct http_head *head, const char *scheme, const char **token, size_t *len);
 /* Whether this could be a name (RFC 9110 5.1), and this a value: no controls but a tab. */
 bool http_is_token(const char *s);
 bool http_is_value(const char *s);

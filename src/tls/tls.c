@@ -91,7 +91,8 @@ static int set_up_client(struct tls_session *t, const struct tls_config *config)
 		return GNUTLS_E_MEMORY_ERROR;
 	if (!config->insecure)
 		gnutls_session_set_verify_cert(t->gnutls, t->server_name, 0);
-	return gnutls_server_name_set(t->gnutls, GNUTLS_NAME_DNS, t->server_name, strlen(t->server_name));
+	const char *sni = config->sni ? config->sni : t->server_name;
+	return *sni ? gnutls_server_name_set(t->gnutls, GNUTLS_NAME_DNS, sni, strlen(sni)) : 0;
 }
 
 static int set_up(struct tls_session *t, const struct tls_config *config)

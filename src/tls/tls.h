@@ -35,8 +35,9 @@ typedef void (*tls_key_log_fn)(void *user, const char *line, size_t len);
 struct tls_config {
 	enum tls_role role;
 	struct tls_keys *keys; /* server; a reference is taken */
-	/* Client: the name that its server must prove, which also goes into SNI. */
-	const char *server_name;
+	/* Client: the name that its server must prove, which also goes into SNI; sni: another one does, "" none (RFC
+	 * 6066 has no addresses there). */
+	const char *server_name, *sni;
 	const void *ca_pem; /* roots instead of the system's; NULL: those */
 	size_t ca_len;
 	bool insecure;          /* take whatever certificate comes */

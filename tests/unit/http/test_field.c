@@ -118,6 +118,31 @@ static void targets(void **state)
 	}
 }
 
+static void challenges(void **state)
+{
+	static const struct http_field offers[] = {
+	        {"WWW-Authenticate", "Negotiate"},
+	        {"www-authenticate", "Basic realm=\"a, NTLM \\\" b\", charset=\"UTF-8\" , NTLM  TlRM=  ,Digest"},
+	};
+	static const struct http_head answer = {.fields = offers, .field_count = ARRAY_SIZE(offers)};
+	static const struct {
+		const char *scheme, *token; /* NULL: not offered */
+	} table[] = {
+	        {"negotiate", ""}, {"Negotiat", NULL}, {"NTLM", "TlRM="}, {"Digest", ""},
+	        {"b", NULL},       {"TlRM=", NULL},    {"Bearer", NULL},  {"Basic", "realm=\"a, NTLM \\\" b\""},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const char *token = NULL;
+		size_t len = 0;
+		assert_int_equal(http_challenge(&answer, table[i].scheme, &token, &len), table[i].token != NULL);
+		if (!table[i].token)
+			continue;
+		assert_int_equal(len, strlen(table[i].token));
+		assert_memory_equal(token, table[i].token, len);
+	}
+}
+
 static void reasons(void **state)
 {
 	(void)state;
@@ -129,9 +154,10 @@ static void reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(lookup),  cmocka_unit_test(lists),
-	        cmocka_unit_test(cookies), cmocka_unit_test(tokens_and_values),
-	        cmocka_unit_test(targets), cmocka_unit_test(reasons),
+	        cmocka_unit_test(lookup),     cmocka_unit_test(lists),
+	        cmocka_unit_test(cookies),    cmocka_unit_test(tokens_and_values),
+	        cmocka_unit_test(targets),    cmocka_unit_test(reasons),
+	        cmocka_unit_test(challenges),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,65 @@
+#include "client/private.h"
+#include "client/web.h"
+#include "http/rpch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Whether a web server lets this user in: one request that does nothing. */
+
+/* An echo request, [MS-RPCH] 2.1.2.1.5: a body too short for a channel's first PDU. */
+static int ask_rpc_proxy(struct client_web *w, struct mapiwire *m)
+{
+	static const uint8_t body[4] = {0};
+	static const struct http_field fields[] = {{"Accept", "application/rpc"},
+	                                           {"Cache-Control", "no-cache"},
+	                                           {"User-Agent", "MSRPC"},
+	                                           {"Pragma", "no-cache"}};
+	char *target = client_rpc_http_target(m, CLIENT_HTTP_STORE);
+	const struct client_web_request request = {.method = "RPC_IN_DATA",
+	                                           .target = target,
+	                                           .fields = fields,
+	                                           .field_count = ARRAY_SIZE(fields),
+	                                           .body = body,
+	                                           .len = sizeof body};
+	int r = target ? client_web_ask(w, &request) : MW_E_NOMEM;
+	free(target);
+	return r;
+}
+
+static int knock(struct client_web *w, struct mapiwire *m, struct mapiwire_web_report *out)
+{
+	struct client_web_times times;
+	int r = ask_rpc_proxy(w, m);
+	if (r < 0)
+		return client_fail_inside(m, r, "a request");
+	r = client_web_await(w, CLIENT_WEB_UNTIL_END, client_deadline(m), "the echo");
+	if (r != 0)
+		return r;
+	const struct http_head *head = client_web_answer(w);
+	if (head->status != 200 || client_web_body(w)->len != RPCH_ECHO_SIZE)
+		return head->status != 200 ? client_web_fail_status(w, "the echo")
+		                           : client_fail_on(m, MAPIWIRE_E_PROTOCOL, CAUSE_PROTOCOL_ERROR,
+		                                            "what answers is no proxy of RPC over HTTP");
+	times = client_web_times(w);
+	*out = (struct mapiwire_web_report){.connect_ns = times.connect_ns,
+	                                    .tls_ns = times.tls_ns,
+	                                    .auth_ns = times.auth_ns,
+	                                    .answer_ns = times.first_byte_ns,
+	                                    .tls = client_web_tls(w),
+	                                    .auth = client_web_auth(w)};
+	return 0;
+}
+
+int mapiwire_web_knock(struct mapiwire *m, struct mapiwire_web_report *out)
+{
+	struct client_web *w = NULL;
+	client_no_error(m);
+	if (m->transport != MAPIWIRE_RPC_HTTP)
+		return client_fail_inside(m, MW_E_INVALID, "a client without RPC over HTTP");
+	int r = client_web_open(m, NULL, NULL, &w);
+	if (r == 0)
+		r = knock(w, m, out);
+	client_web_close(&w);
+	return r;
+}
