@@ -125,6 +125,8 @@ static int make_key(struct listing *l, const struct store_object *o, struct stor
 		if (i < t->category_count)
 			ends[i] = (uint16_t)key.len;
 	}
+	if (t->descending) /* rows with the same value too, as in a table that is walked */
+		put_number(&key, ~row->id);
 	if (r >= 0 && key.len > 0)
 		r = keep_key(l, &key, ends, row);
 	buf_free(&key);

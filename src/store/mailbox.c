@@ -79,11 +79,15 @@ sqlite3_stmt *store_statement(struct store_mailbox *m, enum store_statement whic
 
 int store_step(struct store_mailbox *m, sqlite3_stmt *s, const char *doing)
 {
-	int rc = sqlite3_step(s);
+	int rc = sqlite3_step(s), r;
 
 	if (rc == SQLITE_ROW)
 		return 1;
-	return rc == SQLITE_DONE ? 0 : store_fail(m, doing, rc);
+	if (rc == SQLITE_DONE)
+		return 0;
+	r = store_fail(m, doing, rc);
+	store_group_check(m);
+	return r;
 }
 
 int store_run(struct store_mailbox *m, sqlite3_stmt *s, const char *doing)
@@ -91,45 +95,6 @@ int store_run(struct store_mailbox *m, sqlite3_stmt *s, const char *doing)
 	int r = store_step(m, s, doing);
 
 	return r < 0 ? r : 0;
-}
-
-static int run_plain(struct store_mailbox *m, enum store_statement which, const char *doing)
-{
-	STORE_STMT s = store_statement(m, which);
-
-	return s ? store_run(m, s, doing) : MW_E_IO;
-}
-
-int store_begin(struct store_mailbox *m)
-{
-	if (m->failed)
-		return store_say(m, MW_E_IO, "The disk refused an earlier change: restart the server.");
-	return run_plain(m, STMT_BEGIN, "A change");
-}
-
-int store_commit(struct store_mailbox *m, uint64_t *ticket)
-{
-	int r = run_plain(m, STMT_COMMIT, "A change");
-
-	if (r < 0) {
-		store_rollback(m);
-		return r;
-	}
-	m->committed++;
-	if (ticket)
-		*ticket = m->committed;
-	return 0;
-}
-
-void store_rollback(struct store_mailbox *m)
-{
-	char error[sizeof m->error];
-
-	/* SQLite has rolled back by itself after some errors; the first error is the one to tell. */
-	memcpy(error, m->error, sizeof error);
-	if (!sqlite3_get_autocommit(m->db))
-		(void)!run_plain(m, STMT_ROLLBACK, "A change");
-	memcpy(m->error, error, sizeof error);
 }
 
 int store_mailbox_set_owner(struct store_mailbox *m, const struct store_owner *owner)

@@ -10,6 +10,13 @@
 
 #include <sqlite3.h>
 
+/* Changes that are committed together: group.c. */
+struct store_group {
+	bool open, inside; /* inside: between store_begin_together and its end */
+	unsigned changes;  /* in it */
+	int64_t pages;     /* that they may take in the log */
+};
+
 struct store_mailbox {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STORE_STATEMENT_COUNT];
@@ -20,10 +27,14 @@ struct store_mailbox {
 	void *collator;              /* UCollator */
 	struct store_packer *packer; /* record.h */
 	uint64_t next_id, end_id;
-	uint64_t committed, synced;
+	uint64_t committed, synced, changes;
 	bool failed; /* a sync did: nothing can be promised */
 	bool sync_under_way, checkpoint_under_way;
 	int64_t log_pages; /* in the write-ahead log after the last commit */
+	int64_t log_due;   /* how many there are when the next checkpoint may begin */
+	bool log_moved;    /* the last checkpoint has moved all but those written meanwhile */
+	int64_t log_room;  /* that are in the log's file, written or not */
+	struct store_group group;
 	struct store_observer *observers;
 	struct store_table *tables;
 	struct store_search *searches; /* search_private.h */
@@ -52,8 +63,19 @@ int store_run(struct store_mailbox *m, sqlite3_stmt *s, const char *doing);
 int store_step(struct store_mailbox *m, sqlite3_stmt *s, const char *doing);
 /* One write at a time; store_commit yields the new ticket. */
 int store_begin(struct store_mailbox *m);
+/* The same for a small change (so many bytes of values): it may be committed with others, at the next sync. */
+int store_begin_together(struct store_mailbox *m, size_t bytes);
 int store_commit(struct store_mailbox *m, uint64_t *ticket);
 void store_rollback(struct store_mailbox *m);
+/* Commits what waits to be committed together; before a statement that changes something by itself. After a failure
+ * the mailbox has failed. */
+int store_group_end(struct store_mailbox *m);
+/* To be asked after every failure: SQLite rolls all back after some, also what others believe to be done. */
+void store_group_check(struct store_mailbox *m);
+
+/* ---- sync.c ---- */
+/* The log as the VFS has it; NULL: there is none. */
+sqlite3_file *store_log_file(struct store_mailbox *m);
 
 /* ---- logon.c ---- */
 /* All that the folders hold, each message once. */

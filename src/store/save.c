@@ -269,7 +269,7 @@ static void tell_saved(struct store_message *msg, const struct saved *w, const s
 static int save_prepared(struct store_message *msg, bool force, const struct store_arrival *how, struct saved *w,
                          struct store_change *change)
 {
-	int r = store_begin(msg->m);
+	int r = store_begin_together(msg->m, w->record.len + w->recipients.len + w->parts.len);
 
 	if (r < 0)
 		return r;
@@ -390,7 +390,7 @@ static int change_row(struct store_mailbox *m, const struct store_object *o, uin
 	int r = store_reserve_ids(m, 1);
 
 	if (r >= 0)
-		r = store_begin(m);
+		r = store_begin_together(m, gone ? o->size : 0);
 	if (r < 0)
 		return r;
 	r = gone ? delete_found_row(m, o) : store_message_write_flags(m, o, flags, status);

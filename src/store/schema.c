@@ -21,10 +21,22 @@
 
 /* words: NULL not indexed yet, 0 never, else the message's row in the index. */
 #define WORDS                                                                                                          \
-	"CREATE INDEX message_behind ON message(id) WHERE words IS NULL AND associated = 0;"                           \
 	"CREATE INDEX message_words ON message(words) WHERE words IS NOT NULL;"                                        \
 	"CREATE VIRTUAL TABLE word USING fts5(text, content = '', columnsize = 0, detail = none,"                      \
 	" tokenize = 'unicode61 remove_diacritics 0');"
+
+/*
+ * A save writes the order of arrival and that of delivery, no more. The other orders are written when nobody else
+ * writes, together with the message's words; until then a table puts the few that are behind in their places itself.
+ */
+#define ORDERS                                                                                                         \
+	"CREATE INDEX message_behind ON message(folder, associated) WHERE words IS NULL;"                              \
+	"CREATE INDEX message_modified ON message(folder, associated, modified) WHERE words IS NOT NULL;"              \
+	"CREATE INDEX message_size ON message(folder, associated, size) WHERE words IS NOT NULL;"                      \
+	"CREATE INDEX message_importance ON message(folder, associated, importance) WHERE words IS NOT NULL;"          \
+	"CREATE INDEX message_subject ON message(folder, associated, subject) WHERE words IS NOT NULL;"                \
+	"CREATE INDEX message_sender ON message(folder, associated, sender) WHERE words IS NOT NULL;"                  \
+	"CREATE INDEX message_class ON message(folder, associated, class) WHERE words IS NOT NULL;"
 
 const char store_schema[] =
         "CREATE TABLE mailbox("
@@ -53,12 +65,6 @@ const char store_schema[] =
         " words INTEGER);"
         "CREATE INDEX message_natural ON message(folder, associated);"
         "CREATE INDEX message_delivered ON message(folder, associated, delivered);"
-        "CREATE INDEX message_modified ON message(folder, associated, modified);"
-        "CREATE INDEX message_size ON message(folder, associated, size);"
-        "CREATE INDEX message_importance ON message(folder, associated, importance);"
-        "CREATE INDEX message_subject ON message(folder, associated, subject);"
-        "CREATE INDEX message_sender ON message(folder, associated, sender);"
-        "CREATE INDEX message_class ON message(folder, associated, class);"
         /* message 0: of no saved message yet; left over after a crash, and then swept. */
         "CREATE TABLE value(id INTEGER PRIMARY KEY AUTOINCREMENT, message INTEGER NOT NULL, size INTEGER NOT NULL);"
         "CREATE INDEX value_message ON value(message);"
@@ -68,7 +74,7 @@ const char store_schema[] =
                 /* What search folders look for, and what they have found: store/search.h. */
                 SEARCH
                         /* Words of messages: store/words.h. */
-                        WORDS;
+                        WORDS ORDERS;
 
 const char *const store_upgrades[STORE_SCHEMA_VERSION] = {
         [1] = "ALTER TABLE message ADD COLUMN attachments BLOB NOT NULL DEFAULT x''",
@@ -76,6 +82,9 @@ const char *const store_upgrades[STORE_SCHEMA_VERSION] = {
         [3] = SEARCH,
         [4] = "", /* values may be packed: record.h */
         [5] = "ALTER TABLE message ADD COLUMN words INTEGER;" WORDS,
+        [6] = "DROP INDEX IF EXISTS message_behind; DROP INDEX message_modified; DROP INDEX message_size;"
+              "DROP INDEX message_importance; DROP INDEX message_subject; DROP INDEX message_sender;"
+              "DROP INDEX message_class;" ORDERS,
 };
 
 #define FOLDER_COLUMNS                                                                                                 \
@@ -86,6 +95,9 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
         [STMT_BEGIN] = "BEGIN IMMEDIATE",
         [STMT_COMMIT] = "COMMIT",
         [STMT_ROLLBACK] = "ROLLBACK",
+        [STMT_SAVEPOINT] = "SAVEPOINT change",
+        [STMT_ROLLBACK_TO] = "ROLLBACK TO change",
+        [STMT_RELEASE] = "RELEASE change",
         [STMT_RESERVE] = "UPDATE mailbox SET next_id = ?1",
         [STMT_REPLICA_BY_ID] = "SELECT guid FROM replica WHERE id = ?1",
         [STMT_REPLICA_BY_GUID] = "SELECT id FROM replica WHERE guid = ?1",
@@ -164,7 +176,10 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
         [STMT_FOLDER_PARENT] = "SELECT parent FROM folder WHERE id = ?1",
         [STMT_WORDS_ADD] = "INSERT INTO word(rowid, text) VALUES(?1, ?2)",
         [STMT_WORDS_SET] = "UPDATE message SET words = ?2 WHERE id = ?1",
-        [STMT_WORDS_BEHIND] = "SELECT id FROM message WHERE words IS NULL AND associated = 0 ORDER BY id LIMIT ?1",
+        [STMT_WORDS_BEHIND] =
+                "SELECT id, associated FROM message INDEXED BY message_behind WHERE words IS NULL LIMIT ?1",
+        [STMT_WORDS_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM message INDEXED BY message_behind"
+                             " WHERE words IS NULL AND folder = ?1 AND associated = ?2 LIMIT ?3)",
         [STMT_WORDS_ROWS] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message INDEXED BY message_words WHERE words IN"
                             " (SELECT rowid FROM word WHERE word MATCH ?2) AND words IS NOT NULL AND folder = ?1"
                             " AND associated = 0",

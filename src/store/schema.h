@@ -2,13 +2,16 @@
 #define MW_STORE_SCHEMA_H
 
 #define STORE_APPLICATION_ID 0x4D57424F /* "MWBO" */
-#define STORE_SCHEMA_VERSION 6
+#define STORE_SCHEMA_VERSION 7
 
 /* Every statement the store prepares, but the tables' own. Texts in schema.c. */
 enum store_statement {
 	STMT_BEGIN,
 	STMT_COMMIT,
 	STMT_ROLLBACK,
+	STMT_SAVEPOINT,
+	STMT_ROLLBACK_TO,
+	STMT_RELEASE,
 	STMT_RESERVE,
 	STMT_REPLICA_BY_ID,
 	STMT_REPLICA_BY_GUID,
@@ -73,6 +76,7 @@ enum store_statement {
 	STMT_WORDS_ADD,
 	STMT_WORDS_SET,
 	STMT_WORDS_BEHIND,
+	STMT_WORDS_COUNT,
 	STMT_WORDS_ROWS,
 	STMT_WORDS_REST,
 	STMT_FOLDER_EMPTY,

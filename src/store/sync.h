@@ -14,10 +14,14 @@
  *
  * After a failed sync nothing can be promised any more: store_job_end returns MW_E_IO, and so does every later change
  * and sync of this mailbox until it is closed and opened again. Checkpoints go the same way
- * (store_checkpoint_begin), beside syncs. At most one sync and one checkpoint at a time for a mailbox.
+ * (store_checkpoint_begin), beside syncs. The log begins anew only when all of it was moved; under constant writing a
+ * second checkpoint follows the first, for the few pages written meanwhile, and while that is under way the owner is
+ * still: a change would wait for it (100 ms at most). At most one sync and one checkpoint at a time for a mailbox.
  */
 struct store_job {
-	bool checkpoint, restart; /* restart: the log is long, and begins anew even while the owner writes */
+	bool checkpoint;
+	bool still; /* a checkpoint that ends with a new log: the owner writes nothing until its end */
+	bool anew;  /* it did */
 	int result;
 	uint64_t ticket;
 	void *file; /* a sync's: the log, as SQLite's VFS has it */
@@ -27,6 +31,8 @@ struct store_job {
 /* The newest commit, and the newest that is safe. */
 uint64_t store_committed(const struct store_mailbox *m);
 uint64_t store_synced(const struct store_mailbox *m);
+/* Grows with every change, those too that are committed together with others and not yet. */
+uint64_t store_changes(const struct store_mailbox *m);
 
 /* True and a filled job when there are commits to sync. */
 bool store_sync_begin(struct store_mailbox *m, struct store_job *job);

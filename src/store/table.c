@@ -5,12 +5,14 @@
 #include "store/folder.h"
 #include "store/message_private.h"
 #include "store/table_private.h"
+#include "store/words.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define CUT 255 /* [MS-OXCTABL] 2.2.2.5: characters of a text in a row */
 #define FILTER_TAGS_MAX 1024
+#define BEHIND_MAX 500 /* rows that a walk sorts itself */
 
 /* ---- Opening and closing ---- */
 
@@ -332,6 +334,30 @@ int store_table_filter(struct store_table *t, const struct store_filter *filter)
 	return 0;
 }
 
+/* A walk that finds many rows behind would sort them at every question: then all are listed, once. */
+static int choose_way(struct store_table *t)
+{
+	uint64_t anchor = t->anchored ? t->anchor : 0;
+	unsigned behind = 0;
+	int r;
+
+	if (!t->walked || !store_walk_has_behind(t))
+		return 0;
+	r = store_words_behind(t->m, t->folder, t->associated, BEHIND_MAX + 1, &behind);
+	if (r < 0 || behind <= BEHIND_MAX)
+		return r;
+	r = store_list(t);
+	if (r < 0)
+		return r;
+	t->at = anchor ? t->before < t->row_count ? t->before : t->row_count : 0;
+	for (size_t i = 0; anchor && i < t->row_count; i++)
+		if (t->rows[i].id == anchor)
+			t->at = i + 1;
+	store_walk_begin(t);
+	t->walked = false;
+	return 0;
+}
+
 /* ---- Position ---- */
 
 static int total(struct store_table *t, uint32_t *count)
@@ -348,8 +374,10 @@ static int total(struct store_table *t, uint32_t *count)
 int store_table_position(struct store_table *t, uint32_t *position, uint32_t *count)
 {
 	uint32_t before, all;
-	int r;
+	int r = choose_way(t);
 
+	if (r < 0)
+		return r;
 	if (!t->walked) {
 		r = store_list(t);
 		before = (uint32_t)t->at;
@@ -369,8 +397,10 @@ int store_table_position(struct store_table *t, uint32_t *position, uint32_t *co
 int store_table_seek(struct store_table *t, enum store_origin origin, int32_t rows, int32_t *moved)
 {
 	int64_t from, to;
-	int r;
+	int r = choose_way(t);
 
+	if (r < 0)
+		return r;
 	if (t->walked)
 		return store_walk_seek(t, origin, rows, moved);
 	r = store_list(t);
@@ -480,6 +510,9 @@ int store_table_rows(struct store_table *t, struct arena *arena, bool forward, b
 
 	if (t->column_count == 0)
 		return MW_E_STATE;
+	r = choose_way(t);
+	if (r < 0)
+		return r;
 	/* No more rows than there are, whatever a client asks for. */
 	r = t->walked ? total(t, &all) : store_list(t);
 	if (r < 0)

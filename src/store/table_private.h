@@ -79,6 +79,8 @@ int store_walk(struct store_table *t, bool forward, bool whole, store_visit *vis
 /* The row becomes the one before the position. */
 int store_walk_anchor(struct store_table *t, sqlite3_stmt *row);
 void store_walk_begin(struct store_table *t);
+/* Its index may be behind: what is not in it yet is sorted when it is read. */
+bool store_walk_has_behind(const struct store_table *t);
 int store_walk_position(struct store_table *t, uint32_t *before);
 int store_walk_seek(struct store_table *t, enum store_origin origin, int32_t rows, int32_t *moved);
 

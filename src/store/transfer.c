@@ -68,7 +68,7 @@ static int move(const struct store_object *o, uint64_t to, struct store_change *
 	int r = store_reserve_ids(o->m, 2);
 
 	if (r >= 0)
-		r = store_begin(o->m);
+		r = store_begin_together(o->m, 0);
 	if (r < 0)
 		return r;
 	id = store_next_id(o->m);

@@ -17,8 +17,10 @@ static int64_t chunk_id(uint64_t value, uint64_t chunk)
 int store_value_new(struct store_mailbox *m, uint64_t *value)
 {
 	STORE_STMT s = store_statement(m, STMT_VALUE_ADD);
-	int r = s ? store_run(m, s, DOING) : MW_E_IO;
+	int r = s ? store_group_end(m) : MW_E_IO;
 
+	if (r >= 0)
+		r = store_run(m, s, DOING);
 	if (r < 0)
 		return r;
 	*value = (uint64_t)sqlite3_last_insert_rowid(m->db);
@@ -52,7 +54,7 @@ int store_value_write(struct store_mailbox *m, uint64_t value, uint64_t chunk, c
 {
 	STORE_STMT s = store_statement(m, STMT_CHUNK_PUT);
 
-	if (!s)
+	if (!s || store_group_end(m) < 0)
 		return MW_E_IO;
 	if (chunk > LAST_CHUNK)
 		return MW_E_LIMIT;
@@ -65,7 +67,7 @@ int store_value_cut(struct store_mailbox *m, uint64_t value, uint64_t chunk)
 {
 	STORE_STMT s = store_statement(m, STMT_CHUNK_CUT);
 
-	if (!s)
+	if (!s || store_group_end(m) < 0)
 		return MW_E_IO;
 	if (chunk > LAST_CHUNK)
 		return 0;
@@ -78,7 +80,7 @@ int store_value_copy(struct store_mailbox *m, uint64_t from, uint64_t to)
 {
 	STORE_STMT s = store_statement(m, STMT_CHUNK_COPY);
 
-	if (!s)
+	if (!s || store_group_end(m) < 0)
 		return MW_E_IO;
 	sqlite3_bind_int64(s, 1, chunk_id(from, 0));
 	sqlite3_bind_int64(s, 2, chunk_id(to, 0));
@@ -89,7 +91,7 @@ int store_value_copy(struct store_mailbox *m, uint64_t from, uint64_t to)
 int store_value_delete(struct store_mailbox *m, uint64_t value)
 {
 	STORE_STMT s = store_statement(m, STMT_VALUE_DELETE);
-	int r = store_value_cut(m, value, 0);
+	int r = store_value_cut(m, value, 0); /* that has ended a group */
 
 	if (!s || r < 0)
 		return s ? r : MW_E_IO;

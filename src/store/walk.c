@@ -1,4 +1,5 @@
 #include "store/table_private.h"
+#include "store/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,24 +21,49 @@ struct walk {
 	enum range range;
 };
 
-static int make_sql(const struct store_table *t, struct walk w, char *out, size_t size)
-{
-	const char *column = column_names[t->index], *dir = w.ascending ? "ASC" : "DESC";
-	const char *beyond = w.ascending ? ">" : "<", *what = w.whole ? STORE_MESSAGE_COLUMNS : "id";
-	char where[128] = "", order[64];
+static const char *const order_indexes[STORE_INDEX_COUNT] = {
+        [STORE_BY_MODIFICATION] = "message_modified", [STORE_BY_SIZE] = "message_size",
+        [STORE_BY_IMPORTANCE] = "message_importance", [STORE_BY_SUBJECT] = "message_subject",
+        [STORE_BY_SENDER] = "message_sender",         [STORE_BY_CLASS] = "message_class",
+};
 
-	if (t->index == STORE_BY_NATURE)
-		snprintf(order, sizeof order, "id %s", dir);
-	else
-		snprintf(order, sizeof order, "%s %s, id %s", column, dir, dir);
+bool store_walk_has_behind(const struct store_table *t)
+{
+	return order_indexes[t->index] != NULL;
+}
+
+static void put_select(const struct store_table *t, struct walk w, const char *from, struct buf *out)
+{
+	const char *column = column_names[t->index], *beyond = w.ascending ? ">" : "<";
+
+	buf_printf(out, "SELECT %s, %s AS place FROM message%s folder = ?1 AND associated = ?2",
+	           w.whole ? STORE_MESSAGE_COLUMNS : "id", column, from);
 	if (w.range == SAME && t->index == STORE_BY_NATURE)
-		snprintf(where, sizeof where, " AND id %s%s ?4", beyond, w.inclusive ? "=" : "");
+		buf_printf(out, " AND id %s%s ?4", beyond, w.inclusive ? "=" : "");
 	else if (w.range == SAME)
-		snprintf(where, sizeof where, " AND %s = ?3 AND id %s%s ?4", column, beyond, w.inclusive ? "=" : "");
+		buf_printf(out, " AND %s = ?3 AND id %s%s ?4", column, beyond, w.inclusive ? "=" : "");
 	else if (w.range == FURTHER)
-		snprintf(where, sizeof where, " AND %s %s ?3", column, beyond);
-	return snprintf(out, size, "SELECT %s, %s FROM message WHERE folder = ?1 AND associated = ?2%s ORDER BY %s",
-	                what, column, where, order);
+		buf_printf(out, " AND %s %s ?3", column, beyond);
+}
+
+/* Rows that the index of the order does not have yet are sorted and come between those it has. */
+static int make_sql(const struct store_table *t, struct walk w, bool behind, struct buf *out)
+{
+	const char *dir = w.ascending ? "ASC" : "DESC";
+	char from[96] = " WHERE";
+
+	if (order_indexes[t->index])
+		snprintf(from, sizeof from, " INDEXED BY %s WHERE words IS NOT NULL AND", order_indexes[t->index]);
+	put_select(t, w, from, out);
+	if (behind) {
+		buf_put_str(out, " UNION ALL ");
+		put_select(t, w, " INDEXED BY message_behind WHERE words IS NULL AND", out);
+	}
+	if (t->index == STORE_BY_NATURE)
+		buf_printf(out, " ORDER BY id %s", dir);
+	else
+		buf_printf(out, " ORDER BY place %s, id %s", dir, dir);
+	return buf_put_u8(out, 0);
 }
 
 static void finalize(sqlite3_stmt **s)
@@ -49,11 +75,17 @@ static void finalize(sqlite3_stmt **s)
 static int walk_range(struct store_table *t, struct walk w, store_visit *visit, void *user)
 {
 	MW_CLEANUP(finalize) sqlite3_stmt *s = NULL;
-	char sql[512];
+	MW_CLEANUP(buf_free) struct buf sql = {0};
+	unsigned behind = 0;
 	int rc, r = 0;
 
-	make_sql(t, w, sql, sizeof sql);
-	rc = sqlite3_prepare_v2(t->m->db, sql, -1, &s, NULL);
+	if (store_walk_has_behind(t))
+		r = store_words_behind(t->m, t->folder, t->associated, 1, &behind);
+	if (r >= 0)
+		r = make_sql(t, w, behind > 0, &sql);
+	if (r < 0)
+		return r;
+	rc = sqlite3_prepare_v2(t->m->db, (const char *)sql.data, -1, &s, NULL);
 	if (rc != SQLITE_OK)
 		return store_fail(t->m, "Reading a table", rc);
 	sqlite3_bind_int64(s, 1, (int64_t)t->folder);

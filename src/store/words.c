@@ -75,11 +75,16 @@ static int read_text(struct store_mailbox *m, struct arena *arena, uint64_t id, 
 	return r < 0 ? r : put_text(arena, &o, PidTagBody, out);
 }
 
-static int index_one(struct store_mailbox *m, struct arena *arena, uint64_t id)
+struct behind {
+	uint64_t id;
+	bool associated; /* whose words nobody looks for */
+};
+
+static int index_one(struct store_mailbox *m, struct arena *arena, const struct behind *b)
 {
 	struct buf text = {.max = STORE_MAX_RECORD * 4};
 	uint64_t document = store_next_id(m);
-	int r = read_text(m, arena, id, &text);
+	int r = b->associated ? MW_E_INVALID : read_text(m, arena, b->id, &text);
 
 	if (r >= 0)
 		r = write_words(m, document, &text);
@@ -88,12 +93,12 @@ static int index_one(struct store_mailbox *m, struct arena *arena, uint64_t id)
 		r = 0;
 	}
 	if (r >= 0)
-		r = write_document(m, id, document);
+		r = write_document(m, b->id, document);
 	buf_free(&text);
 	return r;
 }
 
-static int list_behind(struct store_mailbox *m, unsigned max, uint64_t *ids, unsigned *count)
+static int list_behind(struct store_mailbox *m, unsigned max, struct behind *behind, unsigned *count)
 {
 	STORE_STMT s = store_statement(m, STMT_WORDS_BEHIND);
 	int r = s ? 1 : MW_E_IO;
@@ -102,16 +107,17 @@ static int list_behind(struct store_mailbox *m, unsigned max, uint64_t *ids, uns
 	if (s)
 		sqlite3_bind_int64(s, 1, max);
 	while (r > 0 && (r = store_step(m, s, DOING)) > 0)
-		ids[(*count)++] = (uint64_t)sqlite3_column_int64(s, 0);
+		behind[(*count)++] = (struct behind){.id = (uint64_t)sqlite3_column_int64(s, 0),
+		                                     .associated = sqlite3_column_int(s, 1) != 0};
 	return r < 0 ? r : 0;
 }
 
 int store_words_step(struct store_mailbox *m, unsigned max, bool *more)
 {
 	STORE_ARENA arena = arena_new(0);
-	uint64_t ids[SLICE_MAX];
+	struct behind behind[SLICE_MAX];
 	unsigned count = 0;
-	int r = arena ? list_behind(m, max < SLICE_MAX ? max : SLICE_MAX, ids, &count) : MW_E_NOMEM;
+	int r = arena ? list_behind(m, max < SLICE_MAX ? max : SLICE_MAX, behind, &count) : MW_E_NOMEM;
 
 	*more = false;
 	if (r < 0 || count == 0)
@@ -122,7 +128,7 @@ int store_words_step(struct store_mailbox *m, unsigned max, bool *more)
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; r >= 0 && i < count; i++) {
-		r = index_one(m, arena, ids[i]);
+		r = index_one(m, arena, &behind[i]);
 		arena_reset(arena);
 	}
 	if (r < 0) {
@@ -131,6 +137,22 @@ int store_words_step(struct store_mailbox *m, unsigned max, bool *more)
 	}
 	*more = count == (max < SLICE_MAX ? max : SLICE_MAX);
 	return store_commit(m, NULL);
+}
+
+int store_words_behind(struct store_mailbox *m, uint64_t folder, bool associated, unsigned max, unsigned *count)
+{
+	STORE_STMT s = store_statement(m, STMT_WORDS_COUNT);
+	int r;
+
+	if (!s)
+		return MW_E_IO;
+	sqlite3_bind_int64(s, 1, (int64_t)folder);
+	sqlite3_bind_int(s, 2, associated);
+	sqlite3_bind_int64(s, 3, max);
+	r = store_step(m, s, DOING);
+	if (r > 0)
+		*count = (unsigned)sqlite3_column_int(s, 0);
+	return r < 0 ? r : 0;
 }
 
 /* ---- Asking ---- */

@@ -21,4 +21,9 @@ MW_NODISCARD int store_words_step(struct store_mailbox *m, unsigned max, bool *m
  */
 char *store_words_query(struct arena *arena, const struct mapi_restriction *r, bool by_words);
 
+/* How many messages of the folder are behind, max at most: neither their words nor the orders other than by arrival and
+ * delivery are indexed. */
+MW_NODISCARD int store_words_behind(struct store_mailbox *m, uint64_t folder, bool associated, unsigned max,
+                                    unsigned *count);
+
 #endif

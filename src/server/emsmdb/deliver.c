@@ -123,6 +123,8 @@ static void go_on(struct emsmdb_delivery *d)
 static void keep(struct server_loop *loop, struct loop_message *m)
 {
 	struct emsmdb_delivery *d = (struct emsmdb_delivery *)m;
+	if (emsmdb_hold(d->mailbox, m))
+		return;
 	int r = d->result < 0 ? d->result : store_parcel_keep(d->parcel, d->mailbox->store);
 	(void)loop;
 	if (r < 0)

@@ -44,9 +44,13 @@ int emsmdb_loop_init(struct server_loop *loop)
 		free(l);
 		return MW_E_IO;
 	}
-	l->timer.data = l;
+	l->timer.data = l->round.data = l;
+	l->handles = 1;
 	loop->store = l;
 	uv_unref((uv_handle_t *)&l->timer);
+	if (uv_idle_init(&loop->uv, &l->round) < 0)
+		return MW_E_IO;
+	l->handles++;
 	return uv_timer_start(&l->timer, on_timer, TIMER_MS, TIMER_MS) < 0 ? MW_E_IO : 0;
 }
 
@@ -65,16 +69,22 @@ void emsmdb_loop_end(struct server_loop *loop)
 		emsmdb_mailboxes_retire(l, true);
 }
 
-static void on_timer_closed(uv_handle_t *timer)
+static void on_closed(uv_handle_t *handle)
 {
-	free(timer->data);
+	struct emsmdb_loop *l = (struct emsmdb_loop *)handle->data;
+	if (--l->handles == 0)
+		free(l);
 }
 
 void emsmdb_loop_free(struct server_loop *loop)
 {
-	if (loop->store)
-		uv_close((uv_handle_t *)&loop->store->timer, on_timer_closed);
+	struct emsmdb_loop *l = loop->store;
 	loop->store = NULL;
+	if (!l)
+		return;
+	if (l->handles > 1)
+		uv_close((uv_handle_t *)&l->round, on_closed);
+	uv_close((uv_handle_t *)&l->timer, on_closed);
 }
 
 static const service_fn emsmdb_methods[] = {

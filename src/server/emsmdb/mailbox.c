@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+/* How long a change may wait for others that come in the same moment. */
+#define SYNC_WAIT_NS (NS_PER_MS / 2)
+
 static void retire(struct emsmdb_mailbox *m);
 
 struct server_loop *emsmdb_owner_of(struct server *server, const struct guid *mailbox)
@@ -44,6 +47,8 @@ int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct
 		m->loop = loop;
 		m->guid = *guid;
 		m->sync_work.data = m->checkpoint_work.data = m;
+		m->held_end = &m->held_calls;
+		m->indexed_at = UINT64_MAX;
 		m->next = loop->store->mailboxes;
 		loop->store->mailboxes = m;
 		opened = true;
@@ -136,14 +141,45 @@ static void run_checkpoint(uv_work_t *work)
 	store_job_run(&((struct emsmdb_mailbox *)work->data)->checkpoint);
 }
 
+static void maybe_checkpoint(struct emsmdb_mailbox *m);
+
+bool emsmdb_hold(struct emsmdb_mailbox *m, struct loop_message *message)
+{
+	if (!m->still)
+		return false;
+	message->next = NULL;
+	*m->held_end = message;
+	m->held_end = &message->next;
+	return true;
+}
+
+/* What came in while the mailbox was still. */
+static void run_held(struct emsmdb_mailbox *m)
+{
+	struct loop_message *held = m->held_calls;
+	m->held_calls = NULL;
+	m->held_end = &m->held_calls;
+	while (held) {
+		struct loop_message *next = held->next;
+		held->run(m->loop, held);
+		held = next;
+	}
+	emsmdb_outbox_look(m);
+	emsmdb_search(m);
+}
+
 static void end_checkpoint(uv_work_t *work, int status)
 {
 	struct emsmdb_mailbox *m = (struct emsmdb_mailbox *)work->data;
 	(void)status;
-	m->checkpointing = false;
+	m->checkpointing = m->still = false;
 	if (store_job_end(m->store, &m->checkpoint) < 0)
 		log_line(m->loop->server->config.log, LOG_ERROR, "checkpoint failed: %s",
 		         store_mailbox_error(m->store));
+	else if (!m->checkpoint.anew)
+		maybe_checkpoint(m);
+	if (!m->still)
+		run_held(m);
 	emsmdb_mailbox_unref(&m);
 }
 
@@ -152,6 +188,7 @@ static void maybe_checkpoint(struct emsmdb_mailbox *m)
 	if (m->checkpointing || !store_checkpoint_begin(m->store, m->retiring, &m->checkpoint))
 		return;
 	m->checkpointing = true;
+	m->still = m->checkpoint.still;
 	m->references++;
 	uv_queue_work(&m->loop->uv, &m->checkpoint_work, run_checkpoint, end_checkpoint);
 }
@@ -166,21 +203,27 @@ static void end_sessions(struct emsmdb_mailbox *m)
 	emsmdb_outbox_stop(m);
 }
 
+/* Nothing of it can be promised: whoever waits hears so. */
+static void fail(struct emsmdb_mailbox *m)
+{
+	log_line(m->loop->server->config.log, LOG_ERROR, "a mailbox cannot be written: %s",
+	         store_mailbox_error(m->store));
+	answer_waiting(m, true);
+	wake_waiters(m, true);
+	end_sessions(m);
+}
+
 static void end_sync(uv_work_t *work, int status)
 {
 	struct emsmdb_mailbox *m = (struct emsmdb_mailbox *)work->data;
 	(void)status;
 	m->syncing = false;
-	int r = store_job_end(m->store, &m->sync);
-	if (r < 0)
-		log_line(m->loop->server->config.log, LOG_ERROR, "a mailbox cannot be written: %s",
-		         store_mailbox_error(m->store));
-	answer_waiting(m, r < 0);
-	wake_waiters(m, r < 0);
-	if (r < 0)
-		end_sessions(m);
-	emsmdb_logons_tell(m);
-	if (r == 0) {
+	if (store_job_end(m->store, &m->sync) < 0) {
+		fail(m);
+	} else {
+		answer_waiting(m, false);
+		wake_waiters(m, false);
+		emsmdb_logons_tell(m);
 		emsmdb_sync(m);
 		maybe_checkpoint(m);
 		emsmdb_outbox_look(m);
@@ -189,13 +232,61 @@ static void end_sync(uv_work_t *work, int status)
 	emsmdb_mailbox_unref(&m);
 }
 
+static void begin_sync(struct emsmdb_mailbox *m)
+{
+	if (m->syncing)
+		return;
+	if (store_sync_begin(m->store, &m->sync)) {
+		m->syncing = true;
+		m->references++;
+		uv_queue_work(&m->loop->uv, &m->sync_work, run_sync, end_sync);
+	} else if (store_mailbox_failed(m->store)) {
+		fail(m);
+	}
+}
+
+static void on_round(uv_idle_t *round);
+
 void emsmdb_sync(struct emsmdb_mailbox *m)
 {
-	if (m->syncing || !store_sync_begin(m->store, &m->sync))
+	struct emsmdb_loop *l = m->loop->store;
+	if (m->unsynced || m->syncing || store_committed(m->store) <= store_synced(m->store))
 		return;
-	m->syncing = true;
+	m->unsynced = true;
+	m->unsynced_ns = time_monotonic_ns();
+	m->seen = 0;
 	m->references++;
-	uv_queue_work(&m->loop->uv, &m->sync_work, run_sync, end_sync);
+	m->next_unsynced = l->unsynced;
+	l->unsynced = m;
+	uv_idle_start(&l->round, on_round);
+}
+
+/* The loop looks for more work once before the disk is asked: what comes now need not wait for the next sync. */
+static bool may_wait(struct emsmdb_mailbox *m)
+{
+	uint64_t changes = store_changes(m->store);
+	bool more = changes != m->seen && time_monotonic_ns() - m->unsynced_ns < SYNC_WAIT_NS;
+	m->seen = changes;
+	return more;
+}
+
+static void on_round(uv_idle_t *round)
+{
+	struct emsmdb_loop *l = (struct emsmdb_loop *)round->data;
+	struct emsmdb_mailbox **link = &l->unsynced;
+	while (*link) {
+		struct emsmdb_mailbox *m = *link;
+		if (may_wait(m)) {
+			link = &m->next_unsynced;
+			continue;
+		}
+		*link = m->next_unsynced;
+		m->unsynced = false;
+		begin_sync(m);
+		emsmdb_mailbox_unref(&m);
+	}
+	if (!l->unsynced)
+		uv_idle_stop(round);
 }
 
 void emsmdb_finish_when_safe(struct emsmdb_mailbox *m, struct service_call *call, uint64_t ticket)
@@ -211,8 +302,6 @@ void emsmdb_finish_when_safe(struct emsmdb_mailbox *m, struct service_call *call
 	call->message.next = NULL;
 	*end = call;
 	emsmdb_sync(m);
-	if (!m->syncing) /* the mailbox cannot be written any more */
-		answer_waiting(m, true);
 }
 
 void emsmdb_when_safe(struct emsmdb_mailbox *m, struct emsmdb_waiter *w)
@@ -224,8 +313,6 @@ void emsmdb_when_safe(struct emsmdb_mailbox *m, struct emsmdb_waiter *w)
 	w->next = m->waiters;
 	m->waiters = w;
 	emsmdb_sync(m);
-	if (!m->syncing)
-		wake_waiters(m, true);
 }
 
 /* ---- Idle mailboxes ---- */
@@ -237,7 +324,7 @@ void emsmdb_when_safe(struct emsmdb_mailbox *m, struct emsmdb_waiter *w)
 static void retire(struct emsmdb_mailbox *m)
 {
 	m->retiring = true;
-	emsmdb_sync(m);
+	begin_sync(m);
 	if (!m->syncing)
 		maybe_checkpoint(m);
 	if (m->references == 0)

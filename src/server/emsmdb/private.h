@@ -44,6 +44,7 @@ struct emsmdb_waiter {
 
 struct emsmdb_outgoing;
 struct emsmdb_logon;
+struct emsmdb_loop;
 
 struct emsmdb_mailbox {
 	struct emsmdb_mailbox *next;
@@ -66,6 +67,12 @@ struct emsmdb_mailbox {
 	uint64_t outbox_ticket;          /* what is there is safe from this commit on */
 	struct emsmdb_session *sessions; /* of its owner */
 	struct emsmdb_logon *logons;     /* of anybody */
+	struct emsmdb_mailbox *next_unsynced;
+	bool unsynced;       /* is in the loop's list of those */
+	int64_t unsynced_ns; /* since then */
+	uint64_t seen;       /* the changes of the store that the last of them has seen */
+	bool still;          /* emsmdb_hold */
+	struct loop_message *held_calls, **held_end;
 	bool syncing, checkpointing, retiring;
 	int64_t idle_ns; /* without references: since when, monotonic */
 	uv_work_t sync_work, checkpoint_work;
@@ -88,8 +95,11 @@ void emsmdb_when_safe(struct emsmdb_mailbox *m, struct emsmdb_waiter *w);
 void emsmdb_index(struct emsmdb_mailbox *m);
 /* Goes on with searches that have not looked at all yet, in slices between other work: rop_search.c. */
 void emsmdb_search(struct emsmdb_mailbox *m);
-/* Makes the newest commits safe, then wakes the sessions that have news of them. */
+/* Makes the newest changes safe, then wakes the sessions that have news of them. The sync begins when the loop has
+ * nothing else to read, so that all who come together share one; what they changed is committed then. */
 void emsmdb_sync(struct emsmdb_mailbox *m);
+/* True: the log is about to begin anew, and nothing may be written for some milliseconds; the message is run then. */
+bool emsmdb_hold(struct emsmdb_mailbox *m, struct loop_message *message);
 
 /* ---- Sessions, logons and their objects ---- */
 
@@ -201,7 +211,10 @@ struct emsmdb_loop {
 	struct emsmdb_session *sessions[1024];
 	unsigned session_count;
 	uint64_t next_session;
-	uv_timer_t timer; /* parked calls that have waited long enough */
+	uv_timer_t timer;                /* parked calls that have waited long enough */
+	uv_idle_t round;                 /* looks at those */
+	struct emsmdb_mailbox *unsynced; /* have changes to sync */
+	unsigned handles;                /* of timer and round that are open */
 };
 
 MW_NODISCARD int emsmdb_session_new(struct server_loop *loop, const struct guid *mailbox, uint32_t code_page,

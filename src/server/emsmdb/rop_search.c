@@ -38,6 +38,8 @@ static void run_slice(struct server_loop *loop, struct loop_message *message)
 	        (struct emsmdb_mailbox *)((char *)message - offsetof(struct emsmdb_mailbox, search_slice));
 	bool more = false;
 	uint64_t ticket = 0;
+	if (emsmdb_hold(m, message))
+		return;
 	int r = store_search_step(m->store, SLICE, &more, &ticket);
 	if (r < 0)
 		log_line(loop->server->config.log, LOG_ERROR, "a search ended early: %s",
@@ -69,19 +71,20 @@ static void run_index(struct server_loop *loop, struct loop_message *message)
 {
 	struct emsmdb_mailbox *m =
 	        (struct emsmdb_mailbox *)((char *)message - offsetof(struct emsmdb_mailbox, index_slice));
-	bool more = false, quiet = store_committed(m->store) == m->quiet_at;
+	if (emsmdb_hold(m, message))
+		return;
+	bool more = false, quiet = store_changes(m->store) == m->quiet_at;
 	int r = quiet ? store_words_step(m->store, INDEX_SLICE, &more) : 0;
 	if (r < 0)
 		log_line(loop->server->config.log, LOG_ERROR, "words cannot be indexed: %s",
 		         store_mailbox_error(m->store));
 	m->indexing = false;
-	m->quiet_at = store_committed(m->store);
+	m->quiet_at = store_changes(m->store);
 	if (r == 0 && quiet && !more)
 		m->indexed_at = m->quiet_at;
+	emsmdb_sync(m);
 	if (r == 0 && quiet && more)
 		index_more(m);
-	else
-		emsmdb_sync(m);
 	emsmdb_mailbox_unref(&m);
 }
 
@@ -97,7 +100,7 @@ static void index_more(struct emsmdb_mailbox *m)
 
 void emsmdb_index(struct emsmdb_mailbox *m)
 {
-	uint64_t committed = store_committed(m->store);
+	uint64_t committed = store_changes(m->store);
 	if (m->references > 0 && committed == m->quiet_at && committed != m->indexed_at &&
 	    !store_mailbox_failed(m->store))
 		index_more(m);

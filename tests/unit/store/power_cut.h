@@ -43,6 +43,7 @@ struct pc_state {
 	struct pc_image images[16];
 	size_t image_count;
 	int fail_writes, fail_syncs; /* SQLite codes */
+	bool full;                   /* no file grows */
 	bool lie;                    /* syncs say yes and do nothing */
 	atomic_bool hold;            /* syncs wait */
 	atomic_uint held;            /* that do */
@@ -159,10 +160,19 @@ static int pc_read(sqlite3_file *f, void *out, int n, sqlite3_int64 at)
 	return PC_CALL(f, xRead, out, n, at);
 }
 
+static bool pc_grows(sqlite3_file *f, sqlite3_int64 end)
+{
+	sqlite3_int64 size = 0;
+
+	return PC_CALL(f, xFileSize, &size) != SQLITE_OK || end > size;
+}
+
 static int pc_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 at)
 {
 	if (pc->fail_writes)
 		return pc->fail_writes;
+	if (pc->full && pc_grows(f, at + n))
+		return SQLITE_FULL;
 	pthread_mutex_lock(&pc_lock_all);
 	if (((struct pc_file *)f)->image)
 		pc_remember(((struct pc_file *)f)->image, at, data, n);
@@ -221,6 +231,8 @@ static int pc_check(sqlite3_file *f, int *out)
 
 static int pc_control(sqlite3_file *f, int op, void *arg)
 {
+	if (op == SQLITE_FCNTL_SIZE_HINT && pc->full && pc_grows(f, *(sqlite3_int64 *)arg))
+		return SQLITE_IOERR_WRITE;
 	return PC_CALL(f, xFileControl, op, arg);
 }
 

@@ -2,6 +2,7 @@
 
 #include "store/attachment.h"
 #include "store/schema.h"
+#include "store/words.h"
 
 #include <sqlite3.h>
 
@@ -14,6 +15,7 @@ static int64_t ask(const char *sql)
 	char path[256];
 	int64_t value = -1;
 
+	assert_int_equal(store_sync(fixture_m), 0); /* commits */
 	fixture_path(path, sizeof path, "");
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
@@ -199,6 +201,39 @@ static void test_a_message_in_itself_does_not_grow_for_ever(void **state)
 	assert_int_equal(ask("SELECT count(*) FROM value WHERE message = 0"), 0);
 }
 
+/* The indexes of version 6 in place of the newest. */
+#define ORDERS_OF_6                                                                                                    \
+	"DROP INDEX message_behind; DROP INDEX message_modified; DROP INDEX message_size;"                             \
+	"DROP INDEX message_importance; DROP INDEX message_subject; DROP INDEX message_sender;"                        \
+	"DROP INDEX message_class;"                                                                                    \
+	"CREATE INDEX message_behind ON message(id) WHERE words IS NULL AND associated = 0;"                           \
+	"CREATE INDEX message_modified ON message(folder, associated, modified);"                                      \
+	"CREATE INDEX message_size ON message(folder, associated, size);"                                              \
+	"CREATE INDEX message_importance ON message(folder, associated, importance);"                                  \
+	"CREATE INDEX message_subject ON message(folder, associated, subject);"                                        \
+	"CREATE INDEX message_sender ON message(folder, associated, sender);"                                          \
+	"CREATE INDEX message_class ON message(folder, associated, class)"
+
+/* A file of version 6 is: what it had indexed stays so. */
+static void test_files_with_whole_indexes_are_upgraded(void **state)
+{
+	bool more;
+
+	(void)state;
+	save_subject(inbox(), "one");
+	assert_int_equal(store_words_step(fixture_m, 10, &more), 0);
+	save_subject(inbox(), "two");
+	store_mailbox_close(&fixture_m);
+	execute(ORDERS_OF_6);
+	execute("PRAGMA user_version = 6");
+	fixture_open();
+	assert_int_equal(ask("PRAGMA user_version"), STORE_SCHEMA_VERSION);
+	assert_int_equal(ask("SELECT count(*) FROM message INDEXED BY message_subject WHERE words IS NOT NULL"
+	                     " AND folder = 5 AND associated = 0"),
+	                 1);
+	assert_int_equal(ask("SELECT count(*) FROM message INDEXED BY message_behind WHERE words IS NULL"), 1);
+}
+
 /* A file of version 1 is made into one of the newest when it is opened. */
 static void test_files_without_attachments_are_upgraded(void **state)
 {
@@ -209,6 +244,7 @@ static void test_files_without_attachments_are_upgraded(void **state)
 	(void)state;
 	old = save_subject(inbox(), "of old");
 	store_mailbox_close(&fixture_m);
+	execute(ORDERS_OF_6);
 	execute("DROP TABLE outbox; DROP TABLE delivered; DROP TABLE search; DROP TABLE found;"
 	        "DROP TABLE word; DROP INDEX message_behind; DROP INDEX message_words; ALTER TABLE message DROP COLUMN "
 	        "words;"
@@ -237,6 +273,7 @@ int main(void)
 	        FIXTURE_TEST(test_messages_in_messages_have_a_depth),
 	        FIXTURE_TEST(test_a_message_in_itself_does_not_grow_for_ever),
 	        FIXTURE_TEST(test_files_without_attachments_are_upgraded),
+	        FIXTURE_TEST(test_files_with_whole_indexes_are_upgraded),
 	};
 
 	return cmocka_run_group_tests_name("store attachment", tests, NULL, NULL);

@@ -59,12 +59,14 @@ static void whole_while_it_is_open(void **state)
 
 	(void)state;
 	fill();
+	assert_int_equal(store_sync(fixture_m), 0);
 	found = checked();
 	assert_string_equal(heard, "");
 	assert_int_equal(found.faults, 0);
 	assert_int_equal(found.folders, STORE_SPECIAL_COUNT);
 	assert_int_equal(found.messages, 4);
 	save_subject(inbox(), "written after the check");
+	assert_int_equal(store_sync(fixture_m), 0);
 	assert_int_equal(checked().messages, 5);
 	assert_string_equal(heard, "");
 }
@@ -125,6 +127,7 @@ static void a_log_that_a_crash_left_is_read_and_stays(void **state)
 
 	(void)state;
 	save_subject(inbox(), "in the log only");
+	assert_int_equal(store_sync(fixture_m), 0);
 	fixture_path(path, sizeof path, "");
 	fixture_path(log, sizeof log, "-wal");
 	snprintf(text, sizeof text, "cp %s %s.x; cp %s %s.x-wal", path, path, log, path);

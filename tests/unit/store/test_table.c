@@ -1,6 +1,7 @@
 #include "fixture.h"
 
 #include "base/time.h"
+#include "store/words.h"
 
 #include <sqlite3.h>
 
@@ -40,6 +41,24 @@ static int fill_once(void **state)
 		return -1;
 	fill();
 	return 0;
+}
+
+/* The orders of all but so many are indexed. */
+static int index_but(uint32_t behind)
+{
+	for (uint32_t left = MANY - behind; left > 0;) {
+		bool more;
+		uint32_t n = left < 250 ? left : 250;
+		if (store_words_step(fixture_m, n, &more) < 0)
+			return -1;
+		left -= n;
+	}
+	return 0;
+}
+
+static int fill_and_index(void **state)
+{
+	return fill_once(state) < 0 ? -1 : index_but(200);
 }
 
 static struct store_table *open_sorted(uint32_t tag, bool descending)
@@ -366,6 +385,59 @@ static void folders_as_rows(void **state)
 	store_table_close(&t);
 }
 
+static void save_numbered(const char *subject, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		char text[64];
+		struct mapi_value v[2];
+		snprintf(text, sizeof text, "%s %05u", subject, i);
+		v[0] = text_value(PidTagSubject, text);
+		v[1] = mapi_i32(PidTagImportance, 1);
+		save_with(inbox(), v, 2);
+	}
+}
+
+static const char *next_subject(struct store_table *t)
+{
+	struct mapi_row *rows;
+	size_t count = 1;
+
+	assert_int_equal(store_table_rows(t, fixture_arena, true, true, 0, &rows, &count), 0);
+	assert_int_equal(count, 1);
+	return value_text(&rows[0].values[1]);
+}
+
+/* Many new messages, whose place the index does not know: the table goes on behind the row it stood at. */
+static void many_that_are_behind(void **state)
+{
+	struct store_table *by_subject, *by_importance;
+	uint32_t position, count;
+	bool more;
+
+	(void)state;
+	save_numbered("m", 0, 20);
+	assert_int_equal(store_words_step(fixture_m, 15, &more), 0);
+	by_subject = open_sorted(PidTagSubject, false);
+	by_importance = open_sorted(PidTagImportance, true); /* all alike: the newest first */
+	for (int i = 0; i < 8; i++) {
+		(void)next_subject(by_subject);
+		(void)next_subject(by_importance);
+	}
+	save_numbered("a", 0, 300);
+	save_numbered("z", 0, 300);
+	assert_string_equal(next_subject(by_subject), "m 00008");
+	assert_int_equal(store_table_position(by_subject, &position, &count), 0);
+	assert_int_equal(position, 309);
+	assert_int_equal(count, 620);
+	assert_string_equal(next_subject(by_importance), "m 00011");
+	do
+		assert_int_equal(store_words_step(fixture_m, 250, &more), 0);
+	while (more);
+	assert_string_equal(next_subject(by_subject), "m 00009");
+	store_table_close(&by_subject);
+	store_table_close(&by_importance);
+}
+
 int main(void)
 {
 	const struct CMUnitTest many[] = {
@@ -379,8 +451,9 @@ int main(void)
 	const struct CMUnitTest few[] = {
 	        FIXTURE_TEST(tables_live),
 	        FIXTURE_TEST(folders_as_rows),
+	        FIXTURE_TEST(many_that_are_behind),
 	};
-	int r = cmocka_run_group_tests(many, fill_once, fixture_teardown);
+	int r = cmocka_run_group_tests(many, fill_and_index, fixture_teardown);
 
 	return r ? r : cmocka_run_group_tests(few, NULL, NULL);
 }
