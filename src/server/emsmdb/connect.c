@@ -264,22 +264,14 @@ struct visit {
 	void (*run)(struct service_call *call, struct emsmdb_session *s);
 };
 
-static void arrive(struct server_loop *loop, struct service_call *call);
-
-static void arrive_again(struct server_loop *loop, struct loop_message *message)
-{
-	arrive(loop, (struct service_call *)message);
-}
-
 static void arrive(struct server_loop *loop, struct service_call *call)
 {
 	const struct visit *v = (const struct visit *)call->state;
 	struct emsmdb_session *s = emsmdb_session_find(loop, v->session);
-	call->message.run = arrive_again;
-	if (!s)
-		service_finish(call, service_fault(call, NCA_S_FAULT_CONTEXT_MISMATCH));
-	else if (!emsmdb_hold(s->mailbox, &call->message))
+	if (s)
 		v->run(call, s);
+	else
+		service_finish(call, service_fault(call, NCA_S_FAULT_CONTEXT_MISMATCH));
 }
 
 void emsmdb_with_session(struct service_call *call, const struct emsmdb_ref *ref,

@@ -44,7 +44,9 @@ struct execution {
 	/* The ROP that runs. */
 	const struct mapi_rop *rop;
 	struct rop_call current;
-	uint32_t handle_before; /* in its output's place */
+	uint32_t handle_before;    /* in its output's place */
+	struct loop_message again; /* it goes on so, with go_on */
+	rop_fn go_on;
 	/* The last ROP executed, if it succeeded and a chain may go on with it. */
 	const struct mapi_rop *last;
 	size_t remaining; /* rows or bytes still asked for by it; 0: there are no more */

@@ -27,6 +27,7 @@ struct rop_call {
 	size_t left;       /* set by what a chain may go on with: rows or bytes asked for and there, but not answered */
 	uint64_t ticket;   /* of a commit that the response promises; 0: none */
 	int64_t now;
+	int64_t slice_ns; /* when this slice began */
 };
 
 /* The ReturnValue. ecBufferTooSmall, when not the first: it has changed nothing and is handed back to the client. */
@@ -35,6 +36,11 @@ typedef uint32_t (*rop_fn)(struct rop_call *rop);
  * has the call then. Until that the session runs nothing else. */
 #define ROP_LATER 0x0FFFFFFFu
 void rop_resume(struct rop_call *rop, uint32_t status);
+/* What takes long goes on in slices, other calls between them: the ROP returns this, and the function runs in the next
+ * round of the loop; so does what that returns. */
+uint32_t rop_again(struct rop_call *rop, rop_fn go_on);
+/* The slice has lasted as long as one may: some milliseconds. */
+bool rop_slice_is_over(const struct rop_call *rop);
 /* A commit of another mailbox than the ROP's own that the answer promises; in that mailbox's loop. */
 MW_NODISCARD int rop_promise_in(struct rop_call *rop, struct emsmdb_mailbox *m, uint64_t ticket);
 

@@ -12,6 +12,7 @@
 #define ROP_LOGON 0xFE
 #define FLAG_NO_COMPRESSION 0x1u
 #define FLAG_NO_XOR_MAGIC 0x2u
+#define SLICE_NS (INT64_C(4) * NS_PER_MS)
 #define TOO_SMALL_HEAD 3 /* bytes of RopBufferTooSmall before the requests that it hands back */
 
 static const struct rop_row *find_row(uint8_t id)
@@ -109,6 +110,42 @@ static uint32_t check_input(struct execution *x, const struct mapi_rop *rop, con
 	return 0;
 }
 
+static void run_again(struct server_loop *loop, struct loop_message *message);
+
+/* Nothing is written while the mailbox's log begins anew: then it waits for that. */
+static uint32_t run_slice(struct execution *x)
+{
+	struct rop_call *c = &x->current;
+	x->again.run = run_again;
+	if (c->on && emsmdb_hold(c->on->mailbox, &x->again))
+		return ROP_LATER;
+	c->slice_ns = time_monotonic_ns();
+	return x->go_on(c);
+}
+
+static void run_again(struct server_loop *loop, struct loop_message *message)
+{
+	struct execution *x = (struct execution *)((char *)message - offsetof(struct execution, again));
+	(void)loop;
+	uint32_t status = run_slice(x);
+	if (status != ROP_LATER)
+		rop_resume(&x->current, status);
+}
+
+uint32_t rop_again(struct rop_call *rop, rop_fn go_on)
+{
+	struct execution *x = rop->execution;
+	x->go_on = go_on;
+	x->again.run = run_again;
+	loop_post(rop->call->at, &x->again);
+	return ROP_LATER;
+}
+
+bool rop_slice_is_over(const struct rop_call *rop)
+{
+	return time_monotonic_ns() - rop->slice_ns > SLICE_NS;
+}
+
 static uint32_t run(struct execution *x, const struct mapi_rop *rop, struct rop_call *c)
 {
 	const struct rop_row *row = find_row(rop->id);
@@ -125,7 +162,8 @@ static uint32_t run(struct execution *x, const struct mapi_rop *rop, struct rop_
 		c->on = c->in->on;
 		c->logon = c->on->id; /* whatever the request says: what is made of it goes with it */
 	}
-	return row->run(c);
+	x->go_on = row->run;
+	return run_slice(x);
 }
 
 static void release(struct execution *x, const struct mapi_rop *rop)
