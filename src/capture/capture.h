@@ -54,6 +54,8 @@ struct capture_extra {
 };
 /* NULL beyond the last. */
 const struct capture_extra *capture_get_extra(const struct capture_reader *r, size_t index);
+/* Each of them once, as they are read; NULL: no new one. */
+const struct capture_extra *capture_new_extra(struct capture_reader *r);
 
 /* Live: packets that came faster than they were read, and are lost. */
 uint64_t capture_lost(const struct capture_reader *r);

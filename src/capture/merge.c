@@ -78,6 +78,15 @@ const struct capture_extra *capture_parts_extra(const struct capture_reader *r, 
 	return NULL;
 }
 
+const struct capture_extra *capture_parts_new_extra(struct capture_reader *r)
+{
+	const struct capture_extra *e = NULL;
+	for (size_t i = 0; !e && i < r->parts->count; i++)
+		if (r->parts->list[i].r)
+			e = capture_new_extra(r->parts->list[i].r);
+	return e;
+}
+
 int capture_open_files(const char *const *paths, size_t count, struct capture_reader **out, size_t *which,
                        const char **why)
 {

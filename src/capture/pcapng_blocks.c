@@ -173,6 +173,13 @@ int capture_read_comments(struct capture_reader *r, const uint8_t *data, size_t 
 	return 0;
 }
 
+const struct capture_extra *capture_new_extra(struct capture_reader *r)
+{
+	if (r->parts)
+		return capture_parts_new_extra(r);
+	return r->extra_told < r->extra_count ? &r->extras[r->extra_told++] : NULL;
+}
+
 const struct capture_extra *capture_get_extra(const struct capture_reader *r, size_t index)
 {
 	if (r->parts)

@@ -80,7 +80,7 @@ struct capture_reader {
 	struct capture_interface *interfaces;
 	size_t interface_count, interface_cap;
 	struct capture_extra *extras;
-	size_t extra_count, extra_cap, extra_bytes;
+	size_t extra_count, extra_told, extra_cap, extra_bytes;
 	struct arena *arena;         /* what extras point to */
 	void *live;                  /* pcap_t */
 	struct capture_parts *parts; /* several files; NULL: one */
@@ -103,6 +103,7 @@ static inline uint16_t capture_u16(const struct capture_reader *r, const uint8_t
 /* merge.c: of all files together. */
 void capture_parts_progress(const struct capture_reader *r, uint64_t *done, uint64_t *size);
 const struct capture_extra *capture_parts_extra(const struct capture_reader *r, size_t index);
+const struct capture_extra *capture_parts_new_extra(struct capture_reader *r);
 
 /* Each reads its file's head, which is in the window, and sets next. */
 MW_NODISCARD int capture_pcap_start(struct capture_reader *r);

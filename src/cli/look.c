@@ -38,6 +38,8 @@ const char look_help[] =
         "  --secrets FILE    opens what NTLM sealed; lines of\n"
         "                      password DOMAIN\\user the password\n"
         "                      nthash DOMAIN\\user 32 hex digits\n"
+        "  --tls-keys FILE   opens TLS with a key log, as SSLKEYLOGFILE and serve --tls-key-log write it; secrets\n"
+        "                    in the capture itself are used without it\n"
         "  --idl FILE,...    further interfaces, as MIDL text\n"
         "  -Y FILTER         only what fits: FIELD OP VALUE with == != < <= > >= and ~ (contains),\n"
         "                    joined by && || ! ( ); a FIELD alone: it applies. Such as\n"
@@ -259,6 +261,7 @@ static int read_frames(struct look *l, struct capture_reader *r, frame_fn each, 
 	p.next_ns = time_monotonic_ns() + NS_PER_S;
 	while (!stopped && (n == 1 || n == MW_E_AGAIN)) {
 		n = capture_next(r, &f);
+		look_tls_more(l, r);
 		if (n == 1) {
 			each(l, &f);
 			if (f.number % 4096 == 0)
@@ -381,6 +384,7 @@ static int run(struct look *l)
 	l->lens = lens_new(&options, &sink);
 	if (!l->lens)
 		return cli_fail("look", CLI_EXIT_FAILED, "out of memory.");
+	look_tls_begin(l);
 	int code = !l->o.interface && strcmp(l->o.file, "-") != 0 ? learn(l) : 0;
 	if (code == 0)
 		code = open_input(l, &r);
@@ -423,6 +427,7 @@ static int read_steps(struct look *l, const char *file, struct lens_steps *steps
 	l->lens = lens_new(&options, &sink);
 	if (!l->lens)
 		return cli_fail("look", CLI_EXIT_FAILED, "out of memory.");
+	look_tls_begin(l);
 	int code = learn(l);
 	if (code == 0)
 		code = open_file(l, &r);
@@ -544,6 +549,7 @@ int cmd_look(int argc, char **argv)
 	        {"export", CLI_TEXT, &l.o.export},
 	        {"rewrite", CLI_TEXT, &l.o.rewrite},
 	        {"secrets", CLI_TEXT, &l.o.secrets},
+	        {"tls-keys", CLI_TEXT, &l.o.tls_keys},
 	        {"idl", CLI_TEXT, &l.o.idl},
 	        {"Y", CLI_TEXT, &l.o.filter},
 	        {"all", CLI_FLAG, &l.o.all},

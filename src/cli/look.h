@@ -21,8 +21,8 @@ struct look_options {
 	const char *file, *interface, *live_filter;
 	const char *const *files; /* as named, the first is file; none with -r */
 	size_t file_count;
-	const char *secrets, *idl, *filter, *color, *colors, *svg, *mermaid, *html, *slow, *export, *rewrite, *top,
-	        *wireshark;
+	const char *secrets, *tls_keys, *idl, *filter, *color, *colors, *svg, *mermaid, *html, *slow, *export, *rewrite,
+	        *top, *wireshark;
 	bool follow, json, ladder, stats, problems, story, diff, all, no_pager;
 	unsigned tree, idle;
 };
@@ -43,12 +43,21 @@ struct look_output {
 	bool failed;
 };
 
+/* look_tls.c */
+struct look_tls {
+	FILE *file; /* --tls-keys; NULL */
+	struct buf part;
+	int64_t looked_ns;
+	bool failed; /* out of memory */
+};
+
 #define LOOK_OUTPUTS 4
 
 struct look {
 	struct look_options o;
 	struct arena *arena;
 	struct auth_secrets secrets;
+	struct look_tls tls;
 	struct auth_keytab *keytab;
 	const struct idl_module *idl[LOOK_MAX_IDL];
 	size_t idl_count;
@@ -67,6 +76,12 @@ struct look {
 struct capture_reader;
 /* look_notes.c: the file's own comments and names, behind the list. */
 void look_put_notes(struct look *l, const struct capture_reader *r);
+
+/* look_tls.c: the key log is opened; read into a new lens; what has come since, and the capture's own secrets. */
+int look_tls_open(struct look *l);
+void look_tls_begin(struct look *l);
+void look_tls_more(struct look *l, struct capture_reader *r);
+void look_tls_close(struct look *l);
 
 /* Secrets, IDL, filter, colours and views. 0, or the exit code after one sentence on stderr. */
 int look_set_up(struct look *l);

@@ -291,8 +291,8 @@ int look_set_up(struct look *l)
 	int code;
 
 	(void)((code = set_view_options(l)) || (code = set_thresholds(l)) || (code = set_top(l)) ||
-	       (code = read_secrets(l)) || (code = read_idl(l)) || (code = read_filter(l)) || (code = read_colors(l)) ||
-	       (code = add_views(l)));
+	       (code = read_secrets(l)) || (code = look_tls_open(l)) || (code = read_idl(l)) ||
+	       (code = read_filter(l)) || (code = read_colors(l)) || (code = add_views(l)));
 	return code;
 }
 
@@ -305,6 +305,7 @@ void look_free(struct look *l)
 			fclose(l->outputs[i].file);
 	}
 	lens_free(&l->lens);
+	look_tls_close(l);
 	(void)look_export_finish(&l->export);
 	lens_scrub_free(&l->scrub);
 	buf_free(&l->head);

@@ -5,50 +5,9 @@
 #include <strings.h>
 
 /*
- * What goes on beside RPC, by the first bytes of a connection: Kerberos, LDAP, DNS, TLS with the server's
- * name. Named from what stands in their first segment, not followed.
+ * What goes on beside RPC, by the first bytes of a connection: Kerberos, LDAP, DNS. Named from what stands in their
+ * first segment, not followed.
  */
-
-enum { TLS_HANDSHAKE = 22, TLS_ALERT = 21, TLS_CLIENT_HELLO = 1, TLS_SERVER_NAME = 0 };
-
-/* ---- TLS, RFC 8446 4.1.2, RFC 6066 3 ---- */
-
-static const char *host_of(struct arena *a, struct cursor names)
-{
-	uint16_t list, len;
-	uint8_t type;
-	const uint8_t *host;
-	if (cursor_u16(&names, &list) < 0 || cursor_u8(&names, &type) < 0 || type != 0 ||
-	    cursor_u16(&names, &len) < 0 || len > NAME_MAX_SHOWN || cursor_bytes(&names, len, &host) < 0)
-		return NULL;
-	return arena_strndup(a, (const char *)host, len);
-}
-
-/* NULL when it is not there, or in a segment to come. */
-static const char *server_name(struct arena *a, struct cursor hello)
-{
-	uint8_t small;
-	uint16_t n, type;
-	struct cursor value;
-	if (cursor_skip(&hello, 2 + 32) < 0 || cursor_u8(&hello, &small) < 0 || cursor_skip(&hello, small) < 0 ||
-	    cursor_u16(&hello, &n) < 0 || cursor_skip(&hello, n) < 0 || cursor_u8(&hello, &small) < 0 ||
-	    cursor_skip(&hello, small) < 0 || cursor_skip(&hello, 2) < 0)
-		return NULL;
-	while (cursor_u16(&hello, &type) == 0 && cursor_u16(&hello, &n) == 0 && cursor_child(&hello, n, &value) == 0)
-		if (type == TLS_SERVER_NAME)
-			return host_of(a, value);
-	return NULL;
-}
-
-static const char *tls_hello(struct arena *a, const uint8_t *data, size_t len)
-{
-	struct cursor c = lens_network(data, len);
-	if (len < 10 || data[0] != TLS_HANDSHAKE || data[1] != 3 || data[5] != TLS_CLIENT_HELLO ||
-	    cursor_skip(&c, 9) < 0)
-		return NULL;
-	const char *host = server_name(a, c);
-	return host ? arena_printf(a, "TLS hello for %s", host) : "TLS hello";
-}
 
 /* ---- In streams, behind a length ---- */
 
@@ -68,16 +27,11 @@ static const char *words(struct lens_flow *f, const uint8_t *data, size_t len, c
 {
 	struct arena *a = lens_event_arena(f->lens);
 	uint16_t port = f->conn->server.port;
-	const char *s = tls_hello(a, data, len);
-	f->context = LENS_CONTEXT_TLS;
-	*protocol = "tls";
-	if (!s && port == PORT_KERBEROS && (s = kerberos(data, len))) {
-		f->context = LENS_CONTEXT_KERBEROS;
-		*protocol = "kerberos";
-	}
+	const char *s = port == PORT_KERBEROS ? kerberos(data, len) : NULL;
+	*protocol = "kerberos";
+	f->context = s ? LENS_CONTEXT_KERBEROS : LENS_CONTEXT_NONE;
 	if (s)
 		return s;
-	f->context = LENS_CONTEXT_NONE;
 	*protocol = port == PORT_DNS ? "dns" : "ldap";
 	if (port == PORT_LDAP || port == PORT_CATALOG)
 		return lens_ldap_words(data, len);
@@ -109,11 +63,6 @@ static const char *answer(struct lens_flow *f, const uint8_t *data, size_t len, 
 	case LENS_CONTEXT_KERBEROS:
 		s = kerberos(data, len);
 		return s ? lens_kerberos_answer(a, data + 4, len - 4, status) : NULL;
-	case LENS_CONTEXT_TLS:
-		if (len < 7 || data[0] != TLS_ALERT || data[1] != 3)
-			return NULL;
-		*status = arena_printf(a, "TLS alert %u", data[6]);
-		return *status;
 	case LENS_CONTEXT_NONE:
 		break;
 	}

@@ -101,8 +101,10 @@ struct lens_conn {
 	int64_t rtt_ns, client_rtt_ns; /* from where was captured to the server and back, to the client; 0: not known */
 	unsigned waiting, parked;      /* requests in flight; of those the ones that the server holds on purpose */
 	struct lens_trouble trouble;
-	bool ended; /* its close or reset is told */
-	bool over;  /* private: its flow is forgotten */
+	const char *tls; /* "TLS 1.3": what is around it; NULL: nothing, or not seen. Static */
+	bool tls_opened; /* and what is in it was read */
+	bool ended;      /* its close or reset is told */
+	bool over;       /* private: its flow is forgotten */
 };
 
 struct lens_event {

@@ -1,6 +1,7 @@
 #include "lens/lens-private.h"
 
 #include "base/random.h"
+#include "tls/observer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #define MAX_TRIES 64
 #define ENOUGH_TO_JUDGE 16
 #define RPC_VERSION 5
+#define TLS_FIRST 22
 
 /* ---- The table ---- */
 
@@ -72,7 +74,7 @@ static bool begin(struct lens_flow *f, unsigned side, const struct lens_segment 
 		return false;
 	bool syn = seg->flags & TCP_SYN, answer = syn && seg->flags & TCP_ACK;
 	f->client = (uint8_t)(syn ? (answer ? !side : side) : guess_client(lens, seg) ^ side);
-	f->syn_seen = syn;
+	f->begins = syn;
 	f->conn->midstream = !syn;
 	f->conn->first_frame = stamp->frame;
 	f->conn->first_time_ns = stamp->time_ns;
@@ -87,6 +89,7 @@ static void clear(struct lens_flow *f)
 	lens_talk_free(&f->talk);
 	lens_smb_free(&f->smb);
 	lens_web_free(&f->web);
+	lens_tls_free(&f->tls);
 	free(f->head[0]);
 	free(f->head[1]);
 	if (f->conn)
@@ -94,7 +97,7 @@ static void clear(struct lens_flow *f)
 	f->head[0] = f->head[1] = NULL;
 	f->conn = NULL;
 	f->kind = LENS_FLOW_UNDECIDED;
-	f->syn_seen = f->syn_answered = f->open_told = f->over = f->went_on = false;
+	f->begins = f->syn_answered = f->open_told = f->over = f->went_on = false;
 	f->syn = f->syn_last = f->answer = (struct lens_stamp){0};
 	memset(f->pace, 0, sizeof f->pace);
 	f->context = LENS_CONTEXT_NONE;
@@ -116,6 +119,7 @@ static void finish(struct lens_flow *f)
 	lens_talk_free(&f->talk);
 	lens_smb_free(&f->smb);
 	lens_web_free(&f->web);
+	lens_tls_free(&f->tls);
 }
 
 void lens_flow_forget(struct lens_flow *f)
@@ -182,6 +186,11 @@ static void decide(struct lens_flow *f, enum lens_flow_kind kind, const struct l
 		f->kind = kind = LENS_FLOW_OTHER;
 	if (kind == LENS_FLOW_HTTP && !(f->web = lens_web_new(f, stamp)))
 		f->kind = kind = LENS_FLOW_OTHER;
+	if (kind == LENS_FLOW_TLS) {
+		bool first = !f->tls && (f->tls = lens_tls_new(f));
+		f->kind = first ? LENS_FLOW_UNDECIDED : LENS_FLOW_OTHER;
+		f->begins = true;
+	}
 	if (kind == LENS_FLOW_SMB)
 		return; /* its pipes will show whether it carries RPC */
 	if (kind == LENS_FLOW_RPC) {
@@ -206,7 +215,19 @@ static enum lens_flow_kind kind_of(const uint8_t *data, size_t len)
 		return LENS_FLOW_RPC;
 	if (lens_web_looks_like(data, len))
 		return LENS_FLOW_HTTP;
+	if (tls_looks_like_hello(data, len))
+		return LENS_FLOW_TLS;
 	return lens_smb_looks_like(data, len) ? LENS_FLOW_SMB : LENS_FLOW_OTHER;
+}
+
+/* What is inside comes back by lens_flow_text. */
+static void give_tls(struct lens_flow *f, unsigned side, const uint8_t *data, size_t len,
+                     const struct lens_stamp *stamp)
+{
+	if (lens_tls_data(f->tls, side, data, len, stamp) && f->kind != LENS_FLOW_OTHER)
+		return;
+	f->kind = LENS_FLOW_OTHER;
+	lens_tls_free(&f->tls);
 }
 
 static void give(struct lens_flow *f, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp)
@@ -217,12 +238,14 @@ static void give(struct lens_flow *f, unsigned side, const uint8_t *data, size_t
 		lens_smb_data(f->smb, side, data, len, stamp);
 	else if (f->web)
 		lens_web_data(f->web, side, data, len, stamp);
+	else if (f->tls && f->kind == LENS_FLOW_UNDECIDED)
+		give_tls(f, side, data, len, stamp);
 }
 
-/* The first byte of RPC's PDUs, of NetBIOS frames, and of HTTP's methods. */
+/* The first byte of RPC's PDUs, of NetBIOS frames, of TLS, and of HTTP's methods. */
 static bool may_begin(uint8_t first)
 {
-	return first == RPC_VERSION || first == 0 || first == 0x81 || strchr("GPHDOCR", first);
+	return first == RPC_VERSION || first == 0 || first == 0x81 || first == TLS_FIRST || strchr("GPHDOCR", first);
 }
 
 /* A client's PDU or a server's, by the type in its third byte. */
@@ -261,9 +284,11 @@ static void judge_beginning(struct lens_flow *f, unsigned side, const uint8_t *d
 	}
 	if (h->len < ENOUGH_TO_JUDGE && may_begin(h->bytes[0]))
 		return;
+	f->head[side] = NULL;
 	decide(f, kind_of(h->bytes, h->len), stamp);
 	for (size_t i = 0; i < h->len; i++)
 		give(f, side, h->bytes + i, 1, &h->stamps[i]);
+	free(h);
 	if (n < len)
 		give(f, side, data + n, len - n, stamp);
 }
@@ -276,6 +301,11 @@ static void judge_midstream(struct lens_flow *f, unsigned side, const uint8_t *d
 		return;
 	enum lens_flow_kind kind = kind_of(data, len);
 	if (kind == LENS_FLOW_OTHER) {
+		if (!f->tls && lens_tls_midway(data, len)) {
+			decide(f, LENS_FLOW_OTHER, stamp);
+			lens_tls_tell_midway(f, side, stamp);
+			return;
+		}
 		if (!f->tries && lens_context_begin(f, side, data, len, stamp)) {
 			decide(f, LENS_FLOW_OTHER, stamp);
 			return;
@@ -287,9 +317,12 @@ static void judge_midstream(struct lens_flow *f, unsigned side, const uint8_t *d
 	}
 	bool from_client = kind == LENS_FLOW_SMB    ? lens_smb_from_client(data, len)
 	                   : kind == LENS_FLOW_HTTP ? lens_web_asks(data, len)
+	                   : kind == LENS_FLOW_TLS  ? true
 	                                            : client_sends(data[2]);
-	f->client = (uint8_t)(from_client ? side : !side);
-	put_ends(f);
+	if (!f->tls) {
+		f->client = (uint8_t)(from_client ? side : !side);
+		put_ends(f);
+	}
 	decide(f, kind, stamp);
 	if (f->talk) {
 		lens_talk_gap(f->talk, 0, 0, stamp);
@@ -298,20 +331,27 @@ static void judge_midstream(struct lens_flow *f, unsigned side, const uint8_t *d
 	give(f, side, data, len, stamp);
 }
 
-static void on_data(void *user, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp)
+void lens_flow_text(struct lens_flow *f, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp)
 {
-	struct lens_flow *f = user;
 	if (f->talk || f->smb || f->web)
 		give(f, side, data, len, stamp);
-	else if (f->kind == LENS_FLOW_UNDECIDED && f->syn_seen)
+	else if (f->kind == LENS_FLOW_UNDECIDED && f->begins)
 		judge_beginning(f, side, data, len, stamp);
 	else if (f->kind == LENS_FLOW_UNDECIDED)
 		judge_midstream(f, side, data, len, stamp);
 }
 
-static void on_gap(void *user, unsigned side, uint64_t n, const struct lens_stamp *stamp)
+static void on_data(void *user, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp)
 {
 	struct lens_flow *f = user;
+	if (f->tls)
+		give_tls(f, side, data, len, stamp);
+	else
+		lens_flow_text(f, side, data, len, stamp);
+}
+
+void lens_flow_text_gap(struct lens_flow *f, unsigned side, uint64_t n, const struct lens_stamp *stamp)
+{
 	if (f->talk)
 		lens_talk_gap(f->talk, side, n, stamp);
 	else if (f->smb)
@@ -319,7 +359,16 @@ static void on_gap(void *user, unsigned side, uint64_t n, const struct lens_stam
 	else if (f->web)
 		lens_web_gap(f->web, side, n, stamp);
 	else if (f->kind == LENS_FLOW_UNDECIDED)
-		f->syn_seen = false; /* the beginning is lost: look for a PDU as in a connection joined midway */
+		f->begins = false; /* the beginning is lost: look for a PDU as in a connection joined midway */
+}
+
+static void on_gap(void *user, unsigned side, uint64_t n, const struct lens_stamp *stamp)
+{
+	struct lens_flow *f = user;
+	if (f->tls)
+		lens_tls_gap(f->tls, side, n, stamp);
+	else
+		lens_flow_text_gap(f, side, n, stamp);
 }
 
 static void on_end(void *user, unsigned side, const struct lens_stamp *stamp)

@@ -304,6 +304,7 @@ static void html_end(struct lens_view *v, const struct lens *lens)
 	if (lens) {
 		lens_get_totals(lens, &totals);
 		lens_put_totals(v->out, &totals);
+		lens_put_sealed(v->out, &totals);
 	}
 	buf_printf(v->out, "\",\n\"left\":%" PRIu64 "}\n", h->left);
 	put_part(v->out, "@DATA@", "@JS@");

@@ -80,6 +80,7 @@ static void put_where(struct buf *b, const struct lens_event *e)
 	put_name(b, "dst", lens_address_format(e->from_client ? &c->server : &c->client, text));
 	put_text(b, "transport", e->transport);
 	put_text(b, "pipe", e->pipe);
+	put_text(b, "tls", c->tls);
 	put_name(b, "event", lens_kind_name(e->kind));
 }
 

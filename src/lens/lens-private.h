@@ -6,6 +6,7 @@
 #include "lens/lens.h"
 #include "lens/streams.h"
 #include "mapi/session.h"
+#include "tls/log.h"
 
 #include <string.h>
 
@@ -21,8 +22,9 @@
 #define LENS_MAX_FLOWS 32768        /* TCP connections remembered at one time */
 #define LENS_MAX_CONVERSATIONS 4096 /* of these, with the state of an RPC connection */
 #define LENS_MAX_CONNS 65536        /* struct lens_conn, when events are not kept */
-#define LENS_MAX_AWAKE 32           /* of a part */
-#define LENS_MAX_PENDING 256        /* requests of one connection that wait for their answer */
+#define LENS_MAX_TLS 1024
+#define LENS_MAX_AWAKE 32    /* of a part */
+#define LENS_MAX_PENDING 256 /* requests of one connection that wait for their answer */
 #define LENS_MAX_IFACES 4096
 #define LENS_MAX_PORTS 4096
 #define LENS_MAX_SESSIONS 512
@@ -146,11 +148,19 @@ struct lens_head {
 	unsigned len;
 };
 
-enum lens_flow_kind { LENS_FLOW_UNDECIDED, LENS_FLOW_RPC, LENS_FLOW_SMB, LENS_FLOW_HTTP, LENS_FLOW_OTHER };
+enum lens_flow_kind {
+	LENS_FLOW_UNDECIDED,
+	LENS_FLOW_RPC,
+	LENS_FLOW_SMB,
+	LENS_FLOW_HTTP,
+	LENS_FLOW_TLS, /* only on the way: then it is what is inside */
+	LENS_FLOW_OTHER
+};
 
-enum lens_context { LENS_CONTEXT_NONE, LENS_CONTEXT_TLS, LENS_CONTEXT_KERBEROS };
+enum lens_context { LENS_CONTEXT_NONE, LENS_CONTEXT_KERBEROS };
 
 struct lens_smb;
+struct lens_tls;
 struct lens_web;
 struct smb_file;
 
@@ -174,10 +184,12 @@ struct lens_flow {
 	struct lens_conversation *talk;
 	struct lens_smb *smb;
 	struct lens_web *web;
+	struct lens_tls *tls; /* around one of these */
 	struct lens_head *head[2];
 	enum lens_flow_kind kind;
 	uint8_t client; /* side */
-	bool syn_seen, syn_answered, open_told, over;
+	bool begins;    /* the first byte that was said is there, or may come */
+	bool syn_answered, open_told, over;
 	bool went_on; /* the client sent more than a SYN */
 	uint32_t syn_seq;
 	struct lens_stamp syn, syn_last, answer;
@@ -204,6 +216,10 @@ void lens_flow_forget(struct lens_flow *f);
 void lens_flow_end(struct lens_flow *f);
 /* The same, and its place is free. */
 void lens_flow_evict(struct lens_flow *f);
+/* What a side said inside TLS, as if it had come in the clear; n bytes of it that are missing. */
+void lens_flow_text(struct lens_flow *f, unsigned side, const uint8_t *data, size_t len,
+                    const struct lens_stamp *stamp);
+void lens_flow_text_gap(struct lens_flow *f, unsigned side, uint64_t n, const struct lens_stamp *stamp);
 extern const struct lens_stream_sink lens_flow_sink;
 
 /* trouble.c: what TCP had trouble with, into conn->trouble. Before its bytes are given on: */
@@ -298,6 +314,22 @@ void lens_web_data(struct lens_web *w, unsigned side, const uint8_t *data, size_
 void lens_web_gap(struct lens_web *w, unsigned side, uint64_t n, const struct lens_stamp *stamp);
 void lens_web_end(struct lens_web *w, unsigned side, const struct lens_stamp *stamp);
 
+/* ---- TLS (tls.c) ---- */
+
+/* NULL: out of memory. */
+struct lens_tls *lens_tls_new(struct lens_flow *flow);
+void lens_tls_free(struct lens_tls **tls);
+/* false: it will not be opened any more. */
+bool lens_tls_data(struct lens_tls *t, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp);
+void lens_tls_gap(struct lens_tls *t, unsigned side, uint64_t n, const struct lens_stamp *stamp);
+/* A new part has the secrets of the whole. */
+MW_NODISCARD int lens_tls_begin(struct lens *part);
+/* The one that was idle longest. */
+void lens_tls_forget(struct lens *part);
+/* Could this chunk be from the middle of TLS? Tells that it is. */
+bool lens_tls_midway(const uint8_t *data, size_t len);
+void lens_tls_tell_midway(struct lens_flow *f, unsigned side, const struct lens_stamp *stamp);
+
 /* pending.c: requests in flight, oldest first. */
 struct lens_pending *lens_pending_new(struct lens *lens);
 void lens_pending_add(struct lens_conversation *t, struct lens_pending *p);
@@ -383,6 +415,9 @@ struct ndr_tracer lens_rop_tracer(struct lens_opening *o);
 /* An event of this connection that is not RPC's: open, close, reset. */
 void lens_tell_plain(struct lens_flow *f, enum lens_kind kind, bool from_client, struct lens_stamp first,
                      struct lens_stamp last, int64_t took_ns, const char *status, const char *summary);
+/* The same as context, of what stays sealed. why: lives as long as the event, or is static. */
+void lens_tell_sealed(struct lens_flow *f, bool from_client, struct lens_stamp at, const char *why,
+                      const char *summary);
 /* Numbers it and hands it out. */
 void lens_tell(struct lens *lens, struct lens_event *e);
 /* Marks the event as damaged, unless it is already. why: static, or as long as the event. */
@@ -443,11 +478,12 @@ struct lens {
 	struct arena *kept;
 	struct lens_pending *spare_pending;
 	unsigned spare_count;
-	struct lens_ages talks, smbs, known_sessions;
+	struct lens_ages talks, smbs, tls, known_sessions;
 	struct lens_conversation *oldest_awake;
 	unsigned awake;
 	uint64_t talks_begun;
 	struct lens_webs *webs;
+	struct tls_log *tls_keys; /* of both; NULL: none were given */
 	size_t smb_held;
 	struct lens_datagrams *datagrams;
 	struct lens_rewrite *rewrite;

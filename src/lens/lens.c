@@ -23,6 +23,7 @@ void lens_free(struct lens **l)
 		return;
 	lens_parts_free(lens);
 	lens_conns_free(lens);
+	tls_log_free(&lens->tls_keys);
 	lens_ports_free(&lens->ports);
 	lens_names_free(&lens->names);
 	lens_fragments_free(&lens->packets.fragments);
@@ -68,6 +69,7 @@ void lens_get_totals(const struct lens *lens, struct lens_totals *out)
 		out->rpc_connections += part->totals.rpc_connections;
 		out->damaged += part->totals.damaged;
 		out->smb_sealed += part->totals.smb_sealed;
+		out->tls_sealed += part->totals.tls_sealed;
 		out->datagram_calls += part->totals.datagram_calls;
 		out->bytes_dropped += part->streams.dropped;
 	}
@@ -80,34 +82,16 @@ void lens_tell(struct lens *lens, struct lens_event *e)
 	whole->sink.event(whole->sink.user, e);
 }
 
-void lens_tell_plain(struct lens_flow *f, enum lens_kind kind, bool from_client, struct lens_stamp first,
-                     struct lens_stamp last, int64_t took_ns, const char *status, const char *summary)
+/* Its interface: the connection's, or what is known to listen there. */
+static void put_iface(struct lens_flow *f, struct lens_event *e)
 {
 	struct lens *lens = f->lens;
-	struct lens_event made, *e = &made;
 	const struct lens_port *port = lens_find_port(lens, &f->conn->server);
 	const struct lens_iface *i = port ? port->ifaces[0] : NULL;
-	if (lens->options.keep_events && !(e = arena_new_of(lens->kept, struct lens_event)))
-		return;
-	*e = (struct lens_event){
-	        .kind = kind,
-	        .frame = first.frame,
-	        .time_ns = first.time_ns,
-	        .last_frame = last.frame,
-	        .last_time_ns = last.time_ns,
-	        .conn = f->conn,
-	        .from_client = from_client,
-	        .transport = "tcp",
-	        .service = f->conn->service,
-	        .iface = f->conn->iface,
-	        .iface_name = f->conn->iface_name,
-	        .known_by = f->conn->iface ? LENS_KNOWN_BIND : LENS_KNOWN_NOT,
-	        .level = AUTH_LEVEL_NONE,
-	        .took_ns = took_ns,
-	        .status = status,
-	        .failed = status || kind == LENS_RESET,
-	        .summary = summary,
-	};
+	e->service = f->conn->service;
+	e->iface = f->conn->iface;
+	e->iface_name = f->conn->iface_name;
+	e->known_by = f->conn->iface ? LENS_KNOWN_BIND : LENS_KNOWN_NOT;
 	if (!e->iface && f->conn->server.port == LENS_MAPPER_PORT && !i)
 		i = lens_names_get(&lens->names, &lens_epm_syntax);
 	if (!e->iface && i) {
@@ -116,7 +100,56 @@ void lens_tell_plain(struct lens_flow *f, enum lens_kind kind, bool from_client,
 		e->iface_name = i->name;
 		e->known_by = port && port->mapped & 1 ? LENS_KNOWN_MAPPER : LENS_KNOWN_PORT;
 	}
-	lens_tell(lens, e);
+}
+
+static void tell_made(struct lens_flow *f, const struct lens_event *made)
+{
+	struct lens_event kept = *made, *e = &kept;
+	if (f->lens->options.keep_events && !(e = arena_copy(f->lens->kept, made, sizeof *made)))
+		return;
+	put_iface(f, e);
+	lens_tell(f->lens, e);
+}
+
+void lens_tell_plain(struct lens_flow *f, enum lens_kind kind, bool from_client, struct lens_stamp first,
+                     struct lens_stamp last, int64_t took_ns, const char *status, const char *summary)
+{
+	const struct lens_event made = {
+	        .kind = kind,
+	        .frame = first.frame,
+	        .time_ns = first.time_ns,
+	        .last_frame = last.frame,
+	        .last_time_ns = last.time_ns,
+	        .conn = f->conn,
+	        .from_client = from_client,
+	        .transport = "tcp",
+	        .level = AUTH_LEVEL_NONE,
+	        .took_ns = took_ns,
+	        .status = status,
+	        .failed = status || kind == LENS_RESET,
+	        .summary = summary,
+	};
+	tell_made(f, &made);
+}
+
+void lens_tell_sealed(struct lens_flow *f, bool from_client, struct lens_stamp at, const char *why, const char *summary)
+{
+	const struct lens_event made = {
+	        .kind = LENS_CONTEXT,
+	        .frame = at.frame,
+	        .time_ns = at.time_ns,
+	        .last_frame = at.frame,
+	        .last_time_ns = at.time_ns,
+	        .conn = f->conn,
+	        .from_client = from_client,
+	        .transport = "tcp",
+	        .level = AUTH_LEVEL_NONE,
+	        .took_ns = -1,
+	        .sealed = true,
+	        .why_sealed = why,
+	        .summary = summary,
+	};
+	tell_made(f, &made);
 }
 
 /* Byte offset and reason of the first damage of an event. */

@@ -50,6 +50,7 @@ struct lens_totals {
 	unsigned smb_sealed;     /* SMB connections that encrypt */
 	uint64_t datagram_calls; /* connectionless RPC: requests seen */
 	uint64_t bytes_dropped;  /* by the memory limits */
+	unsigned tls_sealed;     /* TLS connections that stay sealed */
 	uint64_t ipsec_sealed;   /* packets that only IPsec's keys would open */
 	uint64_t fragments_lost; /* parts of IP datagrams that were never whole or contradicted each other */
 };
@@ -63,6 +64,12 @@ void lens_free(struct lens **lens);
  * input); keeps no state of connections and makes no events.
  */
 void lens_learn(struct lens *lens, int linktype, const uint8_t *data, size_t captured, size_t original);
+
+/*
+ * Secrets of TLS, as the text of an SSLKEYLOGFILE in whole lines: the user's, or of the capture's own secrets blocks,
+ * as soon as they are read. What is sealed with them must come later. MW_E_NOMEM.
+ */
+int lens_tls_keys(struct lens *lens, const void *text, size_t len);
 
 /* One captured frame; linktype as capture_frame has it. Never fails: what cannot be read is counted. */
 void lens_frame(struct lens *lens, int linktype, const uint8_t *data, size_t captured, size_t original,

@@ -410,6 +410,7 @@ static void put_counts(struct buf *out, const struct lens_totals *t, bool all)
 		lens_put_count(out, hidden);
 		buf_put_str(out, all ? " do not" : " hidden (--all)");
 	}
+	lens_put_sealed(out, t);
 	buf_put_u8(out, '\n');
 	if (t->damaged)
 		buf_printf(out, "%" PRIu64 " damaged event%s.\n", t->damaged, t->damaged == 1 ? "" : "s");

@@ -33,6 +33,8 @@ static int init_part(struct lens *part)
 	int r = lens_names_init(&part->names, o->idl, o->idl_count);
 	if (r == 0)
 		r = lens_ports_init(&part->ports, MAX_LEARNED);
+	if (r == 0)
+		r = lens_tls_begin(part);
 	return r == 0 ? lens_flows_init(part) : r;
 }
 
@@ -40,6 +42,7 @@ static void free_part(struct lens *part)
 {
 	lens_flows_free(part);
 	lens_webs_free(part);
+	tls_log_free(&part->tls_keys);
 	lens_datagrams_free(part);
 	lens_rewrite_free(part);
 	while (part->spare_pending) {
@@ -149,6 +152,7 @@ static const struct {
         {offsetof(struct lens, flows.ages), LENS_MAX_FLOWS, forget_flow},
         {offsetof(struct lens, talks), LENS_MAX_CONVERSATIONS, forget_talk},
         {offsetof(struct lens, smbs), LENS_MAX_SMBS, forget_smb},
+        {offsetof(struct lens, tls), LENS_MAX_TLS, lens_tls_forget},
         {offsetof(struct lens, known_sessions), LENS_MAX_SESSIONS, forget_session},
 };
 

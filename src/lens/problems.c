@@ -127,7 +127,9 @@ static void put_head(const struct problems *p, const unsigned n[3], const struct
 	lens_put_totals(out, t);
 	buf_put_str(out, ", ");
 	lens_put_count(out, p->calls);
-	buf_put_str(out, p->calls == 1 ? " call.\n" : " calls.\n");
+	buf_put_str(out, p->calls == 1 ? " call" : " calls");
+	lens_put_sealed(out, t);
+	buf_put_str(out, ".\n");
 	if (p->sealed && p->sealed == p->calls)
 		buf_put_str(out, "All calls are sealed: what went wrong in them shows with --secrets.\n");
 	else if (p->sealed) {

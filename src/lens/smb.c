@@ -13,7 +13,7 @@ struct lens_smb *lens_smb_new(struct lens_flow *flow)
 	if (!s)
 		return NULL;
 	s->flow = flow;
-	s->half[0].lost = s->half[1].lost = !flow->syn_seen;
+	s->half[0].lost = s->half[1].lost = !flow->begins;
 	lens_age_add(&lens->smbs, &s->age, lens->now.frame);
 	return s;
 }

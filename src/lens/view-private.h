@@ -68,6 +68,8 @@ void lens_put_spaces(struct buf *out, size_t n);
 void lens_put_count(struct buf *out, uint64_t n);
 /* "800 frames, 3.02 s. 24 TCP connections: 11 carry RPC" */
 void lens_put_totals(struct buf *out, const struct lens_totals *t);
+/* Of those, what stays sealed: sentences that begin with a full stop. */
+void lens_put_sealed(struct buf *out, const struct lens_totals *t);
 /* ANSI on and off; nothing when color is off or the style empty. */
 void lens_put_style(const struct lens_view *v, struct buf *out, const struct lens_style *style);
 void lens_put_plain(const struct lens_view *v, struct buf *out, const struct lens_style *style);

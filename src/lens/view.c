@@ -250,11 +250,20 @@ void lens_put_totals(struct buf *out, const struct lens_totals *t)
 		lens_put_count(out, t->datagram_calls);
 		buf_printf(out, " connectionless call%s in UDP", t->datagram_calls == 1 ? "" : "s");
 	}
+}
+
+void lens_put_sealed(struct buf *out, const struct lens_totals *t)
+{
 	if (t->smb_sealed) {
 		buf_put_str(out, ". ");
 		lens_put_count(out, t->smb_sealed);
 		buf_printf(out, " SMB connection%s: what is called in pipes there cannot be seen",
 		           t->smb_sealed == 1 ? " is encrypted" : "s are encrypted");
+	}
+	if (t->tls_sealed) {
+		buf_put_str(out, ". ");
+		lens_put_count(out, t->tls_sealed);
+		buf_printf(out, " TLS connection%s sealed (--tls-keys)", t->tls_sealed == 1 ? " stays" : "s stay");
 	}
 	if (t->ipsec_sealed) {
 		buf_put_str(out, ". ");

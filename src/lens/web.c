@@ -422,7 +422,7 @@ struct lens_web *lens_web_new(struct lens_flow *flow, const struct lens_stamp *s
 	}
 	w->flow = flow;
 	link_web(lens->webs, w);
-	if (!flow->syn_seen)
+	if (!flow->begins)
 		for (unsigned from = 0; from < 2; from++)
 			http_gap(w->http, from ? HTTP_FROM_SERVER : HTTP_FROM_CLIENT, 0);
 	if (!flow->conn->iface)
