@@ -1,15 +1,11 @@
 #include "server/address.h"
 
 #include "base/arena.h"
+#include "mapi/entry_id.h"
 #include "mapi/tags.h"
 
 #include <ctype.h>
 #include <string.h>
-
-#define DT_MAILUSER 0
-
-const uint8_t address_book_guid[16] = {0xDC, 0xA7, 0x40, 0xC8, 0xC0, 0x42, 0x10, 0x1A,
-                                       0xB4, 0xB9, 0x08, 0x00, 0x2B, 0x2F, 0xE1, 0x82};
 
 #define TAGS(who)                                                                                                      \
 	{                                                                                                              \
@@ -20,15 +16,6 @@ const struct address_tags address_sender = TAGS(Sender);
 const struct address_tags address_sent_representing = TAGS(SentRepresenting);
 const struct address_tags address_received_by = TAGS(ReceivedBy);
 const struct address_tags address_received_representing = TAGS(ReceivedRepresenting);
-
-int address_entry_id(struct buf *out, const char *dn)
-{
-	buf_put_u32(out, 0);
-	buf_put(out, address_book_guid, sizeof address_book_guid);
-	buf_put_u32(out, 1);
-	buf_put_u32(out, DT_MAILUSER);
-	return buf_put(out, dn, strlen(dn) + 1);
-}
 
 int address_search_key(struct buf *out, const char *dn)
 {
@@ -62,7 +49,7 @@ int address_put(struct arena *arena, const struct directory_user *u, const struc
 	if (r == 0)
 		r = mapi_text(arena, tags->smtp, u->address, 0, &values[3]);
 	if (r == 0)
-		r = put_bytes(arena, tags->entry_id, address_entry_id, u->dn, &values[4]);
+		r = put_bytes(arena, tags->entry_id, mapi_user_entry_id, u->dn, &values[4]);
 	if (r == 0)
 		r = put_bytes(arena, tags->search_key, address_search_key, u->dn, &values[5]);
 	return r;

@@ -7,10 +7,6 @@
 
 /* A directory user as messages and address books name him. */
 
-/* muidEMSAB, the address book's GUID in entry ids: [MS-OXCDATA] 2.2.5.2. */
-extern const uint8_t address_book_guid[16];
-/* A PermanentEntryID, [MS-OXNSPI] 2.2.9.3: of a mail user with that DN. */
-int address_entry_id(struct buf *out, const char *dn);
 /* "EX:" and the DN in capitals, with its NUL: [MS-OXOABK] 2.2.3.5. */
 int address_search_key(struct buf *out, const char *dn);
 

@@ -1,8 +1,10 @@
 #include "store/object.h"
 
 #include "base/utf16.h"
+#include "mapi/entry_id.h"
 #include "mapi/tags.h"
 #include "store/folder.h"
+#include "store/permission_private.h"
 
 #include <string.h>
 
@@ -151,11 +153,6 @@ NUMBER(message_object, mapi_i32(tag, 5))
 NUMBER(attachment_object, mapi_i32(tag, 7))
 NUMBER(attach_number, mapi_i32(tag, (int32_t)o->id))
 NUMBER(folder_object, mapi_i32(tag, 3))
-/* [MS-OXCPRPT] 2.2.1.1: modify, read, and delete once it is there; for folders the hierarchy and contents too. */
-NUMBER(message_access, mapi_i32(tag, o->id ? 7 : 3))
-NUMBER(folder_access, mapi_i32(tag, 0x3F))
-/* [MS-OXCPERM] 2.2.7: all that an owner has. */
-NUMBER(rights, mapi_i32(tag, 0x7FB))
 NUMBER(folder_type, mapi_i32(tag, (int32_t)o->type))
 NUMBER(contents, mapi_i32(tag, (int32_t)o->contents))
 NUMBER(unread, mapi_i32(tag, (int32_t)o->unread))
@@ -164,6 +161,76 @@ NUMBER(deleted, mapi_i32(tag, (int32_t)o->deleted))
 NUMBER(children, mapi_i32(tag, (int32_t)o->children))
 NUMBER(has_children, mapi_boolean(tag, o->children > 0))
 NUMBER(depth, mapi_i32(tag, (int32_t)o->depth))
+
+/* [MS-OXCFOLD] 2.2.2.2.2.8: the caller's, without those of free/busy times. */
+static int rights(const struct store_object *o, struct arena *arena, uint32_t tag, struct mapi_value *out)
+{
+	uint32_t rights_here;
+	int r = store_rights_in(o->m, o->id, &rights_here);
+
+	(void)arena;
+	if (r >= 0)
+		*out = mapi_i32(tag, (int32_t)(rights_here & ~STORE_FREE_BUSY_RIGHTS));
+	return r;
+}
+
+/* [MS-OXCPRPT] 2.2.1.1: modify, read, delete; make folders, messages, associated messages in it. */
+static int folder_access(const struct store_object *o, struct arena *arena, uint32_t tag, struct mapi_value *out)
+{
+	uint32_t may;
+	int r = store_rights_in(o->m, o->id, &may);
+
+	(void)arena;
+	if (r >= 0)
+		*out = mapi_i32(tag, (may & STORE_MAY_OWN ? 0x1 | 0x4 | 0x20 : 0) | (may & STORE_MAY_READ ? 0x2 : 0) |
+		                             (may & STORE_MAY_CREATE_FOLDER ? 0x8 : 0) |
+		                             (may & STORE_MAY_CREATE ? 0x10 : 0));
+	return r;
+}
+
+static int message_access(const struct store_object *o, struct arena *arena, uint32_t tag, struct mapi_value *out)
+{
+	uint32_t access;
+	int r = store_object_access(o, &access);
+
+	(void)arena;
+	if (r >= 0)
+		*out = mapi_i32(tag, (int32_t)access);
+	return r;
+}
+
+/* [MS-OXCPRPT] 2.2.1.2: whether what was opened can be changed, or what is listed could be. */
+static int access_level(const struct store_object *o, struct arena *arena, uint32_t tag, struct mapi_value *out)
+{
+	uint32_t may = 1;
+	int r = o->kind == STORE_A_MESSAGE && !o->read_only ? store_object_access(o, &may) : 0;
+
+	(void)arena;
+	if (o->kind == STORE_A_FOLDER) {
+		r = store_rights_in(o->m, o->id, &may);
+		may = (may & STORE_MAY_OWN) != 0;
+	}
+	if (r >= 0)
+		*out = mapi_i32(tag, !o->read_only && may & STORE_ACCESS_MODIFY ? 1 : 0);
+	return r;
+}
+
+/* Who made a message, where nothing else is kept: the mailbox's owner. */
+static int owner_name(const struct store_object *o, struct arena *arena, uint32_t tag, struct mapi_value *out)
+{
+	return mapi_text(arena, tag, o->m->owner_name, 0, out);
+}
+
+static int owner_entry_id(const struct store_object *o, struct arena *arena, uint32_t tag, struct mapi_value *out)
+{
+	struct buf id = {0};
+	int r = o->m->owner_dn[0] ? mapi_user_entry_id(&id, o->m->owner_dn) : MW_E_NOTFOUND;
+
+	if (r >= 0)
+		r = bytes(tag, arena_copy(arena, id.data, id.len), (uint32_t)id.len, out);
+	buf_free(&id);
+	return r;
+}
 
 static int folder_name(const struct store_object *o, struct arena *arena, uint32_t tag, struct mapi_value *out)
 {
@@ -279,7 +346,7 @@ const struct store_computed store_computed[] = {
         {PidTagChangeNumber, M | F, STORE_ALWAYS, false, change_number},
         {PidTagStoreRecordKey, M | F | A, STORE_ALWAYS, false, mailbox_guid},
         {PidTagMappingSignature, M | F | A, STORE_ALWAYS, false, mailbox_guid},
-        {PidTagAccessLevel, M | F | A, STORE_ALWAYS, false, one},
+        {PidTagAccessLevel, M | F | A, STORE_ALWAYS, false, access_level},
         {PidTagLastModificationTime, M | F, STORE_ALWAYS, false, modified},
         {PidTagMessageSize, M | F, STORE_ALWAYS, false, size32},
         {PidTagMessageSizeExtended, M | F, STORE_ALWAYS, false, size64},
@@ -307,6 +374,10 @@ const struct store_computed store_computed[] = {
         {PidTagSubjectPrefix, M, STORE_FALLBACK, false, subject_prefix},
         {PidTagNormalizedSubject, M, STORE_FALLBACK, false, normalized_subject},
         {PidTagDisplayTo, M, STORE_KEPT, false, NULL},
+        {PidTagCreatorName, M, STORE_KEPT, false, owner_name},
+        {PidTagCreatorEntryId, M, STORE_KEPT, false, owner_entry_id},
+        {PidTagLastModifierName, M, STORE_KEPT, false, owner_name},
+        {PidTagLastModifierEntryId, M, STORE_KEPT, false, owner_entry_id},
         {PidTagDisplayCc, M, STORE_KEPT, false, NULL},
         {PidTagDisplayBcc, M, STORE_KEPT, false, NULL},
         /* folders */

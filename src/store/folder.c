@@ -4,6 +4,7 @@
 #include "base/utf16.h"
 #include "mapi/tags.h"
 #include "store/object.h"
+#include "store/permission_private.h"
 #include "store/search.h"
 
 #include <string.h>
@@ -170,6 +171,8 @@ static int create(struct store_mailbox *m, struct arena *arena, uint64_t parent,
 	if (r >= 0) {
 		id = store_next_id(m);
 		r = insert(m, id, parent, b, &record);
+		if (r >= 0)
+			r = store_permissions_inherit(m, id, parent);
 		if (r >= 0)
 			r = store_commit(m, &ticket);
 		else

@@ -1,6 +1,7 @@
 #include "store/category.h"
 #include "store/condition.h"
 #include "store/message_private.h"
+#include "store/permission_private.h"
 #include "store/table_private.h"
 #include "store/words.h"
 
@@ -202,6 +203,12 @@ static int add_message(void *user, sqlite3_stmt *s)
 	if (r < 0)
 		return r;
 	o.in_table = true;
+	if (l->t->guarded) {
+		uint32_t access;
+		r = store_object_access(&o, &access);
+		if (r < 0 || !(access & STORE_ACCESS_READ))
+			return r < 0 ? r : 0;
+	}
 	r = add(l, &o);
 	return r < 0 ? r : 0;
 }
@@ -217,10 +224,13 @@ static int add_folders(struct listing *l, struct arena *arena, uint64_t parent, 
 
 	for (size_t i = 0; r >= 0 && i < count; i++) {
 		struct store_object o;
+		uint32_t rights;
 		r = store_folder_load(l->t->m, arena, ids[i], &o);
 		o.depth = depth;
 		o.in_table = true;
 		if (r >= 0)
+			r = store_rights_in(l->t->m, ids[i], &rights);
+		if (r >= 0 && rights & STORE_MAY_SEE)
 			r = add(l, &o);
 		if (r >= 0 && l->t->deep)
 			r = add_folders(l, arena, ids[i], depth + 1);
@@ -250,6 +260,24 @@ static int add_attachments(struct listing *l)
 	for (size_t i = 0; r >= 0 && i < l->t->of->part_count; i++) {
 		struct store_object o = store_message_object(l->t->of->parts[i]);
 		o.in_table = true;
+		r = add(l, &o);
+	}
+	return r;
+}
+
+static struct store_object fixed_object(const struct store_table *t, size_t i)
+{
+	const struct store_bag *bags = (const void *)t->fixed->bags.data;
+
+	return (struct store_object){.m = t->m, .kind = STORE_A_ROW, .id = i + 1, .in_table = true, .bag = &bags[i]};
+}
+
+static int add_fixed(struct listing *l)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < l->t->fixed->bags.len / sizeof(struct store_bag); i++) {
+		struct store_object o = fixed_object(l->t, i);
 		r = add(l, &o);
 	}
 	return r;
@@ -320,6 +348,8 @@ static int collect(struct listing *l)
 		return MW_E_NOMEM;
 	if (l->t->of)
 		return add_attachments(l);
+	if (l->t->fixed)
+		return add_fixed(l);
 	if (l->t->hierarchy)
 		return add_folders(l, arena, l->t->folder, 1);
 	if (l->t->search)
@@ -378,7 +408,7 @@ static int take(struct store_table *t, struct listing *l)
 	int r;
 
 	/* Folders without a sort keep the order of the tree. */
-	if (l->count > 1 && (t->sort_count > 0 || !t->hierarchy))
+	if (l->count > 1 && (t->sort_count > 0 || !(t->hierarchy || t->fixed)))
 		qsort(l->rows.data, l->count, sizeof(struct store_listed), compare);
 	leaves = arena_copy(l->arena, l->count ? (void *)l->rows.data : (void *)"", l->rows.len);
 	r = leaves ? show(t, leaves, l->count) : MW_E_NOMEM;
@@ -440,9 +470,14 @@ int store_list_object(struct store_table *t, struct arena *arena, const struct s
                       struct store_object *out)
 {
 	uint64_t id = row->what == STORE_ROW_LEAF ? row->id : row->first;
-	int r = t->of          ? load_attachment(t, id, out)
-	        : t->hierarchy ? store_folder_load(t->m, arena, id, out)
-	                       : load_message(t, arena, id, out);
+	int r = 0;
+
+	if (t->fixed)
+		*out = fixed_object(t, (size_t)id - 1);
+	else
+		r = t->of          ? load_attachment(t, id, out)
+		    : t->hierarchy ? store_folder_load(t->m, arena, id, out)
+		                   : load_message(t, arena, id, out);
 
 	out->depth = row->depth;
 	out->instance = row->instance;

@@ -5,6 +5,7 @@
 #include "mapi/tags.h"
 #include "store/folder.h"
 #include "store/part.h"
+#include "store/permission_private.h"
 #include "store/search_private.h"
 
 #include <stdlib.h>
@@ -20,6 +21,16 @@ uint64_t store_message_folder(const struct store_message *msg)
 	return store_id(STORE_REPLID, msg->folder);
 }
 
+bool store_message_writable(const struct store_message *msg)
+{
+	return msg->writable;
+}
+
+void store_message_freeze(struct store_message *msg)
+{
+	msg->writable = false;
+}
+
 struct store_object store_message_object(const struct store_message *msg)
 {
 	return (struct store_object){.m = msg->m,
@@ -32,6 +43,7 @@ struct store_object store_message_object(const struct store_message *msg)
 	                             .associated = msg->associated,
 	                             .flags = msg->flags,
 	                             .status = msg->status,
+	                             .read_only = !msg->writable,
 	                             .bag = &msg->bag};
 }
 
@@ -72,7 +84,7 @@ int store_message_defaults(struct store_message *msg, int64_t now)
 	random_system.fill(random_system.user, key, sizeof key);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(values); i++)
 		r = store_bag_put_value(&msg->bag, &values[i]);
-	return r;
+	return r < 0 ? r : store_message_sign(msg, PidTagCreatorName, PidTagCreatorEntryId);
 }
 
 /* [MS-OXCMSG] 3.2.5.2 */

@@ -19,6 +19,9 @@ MW_NODISCARD int store_message_open(struct store_mailbox *m, uint64_t folder, ui
 /* Drops what was not saved; streams on it are closed first. */
 void store_message_close(struct store_message **msg);
 
+bool store_message_writable(const struct store_message *msg);
+/* From now on it is open for reading alone. */
+void store_message_freeze(struct store_message *msg);
 /* 0 until the first save. */
 uint64_t store_message_id(const struct store_message *msg);
 uint64_t store_message_folder(const struct store_message *msg);

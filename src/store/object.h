@@ -5,12 +5,13 @@
 #include "store/record.h"
 
 /* What a getter looks at: one message or folder, opened or as a row. Ids are counters. */
-enum store_kind { STORE_A_MESSAGE = 1, STORE_A_FOLDER = 2, STORE_AN_ATTACHMENT = 4 };
+enum store_kind { STORE_A_MESSAGE = 1, STORE_A_FOLDER = 2, STORE_AN_ATTACHMENT = 4, STORE_A_ROW = 8 };
 
 struct store_object {
 	struct store_mailbox *m;
 	enum store_kind kind;
 	bool in_table;
+	bool read_only;  /* opened so */
 	uint64_t id;     /* 0: not saved yet */
 	uint64_t parent; /* the message's folder, or the folder's parent (0: none) */
 	uint64_t change, modified, size;

@@ -39,6 +39,9 @@ struct store_mailbox {
 	struct store_table *tables;
 	struct store_search *searches; /* search_private.h */
 	struct store_limits limits;
+	const struct store_caller *caller; /* permission.h; NULL: the owner */
+	uint64_t rights_folder;            /* the caller's rights in that folder */
+	uint32_t rights;
 	char error[256];
 };
 

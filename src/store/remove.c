@@ -1,6 +1,7 @@
 #include "store/message_private.h"
 
 #include "store/folder.h"
+#include "store/permission_private.h"
 #include "store/search_private.h"
 
 /*
@@ -176,6 +177,8 @@ static int drop_folder(struct removal *x, const struct store_object *o)
 	sqlite3_bind_int64(s, 1, (int64_t)o->id);
 	r = store_run(x->m, s, DOING);
 	sqlite3_reset(s);
+	if (r >= 0)
+		r = store_permissions_drop(x->m, o->id);
 	if (r >= 0 && o->type == STORE_FOLDER_SEARCH)
 		r = store_search_remove(x->m, o->id);
 	if (r < 0) {

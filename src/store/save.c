@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "mapi/tags.h"
 #include "store/part.h"
+#include "store/permission_private.h"
 #include "store/search_private.h"
 
 #include <string.h>
@@ -124,6 +125,8 @@ static int prepare(struct store_message *msg, int64_t now, struct saved *w)
 {
 	int r = store_recipients_display(msg);
 
+	if (r >= 0)
+		r = store_message_sign(msg, PidTagLastModifierName, PidTagLastModifierEntryId);
 	if (r >= 0)
 		r = store_bag_encode(&msg->bag, msg->m->packer, &w->record);
 	if (r >= 0)

@@ -37,6 +37,15 @@
 	"CREATE INDEX message_subject ON message(folder, associated, subject) WHERE words IS NOT NULL;"                \
 	"CREATE INDEX message_sender ON message(folder, associated, sender) WHERE words IS NOT NULL;"                  \
 	"CREATE INDEX message_class ON message(folder, associated, class) WHERE words IS NOT NULL;"
+/* Members are whom lists name, by numbers that stay theirs; 0 the default, -1 anonymous, which have no row. What is not
+ * on a list has no rights, but for the calendar's default: 14, free/busy times. */
+#define PERMISSION                                                                                                     \
+	"CREATE TABLE member(id INTEGER PRIMARY KEY AUTOINCREMENT, dn TEXT NOT NULL UNIQUE COLLATE NOCASE,"            \
+	" name TEXT NOT NULL);"                                                                                        \
+	"CREATE TABLE permission(folder INTEGER NOT NULL, member INTEGER NOT NULL, rights INTEGER NOT NULL,"           \
+	" PRIMARY KEY(folder, member)) WITHOUT ROWID;"                                                                 \
+	"CREATE INDEX permission_member ON permission(member);"                                                        \
+	"INSERT INTO permission VALUES(14, 0, 0x800);"
 
 const char store_schema[] =
         "CREATE TABLE mailbox("
@@ -74,7 +83,9 @@ const char store_schema[] =
                 /* What search folders look for, and what they have found: store/search.h. */
                 SEARCH
                         /* Words of messages: store/words.h. */
-                        WORDS ORDERS;
+                        WORDS ORDERS
+                                /* Who may do what: store/permission.h. */
+                                PERMISSION;
 
 const char *const store_upgrades[STORE_SCHEMA_VERSION] = {
         [1] = "ALTER TABLE message ADD COLUMN attachments BLOB NOT NULL DEFAULT x''",
@@ -85,6 +96,7 @@ const char *const store_upgrades[STORE_SCHEMA_VERSION] = {
         [6] = "DROP INDEX IF EXISTS message_behind; DROP INDEX message_modified; DROP INDEX message_size;"
               "DROP INDEX message_importance; DROP INDEX message_subject; DROP INDEX message_sender;"
               "DROP INDEX message_class;" ORDERS,
+        [7] = PERMISSION,
 };
 
 #define FOLDER_COLUMNS                                                                                                 \
@@ -188,6 +200,22 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
                             " UNION ALL SELECT " STORE_MESSAGE_COLUMNS " FROM message INDEXED BY message_words"
                             " WHERE words = 0 AND folder = ?1 AND associated = 0",
         [STMT_FOLDER_EMPTY] = "UPDATE folder SET contents = 0, unread = 0, size = 0 WHERE id = ?1",
+        [STMT_RIGHTS] = "SELECT rights FROM permission LEFT JOIN member ON id = permission.member WHERE folder = ?1"
+                        " AND (permission.member = 0 OR dn = ?2) ORDER BY permission.member DESC LIMIT 1",
+        [STMT_ADMITS] = "SELECT 1 FROM permission WHERE member IN (0, (SELECT id FROM member WHERE dn = ?1))"
+                        " AND rights & ?2 LIMIT 1",
+        [STMT_PERMISSIONS] = "SELECT permission.member, dn, name, rights FROM permission LEFT JOIN member"
+                             " ON id = permission.member WHERE folder = ?1 ORDER BY permission.member",
+        [STMT_MEMBER_PUT] = "INSERT INTO member(dn, name) VALUES(?1, ?2)"
+                            " ON CONFLICT(dn) DO UPDATE SET name = ?2 RETURNING id",
+        [STMT_PERMISSION_GET] = "SELECT rights FROM permission WHERE folder = ?1 AND member = ?2",
+        [STMT_PERMISSION_PUT] = "INSERT OR REPLACE INTO permission VALUES(?1, ?2, ?3)",
+        [STMT_PERMISSION_DELETE] = "DELETE FROM permission WHERE folder = ?1 AND member = ?2",
+        [STMT_PERMISSION_COUNT] = "SELECT count(*) FROM permission WHERE folder = ?1",
+        [STMT_PERMISSIONS_REPLACE] = "DELETE FROM permission WHERE folder = ?1 AND member <> 0",
+        [STMT_PERMISSIONS_INHERIT] = "INSERT OR REPLACE INTO permission SELECT ?1, member, rights FROM permission"
+                                     " WHERE folder = ?2",
+        [STMT_PERMISSIONS_DROP] = "DELETE FROM permission WHERE folder = ?1",
 };
 
 const char *store_sql(enum store_statement which)

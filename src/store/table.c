@@ -4,6 +4,7 @@
 #include "store/condition.h"
 #include "store/folder.h"
 #include "store/message_private.h"
+#include "store/permission_private.h"
 #include "store/table_private.h"
 #include "store/words.h"
 
@@ -21,6 +22,7 @@ static int open_table(struct store_mailbox *m, uint64_t folder, struct store_tab
 	STORE_ARENA arena = arena_new(0);
 	struct store_object f;
 	struct store_table *t;
+	uint32_t rights = 0;
 	int r;
 
 	if (!store_own_id(folder, &model->folder))
@@ -34,7 +36,15 @@ static int open_table(struct store_mailbox *m, uint64_t folder, struct store_tab
 	*t = *model;
 	t->m = m;
 	t->search = !t->hierarchy && f.type == STORE_FOLDER_SEARCH;
-	t->walked = t->walked && !t->search;
+	t->caller = m->caller;
+	if (m->caller && !t->hierarchy)
+		r = store_rights_in(m, t->folder, &rights);
+	if (r < 0) {
+		free(t);
+		return r;
+	}
+	t->guarded = m->caller && !t->hierarchy && (t->search || !(rights & STORE_MAY_READ));
+	t->walked = t->walked && !t->search && !t->guarded;
 	t->next = m->tables;
 	m->tables = t;
 	*out = t;
@@ -78,6 +88,51 @@ int store_attachment_table(struct store_message *msg, struct store_table **out)
 	return 0;
 }
 
+int store_fixed_table(struct store_mailbox *m, const uint32_t *all_columns, size_t count, struct store_table **out)
+{
+	struct store_table *t = calloc(1, sizeof *t);
+	struct store_fixed *f = calloc(1, sizeof *f);
+
+	if (!t || !f) {
+		free(t);
+		free(f);
+		return MW_E_NOMEM;
+	}
+	f->columns = all_columns;
+	f->column_count = count;
+	t->m = m;
+	t->fixed = f;
+	t->next = m->tables;
+	m->tables = t;
+	*out = t;
+	return 0;
+}
+
+int store_table_add_row(struct store_table *t, const struct mapi_value *values, size_t count)
+{
+	struct store_bag bag = {0};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = store_bag_put_value(&bag, &values[i]);
+	if (r >= 0)
+		r = buf_put(&t->fixed->bags, &bag, sizeof bag);
+	if (r < 0)
+		store_bag_free(&bag);
+	return r;
+}
+
+static void free_fixed(struct store_fixed *f)
+{
+	struct store_bag *bags = f ? (void *)f->bags.data : NULL;
+
+	for (size_t i = 0; f && i < f->bags.len / sizeof *bags; i++)
+		store_bag_free(&bags[i]);
+	if (f)
+		buf_free(&f->bags);
+	free(f);
+}
+
 void store_table_close(struct store_table **table)
 {
 	struct store_table *t = *table;
@@ -97,6 +152,7 @@ void store_table_close(struct store_table **table)
 	free(t->toggled);
 	free((void *)t->filter.tags);
 	store_condition_free(&t->condition);
+	free_fixed(t->fixed);
 	free(t);
 }
 
@@ -106,6 +162,8 @@ void store_table_hear(struct store_mailbox *m, const struct store_change *change
 	uint64_t old = store_id_counter(change->old_folder), old_parent = store_id_counter(change->old_parent);
 
 	for (struct store_table *t = m->tables; t; t = t->next) {
+		if (t->fixed)
+			continue;
 		if (t->hierarchy)
 			t->stale |= change->message == 0 &&
 			            (t->deep || parent == t->folder || old_parent == t->folder || change->counts_only);
@@ -243,6 +301,10 @@ static const uint32_t folders_columns[] = {
 
 const uint32_t *store_table_all_columns(const struct store_table *t, size_t *count)
 {
+	if (t->fixed) {
+		*count = t->fixed->column_count;
+		return t->fixed->columns;
+	}
 	if (t->of) {
 		*count = ARRAY_SIZE(attachments_columns);
 		return attachments_columns;
@@ -285,8 +347,8 @@ static void settle(struct store_table *t)
 	store_walk_begin(t);
 	forget_list(t);
 	t->instances_of = instances_of(t);
-	t->walked = !t->hierarchy && !t->search && !t->of && !t->filter.keep && indexed && t->category_count == 0 &&
-	            t->instances_of == 0;
+	t->walked = !t->hierarchy && !t->search && !t->of && !t->fixed && !t->guarded && !t->filter.keep && indexed &&
+	            t->category_count == 0 && t->instances_of == 0;
 	t->index = index;
 	t->descending = t->sort_count == 1 && t->sort[0].descending;
 	t->stale = false;
@@ -302,7 +364,7 @@ int store_table_categorize(struct store_table *t, const struct store_sort *keys,
 {
 	if (count > STORE_MAX_SORT_KEYS || categories > STORE_MAX_CATEGORIES)
 		return MW_E_LIMIT;
-	if (categories > count || expanded > categories || (categories > 0 && (t->hierarchy || t->of)))
+	if (categories > count || expanded > categories || (categories > 0 && (t->hierarchy || t->of || t->fixed)))
 		return MW_E_INVALID;
 	free(t->toggled);
 	t->toggled = NULL;

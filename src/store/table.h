@@ -35,6 +35,10 @@ MW_NODISCARD int store_contents_table(struct store_mailbox *m, uint64_t folder, 
                                       struct store_table **out);
 /* deep: all folders below, parents before children. */
 MW_NODISCARD int store_hierarchy_table(struct store_mailbox *m, uint64_t folder, bool deep, struct store_table **out);
+/* A table of rows that somebody fills in and that never change; all_columns is static. */
+MW_NODISCARD int store_fixed_table(struct store_mailbox *m, const uint32_t *all_columns, size_t count,
+                                   struct store_table **out);
+MW_NODISCARD int store_table_add_row(struct store_table *t, const struct mapi_value *values, size_t count);
 void store_table_close(struct store_table **t);
 
 /* Copied. A table without columns has none. PidTagMid, PidTagFid, PidTagInstID, PidTagInstanceNum are columns too. */

@@ -35,12 +35,22 @@ struct store_listed {
 	uint64_t first; /* the first leaf */
 };
 
+/* Rows that are values and no more. */
+struct store_fixed {
+	struct buf bags; /* struct store_bag */
+	const uint32_t *columns;
+	size_t column_count;
+};
+
 struct store_table {
 	struct store_mailbox *m;
 	struct store_table *next;
 	uint64_t folder;                          /* counter */
 	bool hierarchy, deep, associated, search; /* search: of a search folder */
 	struct store_message *of;                 /* a table of its attachments */
+	struct store_fixed *fixed;                /* a table of rows that are what they were at its opening */
+	const struct store_caller *caller;        /* who opened it */
+	bool guarded;                             /* not every message in it is for the caller to read */
 	uint32_t *columns;
 	size_t column_count;
 	struct store_sort sort[STORE_MAX_SORT_KEYS];

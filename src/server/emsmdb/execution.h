@@ -43,6 +43,7 @@ struct execution {
 	uint32_t backoff_ms; /* the client is to come back after that */
 	/* The ROP that runs. */
 	const struct mapi_rop *rop;
+	const struct rop_row *unchecked; /* whose rights are still to be asked for */
 	struct rop_call current;
 	uint32_t handle_before;    /* in its output's place */
 	struct loop_message again; /* it goes on so, with go_on */

@@ -1,10 +1,35 @@
 #include "server/emsmdb/private.h"
 
+#include "mapi/entry_id.h"
+#include "server/accounts.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 /* Mailboxes that a session is logged on to: its own, others', of this loop or another. */
 
-int emsmdb_logon_new(struct emsmdb_session *s, struct emsmdb_mailbox *m, uint8_t id, struct emsmdb_logon **out)
+/* Who the caller is to another's mailbox; it outlives the session. */
+static int introduce(struct emsmdb_logon *l, const char *dn)
+{
+	struct directory_snapshot *book = accounts_snapshot(l->home->server);
+	const struct directory_user *u = directory_by_dn(book, dn);
+	const char *name = u ? u->name : dn;
+	int r = mapi_user_entry_id(&l->memory, dn);
+	size_t id_size = l->memory.len;
+	if (r == 0)
+		r = buf_put(&l->memory, name, strlen(name) + 1);
+	directory_snapshot_unref(&book);
+	if (r < 0)
+		return r;
+	l->caller = (struct store_caller){.dn = mapi_entry_id_dn(l->memory.data, id_size),
+	                                  .name = (const char *)l->memory.data + id_size,
+	                                  .entry_id = l->memory.data,
+	                                  .entry_id_size = (uint32_t)id_size};
+	return 0;
+}
+
+int emsmdb_logon_new(struct emsmdb_session *s, struct emsmdb_mailbox *m, uint8_t id, bool owner,
+                     struct emsmdb_logon **out)
 {
 	struct emsmdb_logon *l = (struct emsmdb_logon *)calloc(1, sizeof *l);
 	struct emsmdb_object *o;
@@ -15,11 +40,15 @@ int emsmdb_logon_new(struct emsmdb_session *s, struct emsmdb_mailbox *m, uint8_t
 	l->home = s->loop;
 	l->session_id = s->id;
 	l->id = id;
+	l->owner = owner;
 	l->next = s->logons;
 	s->logons = l;
-	int r = emsmdb_object_new(s, EMSMDB_LOGON, id, &o);
+	int r = owner ? 0 : introduce(l, s->dn);
+	if (r == 0)
+		r = emsmdb_object_new(s, EMSMDB_LOGON, id, &o);
 	if (r < 0) {
 		s->logons = l->next;
+		buf_free(&l->memory);
 		free(l);
 		return r;
 	}
@@ -90,6 +119,7 @@ static void finish(struct emsmdb_logon *l)
 		emsmdb_news_free(&n);
 	}
 	emsmdb_mailbox_unref(&l->mailbox);
+	buf_free(&l->memory);
 	free(l);
 }
 

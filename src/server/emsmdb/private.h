@@ -14,6 +14,7 @@
 #include "store/folder.h"
 #include "store/mailbox.h"
 #include "store/message.h"
+#include "store/permission.h"
 #include "store/stream.h"
 #include "store/sync.h"
 #include "store/table.h"
@@ -132,6 +133,9 @@ struct emsmdb_logon {
 	struct emsmdb_object *leaving;    /* the objects of a logon that is gone */
 	struct emsmdb_notification *news; /* in the mailbox's loop, when that is not home: not safe yet; newest first */
 	unsigned news_count;
+	bool owner;                 /* it is the caller's own mailbox; else what he may is */
+	struct store_caller caller; /* a matter of permissions. Its memory is memory */
+	struct buf memory;
 	uint32_t handle;
 	uint8_t id; /* LogonId */
 };
@@ -233,7 +237,7 @@ void emsmdb_object_end(struct emsmdb_object *o);
 
 /* ---- logon.c ---- */
 /* In the mailbox's loop, whose reference it takes over when it succeeds. */
-MW_NODISCARD int emsmdb_logon_new(struct emsmdb_session *s, struct emsmdb_mailbox *m, uint8_t id,
+MW_NODISCARD int emsmdb_logon_new(struct emsmdb_session *s, struct emsmdb_mailbox *m, uint8_t id, bool owner,
                                   struct emsmdb_logon **out);
 struct emsmdb_logon *emsmdb_logon_find(const struct emsmdb_session *s, uint8_t id);
 /* With all its objects, in the mailbox's loop. */

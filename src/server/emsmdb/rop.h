@@ -16,6 +16,7 @@ struct rop_call {
 	uint8_t id, logon;
 	struct emsmdb_logon *on; /* the input object's; NULL: RopLogon */
 	struct execution *execution;
+	const struct idl_type *type; /* of the request */
 	const void *request;
 	void *response;           /* zeroed; RopId, index and ReturnValue are the caller's affair */
 	struct emsmdb_object *in; /* of the kinds that the table asks for */
@@ -48,7 +49,10 @@ struct rop_row {
 	uint8_t id;
 	uint8_t kinds; /* of the input object; 0: none is needed */
 	rop_fn run;
+	uint16_t needs; /* rights of which the caller has one where the ROP does something: rights.c; 0: none */
+	uint16_t there; /* likewise at its destination */
 };
+#define ROP_OWNER 0x8000u /* the mailbox's owner */
 extern const struct rop_row rop_rows[];
 extern const unsigned rop_row_count;
 
@@ -79,6 +83,13 @@ static inline void rop_promise(struct rop_call *rop, uint64_t ticket)
 	if (ticket > rop->ticket)
 		rop->ticket = ticket;
 }
+
+/* ---- rights.c ---- */
+/* 0, or why the caller may not. */
+uint32_t rop_check_rights(struct rop_call *rop, const struct rop_row *row);
+uint32_t rop_check_destination(const struct rop_call *rop, const struct emsmdb_object *to, uint32_t needs);
+/* Whether the caller may do that with one message: STORE_ACCESS_*. */
+bool rop_may(const struct rop_call *rop, uint64_t folder, uint64_t message, uint32_t access);
 
 /* ---- rop_table.c ---- */
 /* How many of the rows fit into the room behind head bytes, as the client will get them: texts are converted. */

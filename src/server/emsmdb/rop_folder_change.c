@@ -124,7 +124,9 @@ static uint32_t delete_all(struct rop_call *rop, const uint64_t *ids, unsigned c
 {
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t ticket = 0;
-		int r = store_message_delete(rop_store(rop), rop->in->u.folder, ids[i], rop->now, &ticket);
+		int r = rop_may(rop, rop->in->u.folder, ids[i], STORE_ACCESS_DELETE)
+		                ? store_message_delete(rop_store(rop), rop->in->u.folder, ids[i], rop->now, &ticket)
+		                : MW_E_STATE;
 		if (r == MW_E_IO || r == MW_E_NOMEM) {
 			*partial = i > 0;
 			return rop_status(rop, r);

@@ -10,8 +10,9 @@
 
 #define LOGON_PRIVATE 0x01    /* LogonFlags, [MS-OXCSTOR] 2.2.1.1.1 */
 #define LOGON_FLAGS_BACK 0x07 /* private, undercover, ghosted: 2.2.1.1.3 */
-/* ResponseFlags: reserved, owner, may send as, [MS-OXCSTOR] 2.2.1.1.3 */
-#define LOGON_RESPONSE_FLAGS 0x07
+/* ResponseFlags, [MS-OXCSTOR] 2.2.1.1.3: always; owner and may send as */
+#define RESPONSE_ALWAYS 0x01
+#define RESPONSE_OWNER 0x06
 #define STORE_HAS_SEARCHES 0x01000000u /* PidTagStoreState, [MS-OXCSTOR] 2.2.2.1 */
 #define ADDRESS_TYPES_SIZE 8           /* "EX" and "SMTP" with their NULs */
 
@@ -69,18 +70,21 @@ struct server_loop *rop_logon_place(struct server *server, struct arena *arena, 
 	               : NULL;
 }
 
+/* One's own, or another's in which one may do something: [MS-OXCPERM], [MS-OXODLGT] 3.1.4.1. */
 static uint32_t open_logon(struct rop_call *rop, uint8_t id, const struct guid *mailbox)
 {
 	struct emsmdb_mailbox *m = NULL;
-	if (!guid_equal(mailbox, &rop->session->mailbox->guid))
-		return ecLoginPerm;
+	bool owner = guid_equal(mailbox, &rop->session->mailbox->guid), admitted = owner;
 	int r = emsmdb_mailbox_ref(rop->call->at, mailbox, &m);
 	if (r < 0)
 		return r == MW_E_NOTFOUND ? ecUnknownUser : ecMDBNotInit;
-	r = emsmdb_logon_new(rop->session, m, id, &rop->on);
-	if (r < 0)
+	if (!owner)
+		r = store_admits(m->store, rop->session->dn, &admitted);
+	if (r == 0 && admitted)
+		r = emsmdb_logon_new(rop->session, m, id, owner, &rop->on);
+	if (r < 0 || !admitted)
 		emsmdb_mailbox_unref(&m);
-	return r < 0 ? rop_status(rop, r) : 0;
+	return r < 0 ? rop_status(rop, r) : admitted ? 0 : ecAccessDenied;
 }
 
 static uint32_t describe_logon(struct rop_call *rop, const struct RopLogonRequest *q, struct RopLogonResponse *a)
@@ -91,7 +95,7 @@ static uint32_t describe_logon(struct rop_call *rop, const struct RopLogonReques
 	a->LogonFlags = q->LogonFlags & LOGON_FLAGS_BACK;
 	for (int i = 0; i < STORE_LOGON_FOLDERS; i++)
 		a->FolderIds[i] = store_special_id((enum store_special)i);
-	a->ResponseFlags = LOGON_RESPONSE_FLAGS;
+	a->ResponseFlags = RESPONSE_ALWAYS | (rop->on->owner ? RESPONSE_OWNER : 0);
 	a->MailboxGuid = rop_mailbox(rop)->guid;
 	a->ReplId = STORE_REPLID;
 	a->LogonTime = logon_time(rop->now);

@@ -5,7 +5,10 @@
 /* OpenModeFlags, [MS-OXCMSG] 2.2.3.1.1: 0 read-only, 1 read-write, 3 best access */
 #define OPEN_READ_WRITE 0x01
 #define OPEN_BEST_ACCESS 0x03
-#define SAVE_FORCE 0x04 /* SaveFlags, [MS-OXCMSG] 2.2.3.3.1 */
+/* SaveFlags, [MS-OXCMSG] 2.2.3.3.1 */
+#define SAVE_THEN_READ_ONLY 0x01
+#define SAVE_THEN_READ_WRITE 0x02
+#define SAVE_FORCE 0x04
 #define MAX_ROWS_ON_OPEN 255
 
 static struct mapi_typed_string typed(const struct mapi_value *v)
@@ -77,7 +80,15 @@ uint32_t rop_open_message(struct rop_call *rop)
 	struct RopOpenMessageResponse *a = (struct RopOpenMessageResponse *)rop->response;
 	struct store_message *msg;
 	bool writable = q->OpenModeFlags & OPEN_READ_WRITE;
-	int r = store_message_open(rop_store(rop), q->FolderId, q->MessageId, writable, &msg);
+	uint64_t folder = q->FolderId;
+	if (!rop_may(rop, folder, q->MessageId, STORE_ACCESS_READ))
+		return ecAccessDenied;
+	if (writable && !rop_may(rop, folder, q->MessageId, STORE_ACCESS_MODIFY)) {
+		if ((q->OpenModeFlags & OPEN_BEST_ACCESS) != OPEN_BEST_ACCESS)
+			return ecAccessDenied;
+		writable = false;
+	}
+	int r = store_message_open(rop_store(rop), folder, q->MessageId, writable, &msg);
 	if (r < 0)
 		return rop_status(rop, r);
 	r = rop_describe_message(rop, msg, a);
@@ -125,9 +136,13 @@ uint32_t rop_save_changes_message(struct rop_call *rop)
 {
 	const struct RopSaveChangesMessageRequest *q = (const struct RopSaveChangesMessageRequest *)rop->request;
 	struct RopSaveChangesMessageResponse *a = (struct RopSaveChangesMessageResponse *)rop->response;
+	if (!store_message_writable(rop->in->u.message))
+		return ecAccessDenied;
 	int r = store_message_save(rop->in->u.message, q->SaveFlags & SAVE_FORCE, rop->now, &rop->ticket);
 	if (r < 0)
 		return r == MW_E_STATE ? ecObjectModified : r == MW_E_LIMIT ? ecMessageTooBig : rop_status(rop, r);
+	if ((q->SaveFlags & (SAVE_THEN_READ_ONLY | SAVE_THEN_READ_WRITE)) == SAVE_THEN_READ_ONLY)
+		store_message_freeze(rop->in->u.message);
 	a->InputHandleIndex = q->InputHandleIndex;
 	a->MessageId = store_message_id(rop->in->u.message);
 	return 0;

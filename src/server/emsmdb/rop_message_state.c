@@ -11,6 +11,8 @@
 static int mark(struct rop_call *rop, uint64_t message, bool read)
 {
 	uint64_t ticket = 0;
+	if (!rop_may(rop, rop->in->u.folder, message, STORE_ACCESS_MODIFY))
+		return MW_E_STATE;
 	int r = store_message_set_read(rop_store(rop), rop->in->u.folder, message, read, rop->now, NULL, &ticket);
 	rop_promise(rop, ticket);
 	return r;
@@ -55,6 +57,8 @@ uint32_t rop_set_message_status(struct rop_call *rop)
 	const struct RopSetMessageStatusRequest *q = (const struct RopSetMessageStatusRequest *)rop->request;
 	struct RopSetMessageStatusResponse *a = (struct RopSetMessageStatusResponse *)rop->response;
 	uint64_t ticket = 0;
+	if (!rop_may(rop, rop->in->u.folder, q->MessageId, STORE_ACCESS_MODIFY))
+		return ecAccessDenied;
 	int r = store_message_set_status(rop_store(rop), rop->in->u.folder, q->MessageId, q->MessageStatusFlags,
 	                                 q->MessageStatusMask, &a->MessageStatusFlags, &ticket);
 	rop_promise(rop, ticket);
@@ -66,6 +70,8 @@ uint32_t rop_get_message_status(struct rop_call *rop)
 {
 	const struct RopGetMessageStatusRequest *q = (const struct RopGetMessageStatusRequest *)rop->request;
 	struct RopSetMessageStatusResponse *a = (struct RopSetMessageStatusResponse *)rop->response;
+	if (!rop_may(rop, rop->in->u.folder, q->MessageId, STORE_ACCESS_READ))
+		return ecAccessDenied;
 	int r = store_message_status(rop_store(rop), rop->in->u.folder, q->MessageId, &a->MessageStatusFlags);
 	return r < 0 ? rop_status(rop, r) : 0;
 }

@@ -81,6 +81,10 @@ uint32_t rop_register_notification(struct rop_call *rop)
 {
 	const struct RopRegisterNotificationRequest *q = (const struct RopRegisterNotificationRequest *)rop->request;
 	struct emsmdb_object *o;
+	/* Others hear of folders that they may read, no more. */
+	if (!rop->on->owner &&
+	    (q->WantWholeStore || (q->MessageId && !rop_may(rop, q->FolderId, q->MessageId, STORE_ACCESS_READ))))
+		return ecAccessDenied;
 	int r = emsmdb_object_new(rop->session, EMSMDB_SUBSCRIPTION, rop->logon, &o);
 	if (r < 0)
 		return rop_status(rop, r);

@@ -12,6 +12,8 @@ struct emsmdb_object *rop_destination(const struct rop_call *rop, uint8_t index,
 static int transfer(struct rop_call *rop, uint64_t message, uint64_t to, bool copy)
 {
 	uint64_t id, ticket = 0;
+	if (!rop_may(rop, rop->in->u.folder, message, STORE_ACCESS_READ | (copy ? 0 : STORE_ACCESS_DELETE)))
+		return MW_E_STATE;
 	int r = (copy ? store_message_copy : store_message_move)(rop_store(rop), rop->in->u.folder, message, to,
 	                                                         rop->now, &id, &ticket);
 	rop_promise(rop, ticket);

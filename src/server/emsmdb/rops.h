@@ -5,6 +5,10 @@
 
 /* Each ROP that is served: a row of the table in rop.c and a function here, by the file it stands in. */
 
+/* ---- rop_permission.c ---- */
+uint32_t rop_get_permissions_table(struct rop_call *rop);
+uint32_t rop_modify_permissions(struct rop_call *rop);
+
 /* ---- rop_logon.c ---- */
 /* Where a RopLogon is to run: the loop of the mailbox that it names; NULL: wherever it is refused. */
 struct server_loop *rop_logon_place(struct server *server, struct arena *arena, const struct RopLogonRequest *q);

@@ -112,6 +112,24 @@ static uint32_t check_input(struct execution *x, const struct mapi_rop *rop, con
 
 static void run_again(struct server_loop *loop, struct loop_message *message);
 
+/* Afterwards the call may be another loop's. */
+static uint32_t run_as_caller(struct execution *x, struct rop_call *c)
+{
+	struct store_mailbox *m = c->on ? rop_store(c) : NULL;
+	const struct rop_row *row = x->unchecked;
+	uint32_t status = 0;
+	if (m)
+		store_mailbox_as(m, c->on->owner ? NULL : &c->on->caller);
+	x->unchecked = NULL;
+	if (row)
+		status = rop_check_rights(c, row);
+	if (status == 0)
+		status = x->go_on(c);
+	if (m)
+		store_mailbox_as(m, NULL);
+	return status;
+}
+
 /* Nothing is written while the mailbox's log begins anew: then it waits for that. */
 static uint32_t run_slice(struct execution *x)
 {
@@ -120,7 +138,7 @@ static uint32_t run_slice(struct execution *x)
 	if (c->on && emsmdb_hold(c->on->mailbox, &x->again))
 		return ROP_LATER;
 	c->slice_ns = time_monotonic_ns();
-	return x->go_on(c);
+	return run_as_caller(x, c);
 }
 
 static void run_again(struct server_loop *loop, struct loop_message *message)
@@ -161,7 +179,9 @@ static uint32_t run(struct execution *x, const struct mapi_rop *rop, struct rop_
 	if (c->in) {
 		c->on = c->in->on;
 		c->logon = c->on->id; /* whatever the request says: what is made of it goes with it */
+		c->type = rop->type;
 	}
+	x->unchecked = c->in ? row : NULL;
 	x->go_on = row->run;
 	return run_slice(x);
 }

@@ -1,6 +1,8 @@
 #include "server/address.h"
 #include "server/nspi/private.h"
 
+#include "mapi/entry_id.h"
+
 #include <string.h>
 
 /*
@@ -16,7 +18,7 @@ static int container_id(struct arena *arena, struct mapi_value *out)
 {
 	struct buf b = {0};
 	buf_put_u32(&b, 0);
-	buf_put(&b, address_book_guid, sizeof address_book_guid);
+	buf_put(&b, mapi_address_book_guid, sizeof mapi_address_book_guid);
 	buf_put_u32(&b, 1);
 	buf_put_u32(&b, DT_CONTAINER);
 	buf_put(&b, "/", 2);

@@ -1,5 +1,7 @@
 #include "server/nspi/private.h"
 
+#include "mapi/entry_id.h"
+
 #include "server/address.h"
 
 #include <string.h>
@@ -51,7 +53,7 @@ static int entry_id(const struct nspi_view *v, const struct directory_user *u, b
 		buf_put_u32(&b, DT_MAILUSER);
 		buf_put_u32(&b, u->id);
 	} else {
-		address_entry_id(&b, u->dn);
+		(void)!mapi_user_entry_id(&b, u->dn); /* put_binary sees it */
 	}
 	int r = put_binary(out, &b, v->call->arena);
 	buf_free(&b);
@@ -114,7 +116,7 @@ static int binary_property(const struct nspi_view *v, const struct directory_use
 	case PidTagInstanceKey >> 16:
 		return bytes(v, &u->id, sizeof u->id, out);
 	case PidTagMappingSignature >> 16:
-		return bytes(v, address_book_guid, sizeof address_book_guid, out);
+		return bytes(v, mapi_address_book_guid, sizeof mapi_address_book_guid, out);
 	case PidTagAddressBookObjectGuid >> 16:
 		guid_to_bytes(&u->mailbox, guid);
 		return bytes(v, guid, sizeof guid, out);
