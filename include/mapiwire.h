@@ -106,6 +106,9 @@ struct mapiwire_web {
 	enum mapiwire_web_auth auth;
 	/* RPC_HTTP: what an IN channel may carry before it is replaced; 128 KiB to 2 GiB; 0: 1 GiB, as Outlook's */
 	uint32_t channel_bytes;
+	/* MAPI_HTTP: targets as in Autodiscover's URLs, "/mapi/emsmdb/?MailboxId=..."; NULL: /mapi/emsmdb/, /mapi/nspi/
+	 */
+	const char *store_path, *book_path;
 };
 
 struct mapiwire_options {
@@ -133,6 +136,9 @@ MAPIWIRE_API int mapiwire_new(const struct mapiwire_options *options, struct map
 /* A client for another server, with the options of m, which it writes the capture of: m outlives it. Where a
  * referral or a log-on names another server, as Outlook goes there. */
 MAPIWIRE_API int mapiwire_new_for(struct mapiwire *m, const char *host, struct mapiwire **out);
+/* The same, over another transport. web is as in the options. MAPIWIRE_E_FILE: its files. */
+MAPIWIRE_API int mapiwire_new_over(struct mapiwire *m, const char *host, enum mapiwire_transport transport,
+                                   const struct mapiwire_web *web, struct mapiwire **out);
 /* From the next wait on; 0: 10,000. */
 MAPIWIRE_API void mapiwire_set_timeout(struct mapiwire *m, unsigned timeout_ms);
 /* Cancels the tasks that there are and runs them to their ends. 0; MAPIWIRE_E_FILE when the capture could not be

@@ -147,6 +147,14 @@ static const struct cause_row rows[CAUSE_COUNT] = {
         [CAUSE_RPC_PROXY_REFUSED] = {"rpc-proxy-refused", "The RPC proxy does not connect to %s.",
                                      "Check the server's name as the proxy knows it, and that it allows this port.",
                                      64},
+        [CAUSE_SESSION_GONE] = {"session-gone", "The server does not know the session any more%s.",
+                                "Open it again; if it stays so, look for restarts of the server, or a proxy that "
+                                "drops cookies or changes servers within a session.",
+                                65},
+        [CAUSE_NOT_MAPI_HTTP] = {"not-mapi-http", "The web server answers at %s, but not with MAPI over HTTP.",
+                                 "Switch MAPI over HTTP on there, or look for a log-on page or a proxy in between; "
+                                 "another transport may be offered.",
+                                 66},
 };
 
 const struct cause_row *cause_get(enum cause cause)

@@ -64,6 +64,8 @@ enum cause {
 	CAUSE_HTTP_STATUS,       /* a web server's answer that is no success */
 	CAUSE_PASSWORD_WITHHELD, /* only Basic is offered, by who has not proved who it is */
 	CAUSE_RPC_PROXY_REFUSED, /* a proxy of RPC over HTTP that does not reach the server */
+	CAUSE_SESSION_GONE,      /* MAPI over HTTP: expired, or the cookies were lost */
+	CAUSE_NOT_MAPI_HTTP,     /* a web page instead */
 	CAUSE_COUNT,
 };
 

@@ -1,4 +1,4 @@
-#include "client/private.h"
+#include "client/mapi.h"
 
 #include "base/time.h"
 #include "wire/asyncemsmdb.h"
@@ -159,6 +159,8 @@ int client_open(struct mapiwire *m, uint16_t port, const char *setting, const st
                 enum auth_level level, struct client_conn **out)
 {
 	struct client_conn *c = NULL;
+	if (m->transport == MAPIWIRE_MAPI_HTTP)
+		return client_mapi_open(m, interface, out);
 	int r = client_connect(m, port, setting != NULL, setting, &c);
 	if (r == 0)
 		r = client_bind(c, &interface, 1, level, 0);
@@ -174,6 +176,8 @@ int client_open_beside(const struct client_conn *beside, const struct idl_interf
                        struct client_conn **out)
 {
 	struct client_conn *c = NULL;
+	if (beside->mapi)
+		return client_mapi_open_beside(beside, interface, out);
 	int r = client_connect(beside->m, beside->port, beside->dynamic, beside->setting, &c);
 	if (r == 0)
 		r = client_bind(c, &interface, 1, beside->level, rpc_client_group(beside->rpc));

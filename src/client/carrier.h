@@ -19,11 +19,12 @@ struct client_call {
 	enum rpc_signature signature;
 	uint32_t status;
 	struct buf stub;
+	struct client_mapi_request *request; /* of MAPI over HTTP */
 };
 
 /*
- * How a connection's calls travel: as RPC over any transport (rpc.c) is the one way there is. What is above makes and
- * reads the generated structures and knows of no other.
+ * How a connection's calls travel: as RPC over any transport (rpc.c), or each as a request of MAPI over HTTP (mapi.c).
+ * What is above makes and reads the same generated structures with both.
  */
 struct client_carrier {
 	/* 0 or a MAPIWIRE_E_* whose words have been said. It may wait. */
@@ -37,6 +38,6 @@ struct client_carrier {
 	/* Frees what is the carrier's of a call, of a connection. */
 	void (*drop)(struct client_call *call);
 };
-extern const struct client_carrier client_rpc_carrier;
+extern const struct client_carrier client_rpc_carrier, client_mapi_carrier;
 
 #endif

@@ -38,7 +38,7 @@ void mapiwire_set_timeout(struct mapiwire *m, unsigned timeout_ms)
 int mapiwire_new(const struct mapiwire_options *o, struct mapiwire **out)
 {
 	if (!o->host || !*o->host || o->level > MAPIWIRE_LEVEL_PRIVACY || o->auth > MAPIWIRE_AUTH_NEGOTIATE ||
-	    o->transport > MAPIWIRE_RPC_HTTP)
+	    o->transport > MAPIWIRE_MAPI_HTTP)
 		return MAPIWIRE_E_ARGUMENT;
 	struct mapiwire *m = (struct mapiwire *)calloc(1, sizeof *m);
 	if (!m)
@@ -61,14 +61,13 @@ int mapiwire_new(const struct mapiwire_options *o, struct mapiwire **out)
 	return r;
 }
 
-int mapiwire_new_for(struct mapiwire *m, const char *host, struct mapiwire **out)
+/* Of the same user, with its options but for the web server; writes into its capture. NULL: out of memory. */
+static struct mapiwire *derive(struct mapiwire *m, enum mapiwire_transport transport, const char *host)
 {
-	if (!host || !*host)
-		return MAPIWIRE_E_ARGUMENT;
 	struct mapiwire *n = (struct mapiwire *)calloc(1, sizeof *n);
 	if (!n)
-		return MAPIWIRE_E_MEMORY;
-	n->transport = m->transport;
+		return NULL;
+	n->transport = transport;
 	n->mapper_port = m->mapper_port;
 	snprintf(n->mapper_text, sizeof n->mapper_text, "%s", m->mapper_text);
 	n->timeout_ns = m->timeout_ns;
@@ -78,16 +77,48 @@ int mapiwire_new_for(struct mapiwire *m, const char *host, struct mapiwire **out
 	client_no_error(n);
 	n->capture = m->capture;
 	n->capture_is_shared = true;
+	n->login = client_login_for(m->login, host);
+	if (!n->login)
+		(void)mapiwire_free(&n);
+	return n;
+}
+
+/* r: whether its site could be made. */
+static int finish(struct mapiwire *n, const char *host, int r, struct mapiwire **out)
+{
+	if (r == 0)
+		n->host = strdup(n->site ? n->site->host : host);
+	if (r == 0 && !n->host)
+		r = MAPIWIRE_E_MEMORY;
+	if (r != 0)
+		(void)mapiwire_free(&n);
+	else
+		*out = n;
+	return r;
+}
+
+int mapiwire_new_for(struct mapiwire *m, const char *host, struct mapiwire **out)
+{
+	if (!host || !*host)
+		return MAPIWIRE_E_ARGUMENT;
+	struct mapiwire *n = derive(m, m->transport, host);
+	if (!n)
+		return MAPIWIRE_E_MEMORY;
 	/* A server of RPC over HTTP is behind the same proxy. */
 	int r = m->site ? client_site_for(m->site, m->transport == MAPIWIRE_RPC_HTTP ? NULL : host, &n->site) : 0;
-	n->host = strdup(n->site ? n->site->host : host);
-	n->login = client_login_for(m->login, host);
-	if (r == 0 && n->host && n->login) {
-		*out = n;
-		return 0;
-	}
-	(void)mapiwire_free(&n);
-	return MAPIWIRE_E_MEMORY;
+	return finish(n, host, r, out);
+}
+
+int mapiwire_new_over(struct mapiwire *m, const char *host, enum mapiwire_transport transport,
+                      const struct mapiwire_web *web, struct mapiwire **out)
+{
+	if (!host || !*host || transport > MAPIWIRE_MAPI_HTTP)
+		return MAPIWIRE_E_ARGUMENT;
+	struct mapiwire *n = derive(m, transport, host);
+	if (!n)
+		return MAPIWIRE_E_MEMORY;
+	const struct mapiwire_options o = {.host = host, .transport = transport, .web = *web};
+	return finish(n, host, client_site_new(&o, &n->site), out);
 }
 
 int mapiwire_free(struct mapiwire **client)
@@ -112,6 +143,8 @@ int mapiwire_free(struct mapiwire **client)
 		close(m->wake);
 	client_login_unref(&m->login);
 	client_site_free(&m->site);
+	for (size_t i = 0; i < ARRAY_SIZE(m->stale); i++)
+		free(m->stale[i]);
 	free(m->host);
 	free(m);
 	return r < 0 ? MAPIWIRE_E_FILE : 0;

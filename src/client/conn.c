@@ -1,5 +1,5 @@
 #include "base/time.h"
-#include "client/private.h"
+#include "client/mapi.h"
 #include "client/transport.h"
 
 #include <errno.h>
@@ -170,6 +170,8 @@ void client_conn_process(struct client_conn *c)
 
 bool client_is_up(struct client_conn *c)
 {
+	if (c && c->mapi)
+		return client_mapi_is_up(c);
 	if (c)
 		client_conn_process(c);
 	return c && c->open && !c->closed;
@@ -298,6 +300,8 @@ void client_close(struct client_conn **conn)
 		struct client_call *call = c->calls;
 		client_call_drop(&call);
 	}
+	if (c->mapi)
+		client_mapi_close(c);
 	if (c->via)
 		c->via->kind->close(&c->via);
 	rpc_connection_free(&c->rpc);

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "client/private.h"
+#include "client/site.h"
 #include "wire/asyncemsmdb.h"
 #include "wire/emsmdb.h"
 #include "wire/epm.h"
@@ -177,6 +178,10 @@ int mapiwire_map(struct mapiwire *m, const struct mapiwire_interface *interface,
 	struct arena *arena MW_CLEANUP(arena_cleanup) = client_arena(m);
 	struct client_conn *c = NULL;
 	client_no_error(m);
+	if (m->transport == MAPIWIRE_MAPI_HTTP) {
+		*port = m->site->port;
+		return 0;
+	}
 	if (strcmp(interface->name, "epm") == 0) {
 		*port = m->mapper_port;
 		return 0;

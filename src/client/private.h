@@ -30,6 +30,7 @@
 struct mapiwire {
 	char *host;
 	struct client_login *login;
+	enum mapiwire_transport transport;
 	enum auth_type mechanism; /* of the last that logged on */
 	uint16_t mapper_port;
 	char mapper_text[8];
@@ -41,9 +42,9 @@ struct mapiwire {
 	struct capture_writer *capture;
 	bool capture_is_shared; /* another client's */
 	struct client_conn *conns;
-	enum mapiwire_transport transport;
-	struct client_site *site;      /* of transports over HTTP; or NULL */
-	struct client_web *webs;       /* its HTTP connections, be they a transport's or on their own */
+	struct client_site *site; /* of transports over HTTP; or NULL */
+	struct client_web *webs;  /* its HTTP connections, be they a transport's or on their own */
+	char *stale[2];           /* MAPI over HTTP, by endpoint: cookies of a session nobody took leave of; or NULL */
 	struct client_said own, *said; /* said: of the task that runs, else own */
 	struct client_aside *asides;
 	int wake; /* eventfd that their threads write; -1: not needed yet */
@@ -80,6 +81,7 @@ struct client_conn {
 	struct client_conn *next;
 	struct mapiwire *m;
 	const struct client_carrier *carrier;
+	struct client_mapi *mapi; /* of MAPI over HTTP; then there is neither transport nor rpc */
 	const struct client_transport_kind *transport;
 	struct client_transport *via; /* NULL: not connected */
 	int error;                    /* errno that it ended with; 0: the peer closed */

@@ -1,3 +1,4 @@
+#include "client/mapi.h"
 #include "client/store.h"
 
 #include "base/time.h"
@@ -178,10 +179,21 @@ void client_store_leave(struct mapiwire_store *s)
 	s->idle = true;
 }
 
+/* Over HTTP a session outlives its connection, but not its server: asked before a call is lost to it. */
+static bool is_there(struct mapiwire_store *s)
+{
+	if (s->logon == MAPI_NO_HANDLE || !client_is_up(s->conn))
+		return false;
+	if (!s->conn->mapi || client_mapi_confirm(s->conn) == 0)
+		return true;
+	client_no_error(s->m);
+	return false;
+}
+
 /* With the turn. */
 static int make_ready(struct mapiwire_store *s)
 {
-	if (s->logon != MAPI_NO_HANDLE && client_is_up(s->conn))
+	if (is_there(s))
 		return 0;
 	forget_session(s);
 	s->context = mapi_session_new(CLIENT_CODE_PAGE);

@@ -73,6 +73,14 @@ static int copy_texts(struct client_site *s, const char *host, const char *name,
 	return ok && s->authority ? 0 : MAPIWIRE_E_MEMORY;
 }
 
+static int copy_mapi_paths(struct client_site *s, const char *store, const char *book)
+{
+	bool ok = true;
+	s->mapi_paths[0] = copy(store, &ok);
+	s->mapi_paths[1] = copy(book, &ok);
+	return ok ? 0 : MAPIWIRE_E_MEMORY;
+}
+
 int client_site_new(const struct mapiwire_options *o, struct client_site **out)
 {
 	const struct mapiwire_web *web = &o->web;
@@ -90,6 +98,8 @@ int client_site_new(const struct mapiwire_options *o, struct client_site **out)
 	s->lifetime = web->channel_bytes ? web->channel_bytes : DEFAULT_LIFETIME;
 	s->key_log = -1;
 	int r = copy_texts(s, host, proof(web->principal, host), web->path);
+	if (r == 0)
+		r = copy_mapi_paths(s, web->store_path, web->book_path);
 	if (r == 0)
 		r = open_files(s, web);
 	if (r != 0)
@@ -112,6 +122,8 @@ int client_site_for(const struct client_site *from, const char *host, struct cli
 	s->known = host ? from->wanted : from->known;
 	s->key_log = from->key_log < 0 ? -1 : fcntl(from->key_log, F_DUPFD_CLOEXEC, 0);
 	int r = copy_texts(s, host ? host : from->host, host ? host : from->name, from->path);
+	if (r == 0)
+		r = copy_mapi_paths(s, from->mapi_paths[0], from->mapi_paths[1]);
 	if (r == 0 && buf_put(&s->ca, from->ca.data, from->ca.len) < 0)
 		r = MAPIWIRE_E_MEMORY;
 	if (r != 0)
@@ -133,5 +145,7 @@ void client_site_free(struct client_site **site)
 	free(s->authority);
 	free(s->name);
 	free(s->path);
+	free(s->mapi_paths[0]);
+	free(s->mapi_paths[1]);
 	free(s);
 }

@@ -20,9 +20,10 @@ struct client_site {
 	/* What the server took last, so that the next connection begins with it; DEFAULT: not known, NONE: it asks
 	 * nobody. */
 	enum mapiwire_web_auth known;
-	uint32_t lifetime; /* of IN channels, in bytes */
-	bool each;         /* a ticket holds for one request there, not for the connection */
-	char *path;        /* as in the options; or NULL */
+	uint32_t lifetime;   /* of IN channels, in bytes */
+	bool each;           /* a ticket holds for one request there, not for the connection */
+	char *path;          /* as in the options; or NULL; so are: */
+	char *mapi_paths[2]; /* by enum client_endpoint */
 };
 
 /* 0 or a MAPIWIRE_E_*: _FILE with errno for the CA file and the key log. *out NULL for a transport without HTTP. */

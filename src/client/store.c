@@ -52,6 +52,8 @@ int mapiwire_store_probe(struct mapiwire *m, uint16_t port, const char *dn, bool
 	struct client_conn *c = NULL;
 	struct EcDoConnectEx_args a = {0};
 	client_no_error(m);
+	if (m->transport == MAPIWIRE_MAPI_HTTP)
+		return client_fail_inside(m, MW_E_INVALID, "a store connection that is signed but not encrypted");
 	int r = client_open(m, port, client_setting_store, &wire_emsmdb_interface, AUTH_LEVEL_INTEGRITY, &c);
 	if (r == 0)
 		r = client_session_connect(c, arena, dn, &a);

@@ -20,7 +20,7 @@ struct mapiwire_watch {
 	struct client_conn *conn;
 	struct idl_context_handle acxh;
 	struct client_call *parked;
-	int64_t woken_ns;
+	int64_t parked_ns, woken_ns;
 	/* A ring: the oldest goes when it is full. */
 	struct mapiwire_event events[MAX_EVENTS];
 	unsigned first, count;
@@ -87,6 +87,7 @@ static int async_connect(struct mapiwire_watch *w)
 static int park(struct mapiwire_watch *w)
 {
 	const struct EcDoAsyncWaitEx_args a = {.acxh = w->acxh};
+	w->parked_ns = w->parked ? w->parked_ns : time_monotonic_ns();
 	return w->parked ? 0 : client_call_begin(w->conn, 0, OP_ASYNC_WAIT_EX, &a, &w->parked);
 }
 
@@ -112,12 +113,18 @@ static int set_up(struct mapiwire_watch *w)
 	return r == 0 ? client_open_beside(s->conn, &wire_asyncemsmdb_interface, &w->conn) : r;
 }
 
+static int fail_lost(const struct mapiwire_watch *w)
+{
+	return client_fail_on(w->store->m, MAPIWIRE_E_LOST, CAUSE_CONNECTION_LOST, " of %s", "the watch");
+}
+
 static int ready(struct mapiwire_watch *w)
 {
 	int r = client_store_enter(w->store);
 	if (r != 0)
 		return r;
-	r = set_up(w);
+	/* The session was found to be gone just now. */
+	r = w->conn && w->epoch != w->store->epoch ? fail_lost(w) : set_up(w);
 	client_store_leave(w->store);
 	return r == 0 ? park(w) : r;
 }
@@ -171,6 +178,13 @@ static int fetch(struct mapiwire_watch *w)
 	return r;
 }
 
+/* Over HTTP the session and what it has to tell outlive a connection that somebody cut, who may be a proxy that bears
+ * no long waits: it is parked anew, unless it is cut at once. */
+static bool only_connection_lost(const struct mapiwire_watch *w)
+{
+	return w->conn->mapi && client_is_up(w->conn) && time_monotonic_ns() - w->parked_ns > NS_PER_S;
+}
+
 /* Until the parked call has returned. */
 static int wait_parked(struct mapiwire_watch *w, int64_t deadline)
 {
@@ -186,6 +200,10 @@ static int wait_parked(struct mapiwire_watch *w, int64_t deadline)
 		return client_fail_on(m, MAPIWIRE_E_TIMEOUT, CAUSE_NO_NOTIFICATION, "%s", "");
 	w->woken_ns = w->parked->done ? w->parked->arrived_ns : 0;
 	r = client_call_end(&w->parked, arena, &a, deadline);
+	if (r == MAPIWIRE_E_LOST && only_connection_lost(w)) {
+		client_no_error(m);
+		return 0;
+	}
 	if (r == 0 && a.ReturnValue != 0)
 		r = client_fail_status(m, CAUSE_OF_MAPI, (uint32_t)a.ReturnValue, "EcDoAsyncWaitEx");
 	if (r == 0 && (a.pulFlagsOut & NOTIFICATION_PENDING))
@@ -199,7 +217,7 @@ static int tell_loss(struct mapiwire_watch *w)
 	struct mapiwire_store *s = w->store;
 	if (!w->conn || (w->epoch == s->epoch && client_is_up(w->conn) && client_is_up(s->conn)))
 		return 0;
-	return client_fail_on(s->m, MAPIWIRE_E_LOST, CAUSE_CONNECTION_LOST, " of %s", "the watch");
+	return fail_lost(w);
 }
 
 int mapiwire_watch_next(struct mapiwire_watch *w, unsigned timeout_ms, struct mapiwire_event *out)

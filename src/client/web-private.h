@@ -69,9 +69,10 @@ struct client_web {
 	struct web_kept kept;
 	struct arena *answer_arena;
 	struct http_head answer;
-	bool has_answer, closing; /* closing: the server ends the connection with this answer */
-	bool inside;              /* bytes are being read */
-	bool retried;             /* another connection was begun for this request */
+	bool has_answer, last, closing; /* last: the server ends the connection with this answer; closing: it has */
+	bool eof;
+	bool inside;  /* bytes are being read */
+	bool retried; /* another connection was begun for this request */
 	struct client_address address;
 	struct buf body;
 	/* What may be waited for; all of them once it is over. */

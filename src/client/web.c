@@ -88,7 +88,7 @@ static void on_head(struct client_web *w, const struct http_head *head)
 {
 	if (head->status / 100 == 1)
 		return;
-	w->closing = !head->keep_alive;
+	w->last = !head->keep_alive;
 	if (is_of_dance(w, head) || w->stage == WEB_OVER)
 		return;
 	w->times.first_byte_ns = time_monotonic_ns() - w->since;
@@ -112,6 +112,7 @@ static void on_body(struct client_web *w, const uint8_t *data, size_t len)
 
 static void on_end(struct client_web *w)
 {
+	w->closing = w->last;
 	if (w->dance.heard) {
 		w->dance.heard = false;
 		w->doing = WEB_WANTED;
@@ -139,7 +140,9 @@ static void on_http(void *user, struct http_connection *http, const struct http_
 		on_end(w);
 		break;
 	case HTTP_EV_DAMAGED:
-		if (w->has_answer || w->dance.rounds > 0)
+		if (w->eof)
+			lose_connection(w); /* in the middle of an answer */
+		else if (w->has_answer || w->dance.rounds > 0)
 			web_lose(w, MAPIWIRE_E_PROTOCOL, CAUSE_PROTOCOL_ERROR, 0, "HTTP: %s", e->why);
 		else
 			web_lose(w, MAPIWIRE_E_PROTOCOL, CAUSE_NOT_HTTP, 0, "%s", w->port_text);
@@ -230,7 +233,7 @@ int client_web_connect(struct client_web *w, const struct client_address *addres
 		return ENOMEM;
 	w->address = *address;
 	w->end = (struct web_end){0};
-	w->up = w->closing = false;
+	w->up = w->last = w->closing = w->eof = false;
 	w->since = time_monotonic_ns();
 	int error = client_socket_open(&w->socket, w->m->capture, address, w->site->port);
 	if (error == 0)
@@ -312,6 +315,7 @@ static void feed(struct client_web *w, const uint8_t *data, size_t len)
 /* The peer closed. A body that goes to the close is whole only where TLS says that it is. */
 static void at_eof(struct client_web *w)
 {
+	w->eof = true;
 	if (!w->tls || tls_ended(w->tls))
 		http_eof(w->http, HTTP_FROM_SERVER, 0);
 	w->closing = true;

@@ -1,5 +1,4 @@
-#include "client/private.h"
-#include "client/web.h"
+#include "client/mapi.h"
 #include "http/rpch.h"
 
 #include <stdio.h>
@@ -27,21 +26,34 @@ static int ask_rpc_proxy(struct client_web *w, struct mapiwire *m)
 	return r;
 }
 
-static int knock(struct client_web *w, struct mapiwire *m, struct mapiwire_web_report *out)
+static int check_echo(struct mapiwire *m, struct client_web *w)
 {
-	struct client_web_times times;
-	int r = ask_rpc_proxy(w, m);
+	return client_web_body(w)->len == RPCH_ECHO_SIZE ? 0
+	                                                 : client_fail_on(m, MAPIWIRE_E_PROTOCOL, CAUSE_PROTOCOL_ERROR,
+	                                                                  "what answers is no proxy of RPC over HTTP");
+}
+
+static int ask(struct client_web *w, struct mapiwire *m)
+{
+	bool mapi = m->transport == MAPIWIRE_MAPI_HTTP;
+	const char *what = mapi ? "PING" : "the echo";
+	int r = mapi ? client_mapi_ask_ping(m, w) : ask_rpc_proxy(w, m);
 	if (r < 0)
 		return client_fail_inside(m, r, "a request");
-	r = client_web_await(w, CLIENT_WEB_UNTIL_END, client_deadline(m), "the echo");
+	r = client_web_await(w, CLIENT_WEB_UNTIL_END, client_deadline(m), what);
 	if (r != 0)
 		return r;
-	const struct http_head *head = client_web_answer(w);
-	if (head->status != 200 || client_web_body(w)->len != RPCH_ECHO_SIZE)
-		return head->status != 200 ? client_web_fail_status(w, "the echo")
-		                           : client_fail_on(m, MAPIWIRE_E_PROTOCOL, CAUSE_PROTOCOL_ERROR,
-		                                            "what answers is no proxy of RPC over HTTP");
-	times = client_web_times(w);
+	if (client_web_answer(w)->status != 200)
+		return client_web_fail_status(w, what);
+	return mapi ? client_mapi_check_ping(m, client_web_answer(w)) : check_echo(m, w);
+}
+
+static int knock(struct client_web *w, struct mapiwire *m, struct mapiwire_web_report *out)
+{
+	int r = ask(w, m);
+	if (r != 0)
+		return r;
+	struct client_web_times times = client_web_times(w);
 	*out = (struct mapiwire_web_report){.connect_ns = times.connect_ns,
 	                                    .tls_ns = times.tls_ns,
 	                                    .auth_ns = times.auth_ns,
@@ -55,8 +67,8 @@ int mapiwire_web_knock(struct mapiwire *m, struct mapiwire_web_report *out)
 {
 	struct client_web *w = NULL;
 	client_no_error(m);
-	if (m->transport != MAPIWIRE_RPC_HTTP)
-		return client_fail_inside(m, MW_E_INVALID, "a client without RPC over HTTP");
+	if (m->transport == MAPIWIRE_TCP)
+		return client_fail_inside(m, MW_E_INVALID, "a client without HTTP");
 	int r = client_web_open(m, NULL, NULL, &w);
 	if (r == 0)
 		r = knock(w, m, out);

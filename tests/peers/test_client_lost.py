@@ -2,108 +2,13 @@
 import contextlib
 import socket
 import struct
-import subprocess
 import threading
 
 import pytest
 from awkward import Between, hand_out
-from building import build, library  # noqa: F401, a fixture
-from conftest import USERS, run, wait_for
-
-# Reads a word a line, does it, and says how it ended.
-PROGRAM = r"""
-#include <mapiwire.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static struct mapiwire *m;
-static struct mapiwire_store *store;
-static struct mapiwire_book *book;
-static struct mapiwire_table *table;
-static struct mapiwire_watch *watch;
-static uint64_t inbox;
-static const uint32_t tags[] = {0x3003001F, 0x3001001F};
-
-static int port_of(const char *name, uint16_t *port)
-{
-	struct mapiwire_interface interface;
-	int r = mapiwire_interface_named(name, &interface);
-	return r < 0 ? r : mapiwire_map(m, &interface, port);
-}
-
-static int open_all(void)
-{
-	struct mapiwire_rows rows;
-	uint16_t nspi = 0, port = 0;
-	int r = port_of("nspi", &nspi);
-	if (r == 0)
-		r = port_of("store", &port);
-	if (r == 0)
-		r = mapiwire_book_open(m, nspi, &book);
-	if (r == 0)
-		r = mapiwire_book_resolve(book, "alice", tags, 2, &rows);
-	if (r < 0)
-		return r;
-	r = mapiwire_store_open(m, port, mapiwire_row_find(&rows, 0, tags[0])->text, &store);
-	mapiwire_rows_free(&rows);
-	return r < 0 ? r : mapiwire_folder_find(store, "inbox", &inbox);
-}
-
-static int act(const char *word)
-{
-	struct mapiwire_rows rows = {0};
-	struct mapiwire_event event;
-	const struct mapiwire_draft draft = {.subject = "one", .body = "body"};
-	uint16_t port;
-	int r = MAPIWIRE_E_ARGUMENT;
-	if (strcmp(word, "open") == 0)
-		return open_all();
-	if (strcmp(word, "map") == 0)
-		return port_of("rfr", &port);
-	if (strcmp(word, "table") == 0) {
-		mapiwire_table_close(&table);
-		return mapiwire_table_open(store, inbox, MAPIWIRE_MESSAGES, tags, 1, 0, false, &table);
-	}
-	if (strcmp(word, "watch") == 0)
-		return mapiwire_watch_open(store, inbox, MAPIWIRE_CREATED, &watch);
-	if (strcmp(word, "next") == 0)
-		return mapiwire_watch_next(watch, 5000, &event);
-	if (strcmp(word, "save") == 0)
-		return mapiwire_message_save(store, inbox, &draft, NULL);
-	if (strcmp(word, "get") == 0)
-		r = mapiwire_folder_get(store, inbox, tags + 1, 1, &rows);
-	if (strcmp(word, "read") == 0)
-		r = mapiwire_table_read(table, 10, &rows);
-	if (strcmp(word, "resolve") == 0)
-		r = mapiwire_book_resolve(book, "alice", tags, 2, &rows);
-	if (strcmp(word, "first") == 0)
-		r = mapiwire_book_first(book, tags, 2, 5, &rows, NULL);
-	if (r == 0)
-		mapiwire_rows_free(&rows);
-	return r;
-}
-
-int main(int argc, char **argv)
-{
-	const struct mapiwire_options o = {.host = "127.0.0.1", .mapper_port = (uint16_t)strtoul(argv[1], NULL, 10),
-	                                   .domain = "DEMO", .user = "alice", .password = argv[2], .timeout_ms = 5000,
-	                                   .level = argc > 3 ? MAPIWIRE_LEVEL_CONNECT : MAPIWIRE_LEVEL_PRIVACY};
-	char word[32];
-	if (mapiwire_new(&o, &m) < 0)
-		return 1;
-	while (scanf("%31s", word) == 1) {
-		int r = act(word);
-		printf("%s %s\n", word, r == 0 ? "ok" : mapiwire_error(m)->cause);
-		fflush(stdout);
-	}
-	mapiwire_watch_close(&watch);
-	mapiwire_table_close(&table);
-	mapiwire_book_close(&book);
-	mapiwire_store_close(&store);
-	return mapiwire_free(&m) < 0;
-}
-"""
+from building import library  # noqa: F401, a fixture
+from conftest import run, wait_for
+from scripted import actor, workshop  # noqa: F401, fixtures
 
 
 class Cut(Between):
@@ -114,30 +19,6 @@ class Cut(Between):
             with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)
         self.open.clear()
-
-
-@pytest.fixture
-def actor(library, tmp_path):
-    (tmp_path / "p.c").write_text(PROGRAM)
-    built = build(library, tmp_path / "p.c", tmp_path / "p")
-    started = []
-
-    def start(port, *more):
-        process = subprocess.Popen([built, str(port), USERS["alice"][1], *more], text=True, stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        started.append(process)
-
-        def act(word):
-            process.stdin.write(word + "\n")
-            process.stdin.flush()
-            return process.stdout.readline().split()[1]
-
-        return act
-
-    yield start
-    for process in started:
-        errors = process.communicate(timeout=30)[1]
-        assert process.returncode == 0 and "Sanitizer" not in errors, errors
 
 
 def save(server):
@@ -235,7 +116,7 @@ def test_too_busy(serve, actor, refusals, refused, ends):
     server = serve("--encryption", "optional")
     way = Busy(server.store, refusals)
     mapper = Between(server.epm, to_client=hand_out(server.store, way.port))
-    act = actor(mapper.port, "plain")
+    act = actor(mapper.port, "connect")
     assert act("open") == ends
     assert way.refused == refused
 
