@@ -4,6 +4,9 @@
 
 #include "mapi/tags.h"
 
+#include "base/time.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* Tables narrowed and searched, and places to come back to. */
@@ -58,12 +61,11 @@ static void look_no_more(struct looking *l)
 	l->t->column_count = l->column_count;
 }
 
-/* Visits rows from the position, which moves along; 1 when one is kept: index is then how many came before it. */
+/* Visits rows from the position, which moves along; 1 when one is kept: the position is then behind it. 2: it is time
+ * to stop. */
 static int search(struct looking *l, bool forward, bool (*keep)(void *user, const struct mapi_value *values),
-                  void *user, uint32_t *index)
+                  void *user, int64_t until)
 {
-	uint32_t seen = 0;
-
 	for (;;) {
 		struct mapi_row *rows;
 		size_t count = BATCH;
@@ -71,36 +73,90 @@ static int search(struct looking *l, bool forward, bool (*keep)(void *user, cons
 
 		if (r < 0 || count == 0)
 			return r < 0 ? r : 0;
-		for (size_t i = 0; i < count; i++, seen++)
-			if (keep(user, rows[i].values)) {
-				*index = seen;
-				return 1;
-			}
+		for (size_t i = 0; i < count; i++) {
+			int32_t back = (int32_t)(count - i - 1);
+			if (!keep(user, rows[i].values))
+				continue;
+			r = back > 0 ? store_table_seek(l->t, STORE_CURRENT, forward ? -back : back, NULL) : 0;
+			return r < 0 ? r : 1;
+		}
 		arena_reset(l->arena);
+		if (time_monotonic_ns() >= until)
+			return 2;
 	}
+}
+
+struct store_find {
+	struct store_table *t;
+	struct arena *arena;
+	struct store_condition *condition;
+	bool forward;
+	uint32_t position; /* where the table stood */
+};
+
+int store_find_new(struct store_table *t, const struct mapi_restriction *restriction, bool forward,
+                   struct store_find **out)
+{
+	struct store_find *f = calloc(1, sizeof *f);
+	uint32_t count;
+	int r;
+
+	if (!f)
+		return MW_E_NOMEM;
+	*f = (struct store_find){.t = t, .forward = forward, .arena = arena_new(SCRATCH_MAX)};
+	r = f->arena ? store_condition_new(t->m, restriction, &f->condition) : MW_E_NOMEM;
+	if (r >= 0)
+		r = store_table_position(t, &f->position, &count);
+	if (r < 0) {
+		store_find_free(&f);
+		return r;
+	}
+	t->kept = true;
+	*out = f;
+	return 0;
+}
+
+void store_find_free(struct store_find **find)
+{
+	struct store_find *f = *find;
+
+	*find = NULL;
+	if (!f)
+		return;
+	f->t->kept = false;
+	store_condition_free(&f->condition);
+	arena_free(&f->arena);
+	free(f);
+}
+
+int store_find_step(struct store_find *f, int64_t until, bool *more)
+{
+	uint32_t *none = (uint32_t[]){PidTagInstID};
+	const struct store_condition *c = f->condition;
+	struct looking l = look_for(f->t, f->arena, c->count ? c->tags : none, c->count ? c->count : 1);
+	int r = search(&l, f->forward, store_condition_keep, f->condition, until);
+
+	look_no_more(&l);
+	*more = r == 2;
+	if (r == 1) /* behind the row, seen in the direction of the search */
+		return f->forward ? store_table_seek(f->t, STORE_CURRENT, -1, NULL) : 0;
+	if (r == 0) {
+		r = store_table_seek(f->t, STORE_BEGIN, (int32_t)f->position, NULL);
+		return r < 0 ? r : MW_E_NOTFOUND;
+	}
+	return r < 0 ? r : 0;
 }
 
 int store_table_find(struct store_table *t, const struct mapi_restriction *restriction, bool forward)
 {
-	STORE_ARENA arena = arena_new(SCRATCH_MAX);
-	struct store_condition *c = NULL;
-	uint32_t position = 0, count, index = 0, *none = (uint32_t[]){PidTagInstID};
-	int r = arena ? store_condition_new(t->m, restriction, &c) : MW_E_NOMEM;
+	struct store_find *f = NULL;
+	bool more;
+	int r = store_find_new(t, restriction, forward, &f);
 
 	if (r >= 0)
-		r = store_table_position(t, &position, &count);
-	if (r >= 0) {
-		struct looking l = look_for(t, arena, c->count ? c->tags : none, c->count ? c->count : 1);
-		r = search(&l, forward, store_condition_keep, c, &index);
-		look_no_more(&l);
-	}
-	store_condition_free(&c);
-	if (r < 0)
-		return r;
-	if (r > 0)
-		position = forward ? position + index : position - index - 1;
-	int e = store_table_seek(t, STORE_BEGIN, (int32_t)position, NULL);
-	return e < 0 ? e : r > 0 ? 0 : MW_E_NOTFOUND;
+		r = store_find_step(f, INT64_MAX, &more);
+	store_find_free(&f);
+	return r;
 }
 
 /* ---- Bookmarks ---- */
@@ -120,7 +176,6 @@ static uint64_t id_of(const struct mapi_value *v)
 
 struct wanted {
 	uint64_t id;
-	uint32_t index;
 };
 
 static bool is_wanted(void *user, const struct mapi_value *values)
@@ -161,7 +216,8 @@ int store_table_mark(struct store_table *t, struct store_mark *out)
 	return r;
 }
 
-static int search_id(struct store_table *t, uint64_t id, uint32_t *index)
+/* 1: the position is at that row. */
+static int search_id(struct store_table *t, uint64_t id)
 {
 	STORE_ARENA arena = arena_new(SCRATCH_MAX);
 	struct wanted w = {.id = id};
@@ -170,16 +226,18 @@ static int search_id(struct store_table *t, uint64_t id, uint32_t *index)
 
 	if (r >= 0) {
 		struct looking l = look_for(t, arena, &tag, 1);
-		r = search(&l, true, is_wanted, &w, index);
+		r = search(&l, true, is_wanted, &w, INT64_MAX);
 		look_no_more(&l);
 	}
-	return r;
+	if (r <= 0)
+		return r;
+	r = store_table_seek(t, STORE_CURRENT, -1, NULL);
+	return r < 0 ? r : 1;
 }
 
 int store_table_return(struct store_table *t, const struct store_mark *mark, bool *gone)
 {
 	uint64_t here = 0;
-	uint32_t index = 0;
 	int r = store_table_seek(t, mark->id ? STORE_BEGIN : STORE_END,
 	                         mark->id ? (int32_t)(mark->position & INT32_MAX) : 0, NULL);
 
@@ -189,11 +247,11 @@ int store_table_return(struct store_table *t, const struct store_mark *mark, boo
 	r = id_here(t, &here);
 	if (r < 0 || here == mark->id)
 		return r;
-	r = search_id(t, mark->id, &index);
-	if (r < 0)
-		return r;
+	r = search_id(t, mark->id);
 	*gone = r == 0;
-	return store_table_seek(t, STORE_BEGIN, (int32_t)((r > 0 ? index : mark->position) & INT32_MAX), NULL);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return store_table_seek(t, STORE_BEGIN, (int32_t)(mark->position & INT32_MAX), NULL);
 }
 
 void store_table_reset(struct store_table *t)

@@ -1,26 +1,14 @@
+#include "store/listing.h"
 #include "store/category.h"
-#include "store/condition.h"
 #include "store/message_private.h"
-#include "store/permission_private.h"
-#include "store/table_private.h"
-#include "store/words.h"
 
 #include "base/utf16.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define LISTING_MAX ((size_t)512 << 20)
-#define DEPTH_MAX 256
 #define KEY_BYTES 255 /* of one binary value */
 #define KEY_MAX 65535
-
-struct listing {
-	struct store_table *t;
-	struct arena *arena, *scratch;
-	struct buf rows; /* struct store_listed */
-	size_t count;
-};
 
 /* ---- A row's key: bytes whose order is that of the sort ---- */
 
@@ -97,7 +85,7 @@ static void put_value(struct store_mailbox *m, struct buf *out, const struct map
 	}
 }
 
-static int keep_key(struct listing *l, const struct buf *key, const uint16_t *ends, struct store_listed *row)
+static int keep_key(struct store_listing *l, const struct buf *key, const uint16_t *ends, struct store_listed *row)
 {
 	row->key = arena_copy(l->arena, key->data, key->len);
 	row->key_size = (uint32_t)key->len;
@@ -105,7 +93,7 @@ static int keep_key(struct listing *l, const struct buf *key, const uint16_t *en
 	return row->key && row->ends ? buf_error(key) : MW_E_NOMEM;
 }
 
-static int make_key(struct listing *l, const struct store_object *o, struct store_listed *row)
+static int make_key(struct store_listing *l, const struct store_object *o, struct store_listed *row)
 {
 	struct store_table *t = l->t;
 	uint16_t ends[STORE_MAX_CATEGORIES] = {0};
@@ -135,7 +123,7 @@ static int make_key(struct listing *l, const struct store_object *o, struct stor
 }
 
 /* 1 kept, 0 not. */
-static int passes(struct listing *l, const struct store_object *o)
+static int passes(struct store_listing *l, const struct store_object *o)
 {
 	const struct store_filter *f = &l->t->filter;
 	struct mapi_value *values;
@@ -148,7 +136,7 @@ static int passes(struct listing *l, const struct store_object *o)
 	return f->keep(f->user, values);
 }
 
-static int add_row(struct listing *l, const struct store_object *o, uint32_t instance)
+static int add_row(struct store_listing *l, const struct store_object *o, uint32_t instance)
 {
 	struct store_listed row = {.id = o->id,
 	                           .depth = o->depth,
@@ -164,7 +152,7 @@ static int add_row(struct listing *l, const struct store_object *o, uint32_t ins
 }
 
 /* How many rows the message is: [MS-OXCTABL] 2.2.2.2.1, a row for each value; of no value one. */
-static int count_instances(struct listing *l, const struct store_object *o, uint32_t *count)
+static int count_instances(struct store_listing *l, const struct store_object *o, uint32_t *count)
 {
 	uint32_t tag = l->t->instances_of;
 	struct mapi_value v;
@@ -179,7 +167,7 @@ static int count_instances(struct listing *l, const struct store_object *o, uint
 	return 0;
 }
 
-static int add(struct listing *l, const struct store_object *o)
+int store_listing_add(struct store_listing *l, const struct store_object *o)
 {
 	uint32_t count;
 	int r = passes(l, o);
@@ -191,79 +179,10 @@ static int add(struct listing *l, const struct store_object *o)
 		r = e < 0 ? e : 1;
 	}
 	arena_reset(l->scratch);
-	return r;
-}
-
-static int add_message(void *user, sqlite3_stmt *s)
-{
-	struct listing *l = user;
-	struct store_object o;
-	int r = store_message_row(l->t->m, s, &o);
-
-	if (r < 0)
-		return r;
-	o.in_table = true;
-	if (l->t->guarded) {
-		uint32_t access;
-		r = store_object_access(&o, &access);
-		if (r < 0 || !(access & STORE_ACCESS_READ))
-			return r < 0 ? r : 0;
-	}
-	r = add(l, &o);
 	return r < 0 ? r : 0;
 }
 
-/* ---- Folders ---- */
-
-static int add_folders(struct listing *l, struct arena *arena, uint64_t parent, uint32_t depth)
-{
-	uint64_t *ids = NULL;
-	size_t count = 0;
-	int r = depth < DEPTH_MAX ? store_folder_children(l->t->m, arena, parent, &ids, &count)
-	                          : store_say(l->t->m, MW_E_LIMIT, "The folders lie too deep.");
-
-	for (size_t i = 0; r >= 0 && i < count; i++) {
-		struct store_object o;
-		uint32_t rights;
-		r = store_folder_load(l->t->m, arena, ids[i], &o);
-		o.depth = depth;
-		o.in_table = true;
-		if (r >= 0)
-			r = store_rights_in(l->t->m, ids[i], &rights);
-		if (r >= 0 && rights & STORE_MAY_SEE)
-			r = add(l, &o);
-		if (r >= 0 && l->t->deep)
-			r = add_folders(l, arena, ids[i], depth + 1);
-	}
-	return r;
-}
-
-/* ---- The list ---- */
-
-static int compare(const void *a, const void *b)
-{
-	const struct store_listed *x = a, *y = b;
-	size_t n = x->key_size < y->key_size ? x->key_size : y->key_size;
-	int c = n > 0 ? memcmp(x->key, y->key, n) : 0;
-
-	if (c == 0)
-		c = (x->key_size > y->key_size) - (x->key_size < y->key_size);
-	if (c == 0)
-		c = (x->id > y->id) - (x->id < y->id);
-	return c ? c : (x->instance > y->instance) - (x->instance < y->instance);
-}
-
-static int add_attachments(struct listing *l)
-{
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < l->t->of->part_count; i++) {
-		struct store_object o = store_message_object(l->t->of->parts[i]);
-		o.in_table = true;
-		r = add(l, &o);
-	}
-	return r;
-}
+/* ---- What a row is ---- */
 
 static struct store_object fixed_object(const struct store_table *t, size_t i)
 {
@@ -272,13 +191,13 @@ static struct store_object fixed_object(const struct store_table *t, size_t i)
 	return (struct store_object){.m = t->m, .kind = STORE_A_ROW, .id = i + 1, .in_table = true, .bag = &bags[i]};
 }
 
-static int add_fixed(struct listing *l)
+int store_listing_add_fixed(struct store_listing *l)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < l->t->fixed->bags.len / sizeof(struct store_bag); i++) {
 		struct store_object o = fixed_object(l->t, i);
-		r = add(l, &o);
+		r = store_listing_add(l, &o);
 	}
 	return r;
 }
@@ -292,157 +211,6 @@ static int load_attachment(const struct store_table *t, uint64_t number, struct 
 		}
 	}
 	return MW_E_NOTFOUND;
-}
-
-/* What the search folder has found; it has no associated messages. */
-static int add_found(struct listing *l)
-{
-	STORE_STMT s = store_statement(l->t->m, STMT_FOUND_ROWS);
-	int r = s ? 1 : MW_E_IO;
-
-	if (s)
-		sqlite3_bind_int64(s, 1, (int64_t)l->t->folder);
-	while (r > 0 && !l->t->associated && (r = store_step(l->t->m, s, "Reading a table")) > 0) {
-		int e = add_message(l, s);
-		r = e < 0 ? e : 1;
-	}
-	return r < 0 ? r : 0;
-}
-
-static int add_rows_of(struct listing *l, enum store_statement which, const char *query)
-{
-	STORE_STMT s = store_statement(l->t->m, which);
-	int r = s ? 1 : MW_E_IO;
-
-	if (s)
-		sqlite3_bind_int64(s, 1, (int64_t)l->t->folder);
-	if (s && query)
-		sqlite3_bind_text(s, 2, query, -1, SQLITE_STATIC);
-	while (r > 0 && (r = store_step(l->t->m, s, "Reading a table")) > 0) {
-		int e = add_message(l, s);
-		r = e < 0 ? e : 1;
-	}
-	return r < 0 ? r : 0;
-}
-
-/* What the index of words knows to have them, and what it does not know yet. 1: there was no such restriction. */
-static int add_by_words(struct listing *l, struct arena *arena)
-{
-	const struct store_condition *c = l->t->condition;
-	const char *query = c && !l->t->associated ? store_words_query(arena, c->root, false) : "";
-	int r = query ? 0 : MW_E_NOMEM;
-
-	if (r < 0 || !*query)
-		return r < 0 ? r : 1;
-	r = add_rows_of(l, STMT_WORDS_ROWS, query);
-	return r < 0 ? r : add_rows_of(l, STMT_WORDS_REST, NULL);
-}
-
-static int collect(struct listing *l)
-{
-	STORE_ARENA arena = arena_new(LISTING_MAX);
-	struct store_table all = *l->t;
-	int r;
-
-	if (!arena)
-		return MW_E_NOMEM;
-	if (l->t->of)
-		return add_attachments(l);
-	if (l->t->fixed)
-		return add_fixed(l);
-	if (l->t->hierarchy)
-		return add_folders(l, arena, l->t->folder, 1);
-	if (l->t->search)
-		return add_found(l);
-	r = add_by_words(l, arena);
-	if (r <= 0)
-		return r;
-	all.index = STORE_BY_NATURE;
-	all.descending = false;
-	all.anchored = false;
-	all.key = NULL;
-	return store_walk(&all, true, true, add_message, l);
-}
-
-/* Where the row before the position is now; else the same number of rows before it. */
-static size_t find_again(const struct store_table *t, const struct store_listed *rows, size_t count)
-{
-	const struct store_listed *before = t->at > 0 ? &t->rows[t->at - 1] : NULL;
-
-	for (size_t i = 0; before && i < count; i++)
-		if (rows[i].id == before->id && rows[i].instance == before->instance)
-			return i + 1;
-	return t->at < count ? t->at : count;
-}
-
-/* The rows that the leaves are seen as, in place of those before. */
-static int show(struct store_table *t, struct store_listed *leaves, size_t count)
-{
-	struct buf view = {0};
-	struct store_listed *rows = leaves;
-	size_t row_count = count;
-	int r = t->category_count > 0 ? store_category_view(t, leaves, count, &view) : 0;
-
-	if (r < 0) {
-		buf_free(&view);
-		return r;
-	}
-	if (t->category_count > 0) {
-		rows = (void *)view.data;
-		row_count = view.len / sizeof *rows;
-	}
-	t->at = t->listed ? find_again(t, rows, row_count) : 0;
-	buf_free(&t->view);
-	t->view = view;
-	t->leaves = leaves;
-	t->leaf_count = count;
-	t->rows = rows;
-	t->row_count = row_count;
-	t->listed = true;
-	return 0;
-}
-
-static int take(struct store_table *t, struct listing *l)
-{
-	struct store_listed *leaves;
-	int r;
-
-	/* Folders without a sort keep the order of the tree. */
-	if (l->count > 1 && (t->sort_count > 0 || !(t->hierarchy || t->fixed)))
-		qsort(l->rows.data, l->count, sizeof(struct store_listed), compare);
-	leaves = arena_copy(l->arena, l->count ? (void *)l->rows.data : (void *)"", l->rows.len);
-	r = leaves ? show(t, leaves, l->count) : MW_E_NOMEM;
-	if (r < 0)
-		return r;
-	arena_free(&t->arena);
-	t->arena = TAKE_PTR(l->arena);
-	t->stale = false;
-	return 0;
-}
-
-int store_list_again(struct store_table *t)
-{
-	return t->listed ? show(t, t->leaves, t->leaf_count) : store_list(t);
-}
-
-int store_list(struct store_table *t)
-{
-	struct listing l = {.t = t};
-	int r;
-
-	if (t->listed && !t->stale && !t->of)
-		return 0;
-	l.arena = arena_new(LISTING_MAX);
-	l.scratch = arena_new(LISTING_MAX);
-	if (t->filter.begin)
-		t->filter.begin(t->filter.user);
-	r = l.arena && l.scratch ? collect(&l) : MW_E_NOMEM;
-	if (r >= 0)
-		r = take(t, &l);
-	buf_free(&l.rows);
-	arena_free(&l.arena);
-	arena_free(&l.scratch);
-	return r;
 }
 
 static int load_message(struct store_table *t, struct arena *arena, uint64_t id, struct store_object *out)

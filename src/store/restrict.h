@@ -18,6 +18,14 @@ MW_NODISCARD int store_table_restrict(struct store_table *t, const struct mapi_r
  */
 MW_NODISCARD int store_table_find(struct store_table *t, const struct mapi_restriction *restriction, bool forward);
 
+/* The same piece by piece. Until it is freed the table asks nothing else; a table that is listed stays as it was. */
+struct store_find;
+MW_NODISCARD int store_find_new(struct store_table *t, const struct mapi_restriction *restriction, bool forward,
+                                struct store_find **out);
+/* Until that moment (monotonic ns); *more: call again. */
+MW_NODISCARD int store_find_step(struct store_find *f, int64_t until, bool *more);
+void store_find_free(struct store_find **f);
+
 /* A place to come back to. id 0: the end. */
 struct store_mark {
 	uint64_t id;

@@ -183,8 +183,17 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
         [STMT_FOUND_OF] = "SELECT folder FROM found WHERE message = ?1",
         [STMT_FOUND_DROP] = "DELETE FROM found WHERE folder = ?1 AND message = ?2",
         [STMT_FOUND_CLEAR] = "DELETE FROM found WHERE folder = ?1",
-        [STMT_FOUND_ROWS] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message WHERE id IN"
-                            " (SELECT message FROM found WHERE folder = ?1)",
+        [STMT_LIST_FOUND] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message WHERE id IN"
+                            " (SELECT message FROM found WHERE folder = ?1 AND message > ?2) ORDER BY id",
+        [STMT_LIST_NATURE] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message INDEXED BY message_natural"
+                             " WHERE folder = ?1 AND associated = ?3 AND id > ?2 ORDER BY id",
+        [STMT_LIST_WORDS] = "SELECT rowid FROM word WHERE word MATCH ?1",
+        [STMT_LIST_DOCUMENT] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message INDEXED BY message_words"
+                               " WHERE words = ?2 AND words IS NOT NULL AND folder = ?1 AND associated = 0",
+        [STMT_LIST_BEHIND] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message INDEXED BY message_behind"
+                             " WHERE words IS NULL AND folder = ?1 AND associated = 0 AND id > ?2 ORDER BY id",
+        [STMT_LIST_NO_WORDS] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message INDEXED BY message_words"
+                               " WHERE words = 0 AND folder = ?1 AND associated = 0 AND id > ?2 ORDER BY id",
         [STMT_FOLDER_PARENT] = "SELECT parent FROM folder WHERE id = ?1",
         [STMT_WORDS_ADD] = "INSERT INTO word(rowid, text) VALUES(?1, ?2)",
         [STMT_WORDS_SET] = "UPDATE message SET words = ?2 WHERE id = ?1",
@@ -192,13 +201,6 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
                 "SELECT id, associated FROM message INDEXED BY message_behind WHERE words IS NULL LIMIT ?1",
         [STMT_WORDS_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM message INDEXED BY message_behind"
                              " WHERE words IS NULL AND folder = ?1 AND associated = ?2 LIMIT ?3)",
-        [STMT_WORDS_ROWS] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message INDEXED BY message_words WHERE words IN"
-                            " (SELECT rowid FROM word WHERE word MATCH ?2) AND words IS NOT NULL AND folder = ?1"
-                            " AND associated = 0",
-        [STMT_WORDS_REST] = "SELECT " STORE_MESSAGE_COLUMNS " FROM message INDEXED BY message_behind"
-                            " WHERE words IS NULL AND associated = 0 AND folder = ?1"
-                            " UNION ALL SELECT " STORE_MESSAGE_COLUMNS " FROM message INDEXED BY message_words"
-                            " WHERE words = 0 AND folder = ?1 AND associated = 0",
         [STMT_FOLDER_EMPTY] = "UPDATE folder SET contents = 0, unread = 0, size = 0 WHERE id = ?1",
         [STMT_RIGHTS] = "SELECT rights FROM permission LEFT JOIN member ON id = permission.member WHERE folder = ?1"
                         " AND (permission.member = 0 OR dn = ?2) ORDER BY permission.member DESC LIMIT 1",

@@ -3,6 +3,7 @@
 #include "store/category.h"
 #include "store/condition.h"
 #include "store/folder.h"
+#include "store/listing.h"
 #include "store/message_private.h"
 #include "store/permission_private.h"
 #include "store/table_private.h"
@@ -67,6 +68,7 @@ int store_hierarchy_table(struct store_mailbox *m, uint64_t folder, bool deep, s
 
 static void forget_list(struct store_table *t)
 {
+	store_listing_free(&t->listing);
 	arena_free(&t->arena);
 	buf_free(&t->view);
 	t->rows = t->leaves = NULL;
@@ -162,15 +164,19 @@ void store_table_hear(struct store_mailbox *m, const struct store_change *change
 	uint64_t old = store_id_counter(change->old_folder), old_parent = store_id_counter(change->old_parent);
 
 	for (struct store_table *t = m->tables; t; t = t->next) {
+		bool stale;
 		if (t->fixed)
 			continue;
 		if (t->hierarchy)
-			t->stale |= change->message == 0 &&
-			            (t->deep || parent == t->folder || old_parent == t->folder || change->counts_only);
+			stale = change->message == 0 &&
+			        (t->deep || parent == t->folder || old_parent == t->folder || change->counts_only);
 		else if (t->search) /* any message may come or go */
-			t->stale |= change->message != 0 || folder == t->folder;
+			stale = change->message != 0 || folder == t->folder;
 		else
-			t->stale |= change->message != 0 && (folder == t->folder || old == t->folder);
+			stale = change->message != 0 && (folder == t->folder || old == t->folder);
+		t->stale |= stale;
+		if (t->listing)
+			t->listing->heard |= stale;
 	}
 }
 
@@ -396,28 +402,57 @@ int store_table_filter(struct store_table *t, const struct store_filter *filter)
 	return 0;
 }
 
-/* A walk that finds many rows behind would sort them at every question: then all are listed, once. */
-static int choose_way(struct store_table *t)
+/* A walk that finds many rows behind would sort them at every question: then all are listed, once. 1: so it is. */
+static int is_far_behind(struct store_table *t)
+{
+	unsigned behind = 0;
+	int r = t->walked && store_walk_has_behind(t)
+	                ? store_words_behind(t->m, t->folder, t->associated, BEHIND_MAX + 1, &behind)
+	                : 0;
+
+	return r < 0 ? r : behind > BEHIND_MAX;
+}
+
+/* From the row it stands at. */
+static void become_listed(struct store_table *t)
 {
 	uint64_t anchor = t->anchored ? t->anchor : 0;
-	unsigned behind = 0;
-	int r;
 
-	if (!t->walked || !store_walk_has_behind(t))
-		return 0;
-	r = store_words_behind(t->m, t->folder, t->associated, BEHIND_MAX + 1, &behind);
-	if (r < 0 || behind <= BEHIND_MAX)
-		return r;
-	r = store_list(t);
-	if (r < 0)
-		return r;
 	t->at = anchor ? t->before < t->row_count ? t->before : t->row_count : 0;
 	for (size_t i = 0; anchor && i < t->row_count; i++)
 		if (t->rows[i].id == anchor)
 			t->at = i + 1;
 	store_walk_begin(t);
 	t->walked = false;
-	return 0;
+}
+
+int store_table_prepare(struct store_table *t, int64_t until, bool *more)
+{
+	int r = is_far_behind(t);
+
+	*more = false;
+	if (r < 0 || (t->walked && r == 0))
+		return r;
+	if (t->stale_next && !t->listing) {
+		t->stale_next = false;
+		t->stale = true;
+	}
+	r = store_list_some(t, until, more);
+	if (r >= 0 && !*more && t->walked)
+		become_listed(t);
+	return r;
+}
+
+static int choose_way(struct store_table *t)
+{
+	int r = is_far_behind(t);
+
+	if (r <= 0)
+		return r;
+	r = store_list(t);
+	if (r >= 0)
+		become_listed(t);
+	return r;
 }
 
 /* ---- Position ---- */
@@ -530,6 +565,20 @@ static int make_row(struct reading *q, const struct store_listed *row, const str
 	return 0;
 }
 
+/* It goes with the next list; until then it keeps its place. */
+static int make_gone_row(struct reading *q, const struct store_listed *row)
+{
+	struct store_object o = {.m = q->t->m,
+	                         .kind = q->t->hierarchy ? STORE_A_FOLDER : STORE_A_MESSAGE,
+	                         .id = row->id,
+	                         .parent = q->t->folder,
+	                         .name = "",
+	                         .instance = row->instance,
+	                         .in_table = true};
+
+	return make_row(q, row, &o);
+}
+
 static int read_walked(void *user, sqlite3_stmt *s)
 {
 	struct reading *q = user;
@@ -559,6 +608,8 @@ static int read_listed(struct reading *q, bool forward)
 		r = store_list_object(t, q->arena, row, &o);
 		if (r >= 0)
 			r = make_row(q, row, &o);
+		else if (r == MW_E_NOTFOUND && row->what == STORE_ROW_LEAF) /* deleted since it was listed */
+			r = make_gone_row(q, row);
 	}
 	return r;
 }

@@ -51,6 +51,10 @@ MW_NODISCARD int store_table_sort(struct store_table *t, const struct store_sort
 /* NULL: none. Goes to the beginning. */
 MW_NODISCARD int store_table_filter(struct store_table *t, const struct store_filter *filter);
 
+/* Makes the list that the next questions need, where they need one, until that moment (monotonic ns); *more: call again
+ * before them. Without it they make it themselves, however long that takes. */
+MW_NODISCARD int store_table_prepare(struct store_table *t, int64_t until, bool *more);
+
 /* Rows before the position, and all rows. */
 MW_NODISCARD int store_table_position(struct store_table *t, uint32_t *position, uint32_t *count);
 enum store_origin { STORE_BEGIN, STORE_CURRENT, STORE_END };

@@ -61,7 +61,9 @@ struct store_table {
 	uint32_t instances_of;             /* one row a value of this; 0: one row a message */
 	struct store_filter filter;        /* keep NULL: none */
 	struct store_condition *condition; /* what the filter stands on, NULL: none of ours */
-	bool stale;                        /* something changed in the folder */
+	bool stale;                        /* something changed in the folder, */
+	bool stale_next;                   /* after the list was begun: it is made anew for the next question */
+	bool kept;                         /* the list is not made anew for now */
 	/* walked */
 	bool walked, descending;
 	enum store_index index;
@@ -75,6 +77,7 @@ struct store_table {
 	size_t row_count, leaf_count, at;
 	struct buf view; /* what rows is, with headings */
 	bool listed;
+	struct store_listing *listing; /* on its way: listing.h */
 };
 
 /* Notes that tables of that folder are behind. */
@@ -94,11 +97,15 @@ bool store_walk_has_behind(const struct store_table *t);
 int store_walk_position(struct store_table *t, uint32_t *before);
 int store_walk_seek(struct store_table *t, enum store_origin origin, int32_t rows, int32_t *moved);
 
-/* ---- listing.c ---- */
+/* ---- lister.c ---- */
 /* Lists the ids unless the list is fresh; the position stays at its row. */
 int store_list(struct store_table *t);
+/* The same until that moment (monotonic ns); *more: it is to go on. */
+int store_list_some(struct store_table *t, int64_t until, bool *more);
 /* The same list with other headings expanded. */
 int store_list_again(struct store_table *t);
+
+/* ---- listing.c ---- */
 int store_list_object(struct store_table *t, struct arena *arena, const struct store_listed *row,
                       struct store_object *out);
 

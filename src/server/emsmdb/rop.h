@@ -29,6 +29,7 @@ struct rop_call {
 	uint64_t ticket;   /* of a commit that the response promises; 0: none */
 	int64_t now;
 	int64_t slice_ns; /* when this slice began */
+	void *state;      /* the ROP's own, from slice to slice */
 };
 
 /* The ReturnValue. ecBufferTooSmall, when not the first: it has changed nothing and is handed back to the client. */
@@ -40,8 +41,8 @@ void rop_resume(struct rop_call *rop, uint32_t status);
 /* What takes long goes on in slices, other calls between them: the ROP returns this, and the function runs in the next
  * round of the loop; so does what that returns. */
 uint32_t rop_again(struct rop_call *rop, rop_fn go_on);
-/* The slice has lasted as long as one may: some milliseconds. */
-bool rop_slice_is_over(const struct rop_call *rop);
+/* When the slice has lasted as long as one may: some milliseconds. Monotonic ns. */
+int64_t rop_slice_end(const struct rop_call *rop);
 /* A commit of another mailbox than the ROP's own that the answer promises; in that mailbox's loop. */
 MW_NODISCARD int rop_promise_in(struct rop_call *rop, struct emsmdb_mailbox *m, uint64_t ticket);
 
@@ -51,6 +52,7 @@ struct rop_row {
 	rop_fn run;
 	uint16_t needs; /* rights of which the caller has one where the ROP does something: rights.c; 0: none */
 	uint16_t there; /* likewise at its destination */
+	bool lists;     /* the table's list is made first, where it needs one */
 };
 #define ROP_OWNER 0x8000u /* the mailbox's owner */
 extern const struct rop_row rop_rows[];

@@ -64,11 +64,18 @@ static int go_to_origin(struct rop_call *rop, const struct RopFindRowRequest *q,
 	return r < 0 ? MW_E_EXISTS : store_table_return(rop->in->u.table, &mark, gone);
 }
 
-static int find(struct rop_call *rop, const struct RopFindRowRequest *q)
+struct finding {
+	struct store_find *find;
+	bool gone;
+};
+
+static int begin(struct rop_call *rop, const struct RopFindRowRequest *q, struct finding *f)
 {
 	struct mapi_restriction wide = {.type = MAPI_RES_AND};
-	int r = q->RestrictionData ? rop_widen(rop, q->RestrictionData, &wide, 0) : 0;
-	return r < 0 ? r : store_table_find(rop->in->u.table, &wide, !(q->FindRowFlags & FIND_BACKWARD));
+	int r = go_to_origin(rop, q, &f->gone);
+	if (r == 0 && q->RestrictionData)
+		r = rop_widen(rop, q->RestrictionData, &wide, 0);
+	return r < 0 ? r : store_find_new(rop->in->u.table, &wide, !(q->FindRowFlags & FIND_BACKWARD), &f->find);
 }
 
 static int put_row(struct rop_call *rop, struct RopFindRowResponse *a)
@@ -88,21 +95,34 @@ static int put_row(struct rop_call *rop, struct RopFindRowResponse *a)
 	return 0;
 }
 
+static uint32_t go_on(struct rop_call *rop)
+{
+	struct RopFindRowResponse *a = (struct RopFindRowResponse *)rop->response;
+	struct finding *f = (struct finding *)rop->state;
+	bool more = false;
+	int r = rop->session->ending ? MW_E_STATE : store_find_step(f->find, rop_slice_end(rop), &more);
+	if (r == 0 && more)
+		return rop_again(rop, go_on);
+	store_find_free(&f->find);
+	if (r == 0)
+		r = put_row(rop, a);
+	a->RowNoLongerVisible = r == 0 && f->gone;
+	return status_of(rop, r);
+}
+
 /* [MS-OXCTABL] 3.2.5.14 */
 uint32_t rop_find_row(struct rop_call *rop)
 {
 	const struct RopFindRowRequest *q = (const struct RopFindRowRequest *)rop->request;
-	struct RopFindRowResponse *a = (struct RopFindRowResponse *)rop->response;
-	bool gone = false;
+	struct finding *f = arena_new_of(rop->arena, struct finding);
 	if (!rop->in->columns_set)
 		return ecNullObject;
-	int r = go_to_origin(rop, q, &gone);
+	if (!f)
+		return ecServerOOM;
+	*f = (struct finding){0};
+	rop->state = f;
+	int r = begin(rop, q, f);
 	if (r == MW_E_EXISTS)
 		return ecInvalidBookmark;
-	if (r == 0)
-		r = find(rop, q);
-	if (r == 0)
-		r = put_row(rop, a);
-	a->RowNoLongerVisible = r == 0 && gone;
-	return status_of(rop, r);
+	return r < 0 ? status_of(rop, r) : go_on(rop);
 }

@@ -112,6 +112,20 @@ static uint32_t check_input(struct execution *x, const struct mapi_rop *rop, con
 
 static void run_again(struct server_loop *loop, struct loop_message *message);
 
+/* The list of a table that the ROP asks, in as many slices as it takes. */
+static uint32_t make_list(struct execution *x, struct store_table *t)
+{
+	struct rop_call *c = &x->current;
+	bool more;
+	int r = x->session->ending ? MW_E_STATE : store_table_prepare(t, rop_slice_end(c), &more);
+	if (r < 0)
+		return rop_status(c, r);
+	if (more)
+		return rop_again(c, x->go_on);
+	x->lists = false;
+	return x->go_on(c);
+}
+
 /* Afterwards the call may be another loop's. */
 static uint32_t run_as_caller(struct execution *x, struct rop_call *c)
 {
@@ -124,7 +138,7 @@ static uint32_t run_as_caller(struct execution *x, struct rop_call *c)
 	if (row)
 		status = rop_check_rights(c, row);
 	if (status == 0)
-		status = x->go_on(c);
+		status = x->lists && c->in ? make_list(x, c->in->u.table) : x->go_on(c);
 	if (m)
 		store_mailbox_as(m, NULL);
 	return status;
@@ -159,9 +173,9 @@ uint32_t rop_again(struct rop_call *rop, rop_fn go_on)
 	return ROP_LATER;
 }
 
-bool rop_slice_is_over(const struct rop_call *rop)
+int64_t rop_slice_end(const struct rop_call *rop)
 {
-	return time_monotonic_ns() - rop->slice_ns > SLICE_NS;
+	return rop->slice_ns + SLICE_NS;
 }
 
 static uint32_t run(struct execution *x, const struct mapi_rop *rop, struct rop_call *c)
@@ -183,6 +197,7 @@ static uint32_t run(struct execution *x, const struct mapi_rop *rop, struct rop_
 	}
 	x->unchecked = c->in ? row : NULL;
 	x->go_on = row->run;
+	x->lists = c->in && row->lists;
 	return run_slice(x);
 }
 

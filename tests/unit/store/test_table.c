@@ -1,6 +1,7 @@
 #include "fixture.h"
 
 #include "base/time.h"
+#include "store/restrict.h"
 #include "store/words.h"
 
 #include <sqlite3.h>
@@ -438,6 +439,156 @@ static void many_that_are_behind(void **state)
 	store_table_close(&by_importance);
 }
 
+static struct store_table *open_listed(uint32_t tag)
+{
+	const struct store_sort sort[] = {{.tag = tag}, {.tag = PidTagImportance, .descending = true}};
+	struct store_table *t = NULL;
+
+	assert_int_equal(store_contents_table(fixture_m, inbox(), false, &t), 0);
+	assert_int_equal(store_table_set_columns(t, columns, ARRAY_SIZE(columns)), 0);
+	assert_int_equal(store_table_sort(t, sort, 2), 0);
+	return t;
+}
+
+/* As small as pieces get: one row, or a look at the clock. */
+static unsigned prepare_slowly(struct store_table *t)
+{
+	unsigned pieces = 1;
+	bool more;
+
+	for (;; pieces++) {
+		assert_int_equal(store_table_prepare(t, 0, &more), 0);
+		if (!more)
+			return pieces;
+	}
+}
+
+static void a_list_made_in_pieces(void **state)
+{
+	static const uint32_t tags[] = {PidTagSubject, PidTagSenderName, PidTagMessageDeliveryTime};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+		struct store_table *t = open_listed(tags[i]), *at_once = open_listed(tags[i]);
+		uint64_t *a, *b;
+		assert_true(prepare_slowly(t) > MANY);
+		a = read_all(t, 500, true);
+		b = read_all(at_once, 500, true);
+		assert_memory_equal(a, b, MANY * sizeof *a);
+		free(a);
+		free(b);
+		store_table_close(&t);
+		store_table_close(&at_once);
+	}
+}
+
+static struct mapi_restriction subject_is(struct mapi_value *v)
+{
+	return (struct mapi_restriction){
+	        .type = MAPI_RES_PROPERTY, .relop = MAPI_RELOP_EQ, .tag = PidTagSubject, .values = v};
+}
+
+static void find_slowly(struct store_table *t, const char *subject, bool forward, int expected)
+{
+	struct mapi_value v = text_value(PidTagSubject, subject);
+	struct mapi_restriction r = subject_is(&v);
+	struct store_find *f = NULL;
+	bool more = true;
+	int e = 0;
+
+	assert_int_equal(store_find_new(t, &r, forward, &f), 0);
+	while (e == 0 && more)
+		e = store_find_step(f, 0, &more);
+	store_find_free(&f);
+	assert_int_equal(e, expected);
+}
+
+static uint32_t position_of(struct store_table *t)
+{
+	uint32_t position, count;
+
+	assert_int_equal(store_table_position(t, &position, &count), 0);
+	return position;
+}
+
+static void a_row_found_in_pieces(void **state)
+{
+	struct store_table *tables[] = {open_sorted(PidTagSubject, false), open_listed(PidTagSubject)};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		struct store_table *t = tables[i];
+		find_slowly(t, "Subject 03000", true, 0);
+		assert_int_equal(position_of(t), 3000);
+		find_slowly(t, "subject 00077", false, 0);
+		assert_int_equal(position_of(t), 77);
+		find_slowly(t, "subject 00077", true, 0); /* the row it stands at */
+		assert_int_equal(position_of(t), 77);
+		find_slowly(t, "Subject 00010", true, MW_E_NOTFOUND);
+		assert_int_equal(position_of(t), 77);
+		find_slowly(t, "subject 04999", true, 0);
+		assert_int_equal(position_of(t), MANY - 1);
+		store_table_close(&t);
+	}
+}
+
+/* What happens while a list is made shows in the next one; what is gone keeps its place until then. */
+static void changes_between_the_pieces(void **state)
+{
+	struct store_table *t = open_listed(PidTagSubject);
+	struct mapi_row *rows;
+	uint64_t first, last;
+	size_t count = 9;
+	bool more;
+
+	(void)state;
+	first = save_subject(inbox(), "a");
+	save_subject(inbox(), "b");
+	last = save_subject(inbox(), "c");
+	assert_int_equal(store_table_prepare(t, 0, &more), 0);
+	assert_int_equal(store_table_prepare(t, 0, &more), 0);
+	assert_true(more);
+	assert_int_equal(store_message_delete(fixture_m, inbox(), first, NOW, NULL), 0);
+	save_subject(inbox(), "d");
+	prepare_slowly(t);
+	assert_int_equal(store_message_delete(fixture_m, inbox(), last, NOW, NULL), 0);
+	save_subject(inbox(), "e");
+	assert_int_equal(store_table_rows(t, fixture_arena, true, false, 0, &rows, &count), 0);
+	assert_int_equal(count, 3); /* b, d, e: the last changes are known to be such */
+	assert_string_equal(value_text(&rows[0].values[1]), "b");
+	assert_string_equal(value_text(&rows[2].values[1]), "e");
+	prepare_slowly(t);
+	count = 9;
+	assert_int_equal(store_table_rows(t, fixture_arena, true, false, 0, &rows, &count), 0);
+	assert_int_equal(count, 3);
+	store_table_close(&t);
+}
+
+/* A search does not begin anew with every change. */
+static void a_search_beside_changes(void **state)
+{
+	struct store_table *t = open_listed(PidTagSubject);
+	struct mapi_value v = text_value(PidTagSubject, "m 00399");
+	struct mapi_restriction r = subject_is(&v);
+	struct store_find *f = NULL;
+	uint64_t gone = save_subject(inbox(), "m 00200a");
+	bool more = true;
+
+	(void)state;
+	save_numbered("m", 0, 400);
+	prepare_slowly(t);
+	assert_int_equal(store_find_new(t, &r, true, &f), 0);
+	assert_int_equal(store_find_step(f, 0, &more), 0);
+	assert_true(more);
+	save_subject(inbox(), "a");
+	assert_int_equal(store_message_delete(fixture_m, inbox(), gone, NOW, NULL), 0);
+	while (more)
+		assert_int_equal(store_find_step(f, 0, &more), 0);
+	store_find_free(&f);
+	assert_string_equal(next_subject(t), "m 00399");
+	store_table_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest many[] = {
@@ -447,11 +598,15 @@ int main(void)
 	        cmocka_unit_test(bytes_bound_the_rows),
 	        cmocka_unit_test(first_rows_cost_no_listing),
 	        cmocka_unit_test(filters),
+	        cmocka_unit_test(a_list_made_in_pieces),
+	        cmocka_unit_test(a_row_found_in_pieces),
 	};
 	const struct CMUnitTest few[] = {
 	        FIXTURE_TEST(tables_live),
 	        FIXTURE_TEST(folders_as_rows),
 	        FIXTURE_TEST(many_that_are_behind),
+	        FIXTURE_TEST(changes_between_the_pieces),
+	        FIXTURE_TEST(a_search_beside_changes),
 	};
 	int r = cmocka_run_group_tests(many, fill_and_index, fixture_teardown);
 
