@@ -155,6 +155,12 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                                  "Switch MAPI over HTTP on there, or look for a log-on page or a proxy in between; "
                                  "another transport may be offered.",
                                  66},
+        [CAUSE_CHANNEL_NOT_BOUND] =
+                {"channel-not-bound",
+                 "The log-on is bound to another TLS channel than this one, or to none where the server asks for it.",
+                 "Look for what opens TLS on the way (a proxy, or an attacker); a client that binds nothing needs "
+                 "--channel-binding optional.",
+                 70},
 };
 
 const struct cause_row *cause_get(enum cause cause)
@@ -240,6 +246,7 @@ static const struct status_row statuses[] = {
         {CAUSE_OF_FAULT, 0xC0000072, CAUSE_ACCOUNT_LOCKED},         /* STATUS_ACCOUNT_DISABLED */
         {CAUSE_OF_FAULT, 0xC0000193, CAUSE_ACCOUNT_EXPIRED},        /* STATUS_ACCOUNT_EXPIRED */
         {CAUSE_OF_FAULT, 0xC0000133, CAUSE_CLOCK_SKEW},             /* STATUS_TIME_DIFFERENCE_AT_DC */
+        {CAUSE_OF_FAULT, 0xC000035B, CAUSE_CHANNEL_NOT_BOUND},      /* STATUS_BAD_BINDINGS */
         {CAUSE_OF_FAULT, 0xC0000322, CAUSE_WRONG_SERVICE},          /* STATUS_NO_KERB_KEY */
         {CAUSE_OF_FAULT, 0x80090303, CAUSE_SERVICE_NAME_UNKNOWN},   /* SEC_E_TARGET_UNKNOWN */
         {CAUSE_OF_FAULT, 0x8009030E, CAUSE_NO_TICKET},              /* SEC_E_NO_CREDENTIALS */

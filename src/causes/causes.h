@@ -66,6 +66,7 @@ enum cause {
 	CAUSE_RPC_PROXY_REFUSED, /* a proxy of RPC over HTTP that does not reach the server */
 	CAUSE_SESSION_GONE,      /* MAPI over HTTP: expired, or the cookies were lost */
 	CAUSE_NOT_MAPI_HTTP,     /* a web page instead */
+	CAUSE_CHANNEL_NOT_BOUND, /* a log-on bound to another TLS channel, or to none */
 	CAUSE_COUNT,
 };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define STATUS_ACCOUNT_EXPIRED 0xC0000193u /* [MS-ERREF] 2.3.1 */
 
@@ -31,6 +32,27 @@ struct directory_snapshot *accounts_snapshot(struct server *s)
 	struct directory_snapshot *out = directory_snapshot_ref(a->newest);
 	pthread_mutex_unlock(&a->lock);
 	return out;
+}
+
+bool accounts_has_mailbox(struct server *s, const char *name, size_t len)
+{
+	const char *at = (const char *)memchr(name, '@', len);
+	char text[GUID_TEXT_SIZE];
+	struct guid guid;
+	size_t guid_len = at ? (size_t)(at - name) : len;
+	if (guid_len != sizeof text - 1)
+		return false;
+	memcpy(text, name, guid_len);
+	text[guid_len] = '\0';
+	if (guid_parse(text, &guid) < 0)
+		return false;
+	struct directory_snapshot *book = accounts_snapshot(s);
+	const char *domain = directory_settings(book)->mail_domain;
+	size_t domain_len = at ? len - guid_len - 1 : 0;
+	bool ours = directory_by_mailbox(book, &guid) &&
+	            (!at || (strlen(domain) == domain_len && strncasecmp(at + 1, domain, domain_len) == 0));
+	directory_snapshot_unref(&book);
+	return ours;
 }
 
 static int find_account(void *user, const char *domain, const char *name, struct auth_account *out)

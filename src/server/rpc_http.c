@@ -85,7 +85,8 @@ static bool is_our_name(struct web_request *r, const char *name, size_t len)
 	bool ours = same(name, len, r->server->host) || same(name, len, address) ||
 	            (d && (same(name, len, d->server_name) || same(name, len, whole)));
 	directory_snapshot_unref(&s);
-	return ours;
+	/* What Exchange Server 2013 and later hand out: the mailbox as a server's name. */
+	return ours || accounts_has_mailbox(r->server, name, len);
 }
 
 /* "host:6001" */

@@ -105,7 +105,17 @@ def test_name_from_the_challenge(web):
     assert book_rows(over_http(web, host=""))["ErrorCode"] == 0
 
 
-@pytest.mark.parametrize("host,endpoint", [("evil.test", 6001), ("MAIL", 593), ("MAIL", 135), ("127.0.0.1@evil", 6001)])
+def test_mailbox_as_a_name(web):
+    """GUID@domain, as Exchange Server 2013 and later name the server of a mailbox."""
+    mailbox = next((web.state / "mailboxes").glob("*.sqlite")).stem
+    assert book_rows(over_http(web, host=f"{mailbox}@demo.test"))["ErrorCode"] == 0
+    with pytest.raises(impacket_rpch.RPCProxyClientException):
+        over_http(web, host=f"{mailbox}@evil.test")
+
+
+# 6003: no specification gives it to anybody ([MS-OXCRPC] 2.1 has 6001).
+@pytest.mark.parametrize("host,endpoint", [("evil.test", 6001), ("MAIL", 593), ("MAIL", 135), ("127.0.0.1@evil", 6001),
+                                           ("MAIL", 6003), ("00000000-0000-0000-0000-000000000001@demo.test", 6001)])
 def test_other_servers_are_refused(web, host, endpoint):
     with pytest.raises(impacket_rpch.RPCProxyClientException) as caught:
         over_http(web, endpoint, host)
