@@ -18,8 +18,12 @@
 #define UNSENT_NS (NS_PER_MS / 10)
 #define UNSENT_MOST 32
 
+/* A flush may give others something to send: they are sent by the same loop, not one inside the other. */
 static void send_unsent(struct server_loop *loop)
 {
+	if (loop->sending)
+		return;
+	loop->sending = true;
 	loop->unsent_count = 0;
 	while (loop->unsent) {
 		struct loop_unsent *u = loop->unsent;
@@ -27,6 +31,7 @@ static void send_unsent(struct server_loop *loop)
 		u->waiting = false;
 		u->flush(u);
 	}
+	loop->sending = false;
 }
 
 void loop_send_later(struct server_loop *loop, struct loop_unsent *u, int64_t now_ns)

@@ -57,6 +57,7 @@ struct server_loop {
 	struct crowd crowd;
 	struct loop_unsent *unsent; /* have answers to send at the end of the round */
 	unsigned unsent_count;
+	bool sending;      /* them */
 	int64_t unsent_ns; /* since when */
 	uint8_t read_buffer[65536];
 	struct buf scratch; /* encoding of answers that leave at once */

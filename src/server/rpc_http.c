@@ -50,11 +50,13 @@ void rpc_http_send(struct rpc_http_channel *ch, struct buf *out)
 	bool first = !ch->answered;
 	if (out->len == 0)
 		return;
+	/* Sending may send what others have, and more may come into the buffer from there. */
+	struct buf MW_CLEANUP(buf_free) taken = *out;
+	*out = (struct buf){.max = taken.max};
 	ch->answered = true;
 	if (first)
 		web_begin(r, &head);
-	web_send(r, out->data, out->len);
-	buf_clear(out);
+	web_send(r, taken.data, taken.len);
 }
 
 void rpc_http_finish(struct rpc_http_channel *ch, struct buf *out)

@@ -66,7 +66,7 @@ static void flush_channels(struct rpc_http_connection *c)
 	for (int d = RPCH_IN; d <= RPCH_OUT; d++) {
 		struct rpch_channel *channels[] = {rpch_channel(c->machine, d), rpch_successor(c->machine, d)};
 		for (unsigned i = 0; i < ARRAY_SIZE(channels); i++)
-			if (channels[i] && channels[i]->user)
+			while (channels[i] && channels[i]->user && channels[i]->output.len > 0)
 				rpc_http_send((struct rpc_http_channel *)channels[i]->user, &channels[i]->output);
 	}
 }

@@ -3,6 +3,7 @@ import base64
 import json
 import os
 import pathlib
+import signal
 import socket
 import ssl
 import struct
@@ -245,13 +246,42 @@ def open_connection(web, connection, user="alice"):
     return into, out
 
 
+BIND = (struct.pack("<BBBBIHHI", 5, 0, 11, 3, 0x10, 72, 0, 1) + struct.pack("<HHIBxH", 5840, 5840, 0, 1, 0) +
+        struct.pack("<HH", 0, 1) + STORE + uuidtup_to_bin(("8a885d04-1ceb-11c9-9fe8-08002b104860", "2.0")))
+
+
+def long_call(size=5840, fragments=8):
+    """A request for an operation that is none, in fragments: more than half a window, so that the server acknowledges it."""
+    def fragment(flags):
+        return struct.pack("<BBBBIHHIIHH", 5, 0, 0, flags, 0x10, size, 0, 2, 0, 0, 0x7FFF) + bytes(size - 24)
+    return fragment(1) + fragment(0) * (fragments - 2) + fragment(2)
+
+
+def test_many_at_once(web):
+    """What comes in one round of the server's loop is answered to the last: more connections than it sends to at a time, each
+    with an acknowledgement and an answer for its OUT channel."""
+    pairs = [open_connection(web, n) for n in range(1, 41)]
+    for into, out in pairs:
+        into.sendall(BIND)
+        assert read_rts(out)[0][2] == 12  # bind_ack
+    web.process.send_signal(signal.SIGSTOP)
+    for into, _ in pairs:
+        into.sendall(long_call())
+    web.process.send_signal(signal.SIGCONT)
+    for _, out in pairs:
+        out.settimeout(5)
+        kinds, rest = [], b""
+        while 3 not in kinds:  # fault
+            pdu, rest = read_rts(out, rest)
+            kinds.append(pdu[2])
+        assert 20 in kinds  # RTS: the acknowledgement
+
+
 def test_successor_of_the_in_channel(web):
     """IN_R2: the first bytes of a bind go over one channel, the rest over its successor."""
     into, out = open_connection(web, 1)
-    bind = (struct.pack("<BBBBIHHI", 5, 0, 11, 3, 0x10, 72, 0, 1) + struct.pack("<HHIBxH", 5840, 5840, 0, 1, 0) +
-            struct.pack("<HH", 0, 1) + STORE + uuidtup_to_bin(("8a885d04-1ceb-11c9-9fe8-08002b104860", "2.0")))
     successor = request(web, "RPC_IN_DATA", length=1 << 30,
-                        body=rts(4, VERSION, cookie(1), cookie(3), cookie(4)) + bind)
+                        body=rts(4, VERSION, cookie(1), cookie(3), cookie(4)) + BIND)
     a4, rest = read_rts(out)
     assert a4 == rts(0, struct.pack("<II", 13, 0))
     assert not rest, "the successor is heard before its predecessor has ended"
