@@ -161,9 +161,11 @@ static int begin(struct store_listing *l)
 	if (t->filter.begin)
 		t->filter.begin(t->filter.user);
 	l->phase = RUNS;
-	return t->of          ? add_attachments(l)
-	       : t->hierarchy ? add_folders(l, arena, t->folder, 1)
-	                      : choose_messages(l, arena);
+	if (t->of)
+		return add_attachments(l);
+	if (t->fixed)
+		return store_listing_add_fixed(l);
+	return t->hierarchy ? add_folders(l, arena, t->folder, 1) : choose_messages(l, arena);
 }
 
 /* ---- Sorting ---- */
