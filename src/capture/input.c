@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WINDOW ((size_t)256 << 10)
+#define WINDOW ((size_t)64 << 10)
 
 int capture_input_open(struct capture_input *in, const char *path)
 {

@@ -4,6 +4,7 @@
 #include "capture/capture.h"
 #include "cli/cli.h"
 #include "cli/look_export.h"
+#include "cli/look_jobs.h"
 #include "lens/colors.h"
 #include "lens/steps.h"
 
@@ -12,6 +13,7 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
 
 const char look_help[] =
         "Usage: mapiwire look FILE... | -r FILE | -i INTERFACE  [OPTIONS]\n"
@@ -58,6 +60,7 @@ const char look_help[] =
         "  --colors FILE     colour rules; without it ~/.config/mapiwire/colors, where there is one\n"
         "  --wireshark-colors FILE\n"
         "                    the colour rules as Wireshark imports them; needs no capture\n"
+        "  --jobs N          how many cores read a file at once; all that there are, at most 8\n"
         "  --no-pager        long output straight to the terminal\n"
         "\n"
         "Exit codes: 0 shown (also when the capture is cut off at its end: a note says so),\n"
@@ -372,11 +375,25 @@ static struct lens_options options_of(const struct look *l)
 	        .said = l->export ? look_export_said : NULL,
 	        .said_user = l->export,
 	        .scrub = l->scrub,
+	        .workers = l->jobs ? look_jobs_workers(l->jobs) : NULL,
 	};
+}
+
+/* What comes live is told at once, by one. */
+static int start_jobs(struct look *l)
+{
+	unsigned jobs = l->o.jobs ? l->o.jobs : uv_available_parallelism();
+
+	if (l->o.interface || l->o.follow || jobs < 2)
+		return 0;
+	l->jobs = look_jobs_new(jobs);
+	return l->jobs ? 0 : cli_fail("look", CLI_EXIT_FAILED, "out of memory.");
 }
 
 static int run(struct look *l)
 {
+	if (start_jobs(l) != 0)
+		return CLI_EXIT_FAILED;
 	const struct lens_options options = options_of(l);
 	const struct lens_sink sink = {on_event, l};
 	struct capture_reader *r = NULL;
@@ -556,6 +573,7 @@ int cmd_look(int argc, char **argv)
 	        {"follow", CLI_FLAG, &l.o.follow},
 	        {"color", CLI_TEXT, &l.o.color},
 	        {"colors", CLI_TEXT, &l.o.colors},
+	        {"jobs", CLI_NUMBER, &l.o.jobs},
 	        {"no-pager", CLI_FLAG, &l.o.no_pager},
 	};
 	const char *positional[CAPTURE_MAX_FILES] = {NULL};

@@ -24,7 +24,7 @@ struct look_options {
 	const char *secrets, *tls_keys, *idl, *filter, *color, *colors, *svg, *mermaid, *html, *slow, *export, *rewrite,
 	        *top, *wireshark;
 	bool follow, json, ladder, stats, problems, story, diff, all, no_pager;
-	unsigned tree, idle;
+	unsigned tree, idle, jobs;
 };
 
 /* The list, which is shown where nothing else is asked for. */
@@ -67,6 +67,7 @@ struct look {
 	struct look_output outputs[LOOK_OUTPUTS];
 	unsigned output_count;
 	struct lens *lens;
+	struct look_jobs *jobs;     /* or NULL */
 	struct look_export *export; /* or NULL */
 	struct lens_scrub *scrub;   /* or NULL */
 	bool paging;

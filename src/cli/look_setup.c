@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/look.h"
 #include "cli/look_export.h"
+#include "cli/look_jobs.h"
 #include "idl/parse.h"
 #include "lens/colors.h"
 #include "lens/filter.h"
@@ -305,6 +306,7 @@ void look_free(struct look *l)
 			fclose(l->outputs[i].file);
 	}
 	lens_free(&l->lens);
+	look_jobs_free(&l->jobs);
 	look_tls_close(l);
 	(void)look_export_finish(&l->export);
 	lens_scrub_free(&l->scrub);

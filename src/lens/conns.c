@@ -17,25 +17,39 @@ static bool make_room(struct lens *whole, size_t slot)
 	return true;
 }
 
-struct lens_conn *lens_conn_new(struct lens *lens)
+void lens_conn_number(struct lens *whole, struct lens_conn *c)
 {
-	struct lens *whole = lens->whole;
-	size_t slot = whole->totals.connections;
-	struct lens_conn *c = make_room(whole, slot) ? calloc(1, sizeof *c) : NULL;
-	if (!c)
-		return NULL;
-	slot %= whole->conn_cap;
+	size_t slot = whole->totals.connections % whole->conn_cap;
 	/* A forgotten one that is still in use is freed with its flow. */
 	if (whole->conns[slot] && whole->conns[slot]->over)
 		free(whole->conns[slot]);
 	whole->conns[slot] = c;
 	c->number = ++whole->totals.connections;
+}
+
+struct lens_conn *lens_conn_new(struct lens *lens)
+{
+	struct lens *whole = lens->whole;
+	struct lens_conn *c = lens->tape || make_room(whole, whole->totals.connections) ? calloc(1, sizeof *c) : NULL;
+	if (!c)
+		return NULL;
+	if (lens->tape)
+		lens_tape_conn(lens, c, false);
+	else
+		lens_conn_number(whole, c);
 	return c;
 }
 
 void lens_conn_over(struct lens *lens, struct lens_conn *c)
 {
-	struct lens *whole = lens->whole;
+	if (lens->tape)
+		lens_tape_conn(lens, c, true);
+	else
+		lens_conn_forget(lens->whole, c);
+}
+
+void lens_conn_forget(struct lens *whole, struct lens_conn *c)
+{
 	c->over = true;
 	if (whole->conns[(c->number - 1) % whole->conn_cap] != c)
 		free(c);

@@ -88,6 +88,7 @@ struct lens_trouble {
 
 struct lens_conn {
 	unsigned number; /* 1-based, in order of first frame; datagrams have numbers of their own */
+	bool over;       /* private: its flow is forgotten */
 	struct lens_address client, server;
 	bool midstream; /* was open before the capture began */
 	bool rpc;       /* carries RPC */
@@ -100,11 +101,10 @@ struct lens_conn {
 	const char *iface_name;        /* as in lens_event */
 	int64_t rtt_ns, client_rtt_ns; /* from where was captured to the server and back, to the client; 0: not known */
 	unsigned waiting, parked;      /* requests in flight; of those the ones that the server holds on purpose */
-	struct lens_trouble trouble;
-	const char *tls; /* "TLS 1.3": what is around it; NULL: nothing, or not seen. Static */
-	bool tls_opened; /* and what is in it was read */
-	bool ended;      /* its close or reset is told */
-	bool over;       /* private: its flow is forgotten */
+	const char *tls;               /* "TLS 1.3": what is around it; NULL: nothing, or not seen. Static */
+	bool tls_opened;               /* and what is in it was read */
+	bool ended;                    /* its close or reset is told */
+	struct lens_trouble trouble;   /* of an event: only at its close or reset */
 };
 
 struct lens_event {
@@ -149,7 +149,8 @@ struct lens_event {
 	const char *folder; /* of a store's answer: the folder that it is about; NULL: not known */
 	const char *says; /* what it says besides its status: the client's version, the mailbox's other server, how long
 	                     to back off; NULL */
-	const struct lens_event *request; /* of an answer: what it answers; NULL */
+	const struct lens_event *request; /* of an answer: what it answers, on the same connection: conn is not to be
+	                                     asked of it any more; NULL */
 	const struct lens_rop *rops;
 	unsigned rop_count;
 	const char *damaged; /* "12: fragment shorter than its header"; NULL */

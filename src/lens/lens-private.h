@@ -5,6 +5,7 @@
 #include "lens/interfaces.h"
 #include "lens/lens.h"
 #include "lens/streams.h"
+#include "lens/tape.h"
 #include "mapi/session.h"
 #include "tls/log.h"
 
@@ -243,6 +244,8 @@ struct lens_pending {
 	const struct mapi_rop_list *rops; /* EcDoRpc, EcDoRpcExt2: what was asked */
 	void *args;                       /* EcDoConnect, EcDoConnectEx: what was asked */
 	const void *opened_args;          /* with want_fields: the decoded request */
+	uint64_t batch;                   /* where it is on tape */
+	size_t told;
 };
 
 /* What an interface is taken for whose bind was not seen. */
@@ -323,6 +326,7 @@ void lens_tls_free(struct lens_tls **tls);
 bool lens_tls_data(struct lens_tls *t, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp);
 void lens_tls_gap(struct lens_tls *t, unsigned side, uint64_t n, const struct lens_stamp *stamp);
 /* A new part has the secrets of the whole. */
+int lens_tls_add(struct lens *lens, const void *text, size_t len);
 MW_NODISCARD int lens_tls_begin(struct lens *part);
 /* The one that was idle longest. */
 void lens_tls_forget(struct lens *part);
@@ -420,6 +424,7 @@ void lens_tell_sealed(struct lens_flow *f, bool from_client, struct lens_stamp a
                       const char *summary);
 /* Numbers it and hands it out. */
 void lens_tell(struct lens *lens, struct lens_event *e);
+void lens_hand_out(struct lens *whole, struct lens_event *e);
 /* Marks the event as damaged, unless it is already. why: static, or as long as the event. */
 void lens_note_damage(struct lens_making *m, size_t at, const char *why);
 const char *lens_hex(struct arena *arena, const uint8_t *data, size_t len);
@@ -462,6 +467,10 @@ struct lens {
 	size_t conn_cap;
 	struct lens_packet_state packets;
 	struct lens_scout *scout;
+	struct lens_load loads[2]; /* batches.c: one is read, the other under way */
+	unsigned reading, decoding;
+	uint64_t batches, numbered; /* events */
+	bool recorded, under_way, helped;
 	/* Of both. */
 	struct lens_options options;
 	struct lens_sink sink;
@@ -472,6 +481,8 @@ struct lens {
 	struct arena *scratch;
 	struct lens_stamp now;
 	/* Of a part. */
+	struct lens_tape *tape;    /* where it tells what it tells; NULL: to the sink */
+	struct lens_tape tapes[2]; /* beside the loads */
 	struct lens_lessons lessons;
 	struct lens_flows flows;
 	struct lens_streams streams;
@@ -503,10 +514,11 @@ void lens_parts_free(struct lens *whole);
 struct lens *lens_part_of(struct lens *whole, const struct lens_segment *seg);
 void lens_part_segment(struct lens *part, const struct lens_segment *seg, const struct lens_stamp *stamp);
 bool lens_batch_is_full(const struct lens_batch *b);
-/* Keeps the limits of all parts together, and tells each what the others have learned. */
-void lens_settle(struct lens *whole);
+void lens_batch_begin(struct lens_batch *b);
+/* Keeps the limits of all parts together, and tells each what the others have learned; now: the last frame. */
+void lens_settle(struct lens *whole, const struct lens_stamp *now);
 /* All connections end, in the order of their last frames. */
-void lens_parts_end(struct lens *whole);
+void lens_parts_end(struct lens *whole, const struct lens_stamp *now);
 /* The nth of a part, as a number that no other part uses. */
 static inline uint64_t lens_number_of(const struct lens *part, uint64_t nth)
 {
@@ -517,7 +529,36 @@ static inline uint64_t lens_number_of(const struct lens *part, uint64_t nth)
 struct lens_conn *lens_conn_new(struct lens *lens);
 /* Nobody tells of it any more. */
 void lens_conn_over(struct lens *lens, struct lens_conn *c);
+/* What the whole does of it: at once, or when the tape is played. */
+void lens_conn_number(struct lens *whole, struct lens_conn *c);
+void lens_conn_forget(struct lens *whole, struct lens_conn *c);
 void lens_conns_free(struct lens *whole);
+
+/* tape.c. self: of a request, itself; asked: of an answer, what it answers; or NULL */
+void lens_tape_event(struct lens *part, const struct lens_event *e, struct lens_pending *self,
+                     const struct lens_pending *asked);
+/* It waits no more. */
+void lens_tape_answered(struct lens *part, const struct lens_pending *p);
+void lens_tape_conn(struct lens *part, struct lens_conn *c, bool over);
+/* A copy of the segment's bytes; out of memory it is as if it had not been captured. */
+void lens_tape_give(struct lens_tape *t, struct lens_load *load, const struct lens_segment *seg,
+                    const struct lens_stamp *stamp);
+/* Text of a key log, which holds from the next segment on. */
+void lens_tape_keys(struct lens *whole, const void *text, size_t len);
+void lens_tape_take(struct lens *part, const struct lens_load *load, struct lens_tape *t);
+void lens_tape_free(struct lens_tape *t);
+/* Connections that began, and requests that wait. */
+void lens_tapes_number(struct lens *whole, unsigned which);
+void lens_tapes_play(struct lens *whole, unsigned which);
+/* What will not be played. */
+void lens_tale_drop(struct lens *whole, struct lens_tale *t);
+
+/* batches.c */
+bool lens_is_recorded(const struct lens *whole);
+/* seg: what is in the frame at lens->now; NULL: nothing. */
+void lens_batches_frame(struct lens *whole, const struct lens_segment *seg);
+void lens_batches_end(struct lens *whole);
+void lens_batches_free(struct lens *whole);
 
 /* The mapper's own interface. */
 extern const struct rpc_syntax lens_epm_syntax;

@@ -11,6 +11,7 @@ struct lens *lens_new(const struct lens_options *options, const struct lens_sink
 		return NULL;
 	lens->options = *options;
 	lens->sink = *sink;
+	lens->recorded = lens_is_recorded(lens);
 	if (lens_whole_init(lens) < 0)
 		lens_free(&lens);
 	return lens;
@@ -21,6 +22,7 @@ void lens_free(struct lens **l)
 	struct lens *lens = TAKE_PTR(*l);
 	if (!lens)
 		return;
+	lens_batches_free(lens);
 	lens_parts_free(lens);
 	lens_conns_free(lens);
 	tls_log_free(&lens->tls_keys);
@@ -32,6 +34,17 @@ void lens_free(struct lens **l)
 	free(lens);
 }
 
+static void take_frame(struct lens *lens, const struct lens_segment *seg)
+{
+	struct lens *part = seg ? lens_part_of(lens, seg) : NULL;
+	if (part)
+		lens_part_segment(part, seg, &lens->now);
+	if (!lens_batch_is_full(&lens->batch))
+		return;
+	lens_batch_begin(&lens->batch);
+	lens_settle(lens, &lens->now);
+}
+
 void lens_frame(struct lens *lens, int linktype, const uint8_t *data, size_t captured, size_t original, int64_t time_ns)
 {
 	struct lens_totals *t = &lens->totals;
@@ -40,21 +53,22 @@ void lens_frame(struct lens *lens, int linktype, const uint8_t *data, size_t cap
 		t->first_time_ns = time_ns;
 	t->last_time_ns = time_ns;
 	lens->now = (struct lens_stamp){t->frames, time_ns};
-	if (lens_packet_next(&lens->packets, linktype, data, captured, original, &seg)) {
-		struct lens *part = lens_part_of(lens, &seg);
-		if (part)
-			lens_part_segment(part, &seg, &lens->now);
-	}
+	bool any = lens_packet_next(&lens->packets, linktype, data, captured, original, &seg);
 	lens->batch.frames++;
 	lens->batch.bytes += captured;
-	if (lens_batch_is_full(&lens->batch))
-		lens_settle(lens);
+	if (lens->recorded)
+		lens_batches_frame(lens, any ? &seg : NULL);
+	else
+		take_frame(lens, any ? &seg : NULL);
 }
 
 void lens_end(struct lens *lens)
 {
-	lens_settle(lens);
-	lens_parts_end(lens);
+	if (lens->recorded)
+		lens_batches_end(lens);
+	else
+		lens_settle(lens, &lens->now);
+	lens_parts_end(lens, &lens->now);
 }
 
 void lens_get_totals(const struct lens *lens, struct lens_totals *out)
@@ -77,7 +91,14 @@ void lens_get_totals(const struct lens *lens, struct lens_totals *out)
 
 void lens_tell(struct lens *lens, struct lens_event *e)
 {
-	struct lens *whole = lens->whole;
+	if (lens->tape)
+		lens_tape_event(lens, e, NULL, NULL);
+	else
+		lens_hand_out(lens->whole, e);
+}
+
+void lens_hand_out(struct lens *whole, struct lens_event *e)
+{
 	e->number = ++whole->totals.events;
 	whole->sink.event(whole->sink.user, e);
 }

@@ -25,6 +25,17 @@ struct lens_said {
 	bool emptied; /* it could not be opened: zeros */
 };
 
+/*
+ * Who decodes beside whoever calls: count tasks, none of which waits for another. begin returns at once, finish when
+ * all are done, of which it may do some itself.
+ */
+typedef void (*lens_task)(void *arg, unsigned index);
+struct lens_workers {
+	void (*begin)(void *user, lens_task task, void *arg, unsigned count);
+	void (*finish)(void *user);
+	void *user;
+};
+
 struct lens_options {
 	const struct auth_secret *secrets;
 	size_t secret_count;
@@ -37,9 +48,11 @@ struct lens_options {
 	size_t idl_count;
 	void (*said)(void *user, const struct lens_said *said); /* before the event itself; or NULL */
 	void *said_user;
-	struct lens_scrub *scrub; /* said with other words (scrub.h); wants want_fields; or NULL */
-	size_t stream_limit;      /* bytes held for one direction of a stream; 0 = 8 MiB */
-	size_t total_limit;       /* in all; 0 = 64 MiB */
+	struct lens_scrub *scrub;           /* said with other words (scrub.h); wants want_fields; or NULL */
+	const struct lens_workers *workers; /* or NULL; not used with keep_events or said. Events are told later then,
+	                                       and are the same */
+	size_t stream_limit;                /* bytes held for one direction of a stream; 0 = 8 MiB */
+	size_t total_limit;                 /* in all; 0 = 64 MiB */
 };
 
 struct lens_totals {

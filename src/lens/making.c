@@ -201,7 +201,10 @@ void lens_make(struct lens_conversation *t, const struct rpc_event *ev)
 		lens_pending_add(t, pending);
 	}
 	tell_said(&m);
-	lens_tell(lens, m.event);
+	if (lens->tape)
+		lens_tape_event(lens, m.event, pending, request);
+	else
+		lens_tell(lens, m.event);
 	if (is_answer(m.event->kind))
 		t->answered_ns = m.event->last_time_ns;
 	if (request && is_answer(m.event->kind)) {

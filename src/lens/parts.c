@@ -40,7 +40,10 @@ static int init_part(struct lens *part)
 
 static void free_part(struct lens *part)
 {
+	part->tape = NULL;
 	lens_flows_free(part);
+	lens_tape_free(&part->tapes[0]);
+	lens_tape_free(&part->tapes[1]);
 	lens_webs_free(part);
 	tls_log_free(&part->tls_keys);
 	lens_datagrams_free(part);
@@ -110,6 +113,9 @@ int lens_whole_init(struct lens *whole)
 	whole->packets.fragments = lens_fragments_new();
 	if (!whole->conns || !whole->scratch || !whole->packets.fragments)
 		return MW_E_NOMEM;
+	for (unsigned i = 0; whole->recorded && i < LENS_PARTS; i++)
+		if (!new_part(whole, i))
+			return MW_E_NOMEM;
 	int r = lens_names_init(&whole->names, whole->options.idl, whole->options.idl_count);
 	return r == 0 ? lens_ports_init(&whole->ports, LENS_MAX_PORTS) : r;
 }
@@ -204,12 +210,12 @@ static struct lens_streams *oldest_holder(struct lens *whole, size_t *held)
 	return found;
 }
 
-static void keep_held(struct lens *whole)
+static void keep_held(struct lens *whole, const struct lens_stamp *now)
 {
 	size_t most = whole->options.total_limit ? whole->options.total_limit : TOTAL_LIMIT, held;
 	struct lens_streams *s = oldest_holder(whole, &held);
 	for (; held > most; s = oldest_holder(whole, &held))
-		s->dropped += lens_stream_flush(s, s->oldest, &whole->now);
+		s->dropped += lens_stream_flush(s, s->oldest, now);
 }
 
 /* ---- What they have learned ---- */
@@ -246,22 +252,24 @@ static void forget_lessons(struct lens *part)
 	lens_ports_clear(&part->ports);
 }
 
-void lens_settle(struct lens *whole)
+void lens_settle(struct lens *whole, const struct lens_stamp *now)
 {
-	whole->batch.frames = 0;
-	whole->batch.bytes = 0;
-	whole->batch.limit = whole->batch.limit < MAX_BATCH ? whole->batch.limit * 2 : MAX_BATCH;
 	teach_all(whole);
 	for (unsigned i = 0; i < LENS_PARTS; i++) {
 		struct lens *part = whole->parts[i];
 		if (!part)
 			continue;
-		part->now = whole->now;
+		part->now = *now;
 		if (part->lessons.count)
 			forget_lessons(part);
 	}
-	keep_held(whole);
+	keep_held(whole, now);
 	keep_limits(whole);
+}
+
+void lens_batch_begin(struct lens_batch *b)
+{
+	*b = (struct lens_batch){.limit = b->limit < MAX_BATCH ? b->limit * 2 : MAX_BATCH};
 }
 
 bool lens_batch_is_full(const struct lens_batch *b)
@@ -269,11 +277,14 @@ bool lens_batch_is_full(const struct lens_batch *b)
 	return b->frames >= b->limit || b->bytes >= MAX_BATCH_BYTES;
 }
 
-void lens_parts_end(struct lens *whole)
+void lens_parts_end(struct lens *whole, const struct lens_stamp *now)
 {
 	struct lens_age *next[LENS_PARTS] = {NULL};
 	for (unsigned i = 0; i < LENS_PARTS; i++)
-		next[i] = whole->parts[i] ? whole->parts[i]->flows.ages.oldest : NULL;
+		if (whole->parts[i]) {
+			whole->parts[i]->now = *now;
+			next[i] = whole->parts[i]->flows.ages.oldest;
+		}
 	for (;;) {
 		struct lens_age **first = NULL;
 		for (unsigned i = 0; i < LENS_PARTS; i++)

@@ -23,6 +23,8 @@ struct lens_pending *lens_pending_new(struct lens *lens)
 
 void lens_pending_free(struct lens *lens, struct lens_pending *p)
 {
+	if (lens->tape && p->batch)
+		lens_tape_answered(lens, p);
 	if (lens->spare_count == MAX_SPARE) {
 		arena_free(&p->arena);
 		free(p);

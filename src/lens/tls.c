@@ -219,7 +219,7 @@ void lens_tls_forget(struct lens *part)
 	lens_flow_forget(((struct lens_tls *)part->tls.oldest)->flow);
 }
 
-static int add_keys(struct lens *lens, const void *text, size_t len)
+int lens_tls_add(struct lens *lens, const void *text, size_t len)
 {
 	if (!lens->tls_keys && !(lens->tls_keys = tls_log_new()))
 		return MW_E_NOMEM;
@@ -229,10 +229,14 @@ static int add_keys(struct lens *lens, const void *text, size_t len)
 
 int lens_tls_keys(struct lens *whole, const void *text, size_t len)
 {
-	int r = add_keys(whole, text, len);
+	int r = lens_tls_add(whole, text, len);
+	if (whole->recorded) {
+		lens_tape_keys(whole, text, len);
+		return r;
+	}
 	for (unsigned i = 0; i < LENS_PARTS && r == 0; i++)
 		if (whole->parts[i])
-			r = add_keys(whole->parts[i], text, len);
+			r = lens_tls_add(whole->parts[i], text, len);
 	return r;
 }
 

@@ -59,8 +59,13 @@ int lens_ms_decimals(int64_t ns)
 
 bool lens_view_wants(const struct lens_view *v, const struct lens_event *e)
 {
-	return !v->o.filter || lens_filter_match(v->o.filter, e) ||
-	       (e->request && lens_filter_match(v->o.filter, e->request));
+	if (!v->o.filter || lens_filter_match(v->o.filter, e))
+		return true;
+	if (!e->request)
+		return false;
+	struct lens_event asked = *e->request;
+	asked.conn = e->conn;
+	return lens_filter_match(v->o.filter, &asked);
 }
 
 bool lens_asks(const struct lens_event *e)
