@@ -245,14 +245,16 @@ static bool start_anew(struct client_web *w, const struct http_head *head)
 void web_dance_refuse(struct client_web *w, const struct http_head *head)
 {
 	const struct client_login *l = w->m->login;
+	const char *scheme = scheme_name(w->dance.scheme), *token;
+	size_t len;
 	w->site->known = w->site->wanted;
-	if (!scheme_name(w->dance.scheme))
+	if (!scheme || !http_challenge(head, scheme, &token, &len))
 		lose_by_offer(w, head);
 	else if (w->dance.mechanism == AUTH_KERBEROS && w->dance.leg)
 		web_lose(w, MAPIWIRE_E_REFUSED, CAUSE_TICKET_REFUSED, 401, "%s", w->dance.leg->target);
 	else
 		web_lose(w, MAPIWIRE_E_REFUSED, CAUSE_CREDENTIALS_REFUSED, 401, " of %s%s%s (HTTP, %s)", l->domain,
-		         *l->domain ? "\\" : "", l->user, scheme_name(w->dance.scheme));
+		         *l->domain ? "\\" : "", l->user, scheme);
 }
 
 /* The server's next token. False: it has none. */

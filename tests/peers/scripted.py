@@ -65,6 +65,15 @@ static int act(const char *word)
 		return mapiwire_watch_open(store, inbox, MAPIWIRE_CREATED, &watch);
 	if (strcmp(word, "next") == 0)
 		return mapiwire_watch_next(watch, 5000, &event);
+	if (strncmp(word, "save:", 5) == 0) { /* so many KiB */
+		size_t size = strtoul(word + 5, NULL, 10) * 1024;
+		char *body = calloc(1, size + 1);
+		memset(body, 'x', size);
+		const struct mapiwire_draft large = {.subject = "one", .body = body};
+		r = mapiwire_message_save(store, inbox, &large, NULL);
+		free(body);
+		return r;
+	}
 	if (strcmp(word, "save") == 0)
 		return mapiwire_message_save(store, inbox, &draft, NULL);
 	if (strcmp(word, "close") == 0) {
@@ -108,16 +117,20 @@ static void done(struct mapiwire *client, int result, void *user)
 	((struct turn *)user)->done = true;
 }
 
-/* The event-loop form. */
+/* The event-loop form. "cancel:WORD" is given up once nothing has happened for 200 ms. */
 static void loop(struct turn *t)
 {
 	struct pollfd fds[MAPIWIRE_POLL_MAX];
-	if (mapiwire_start(m, in_task, done, t, NULL) < 0)
+	struct mapiwire_task *task;
+	bool cancel = strncmp(t->word, "cancel:", 7) == 0;
+	t->word += cancel ? 7 : 0;
+	if (mapiwire_start(m, in_task, done, t, &task) < 0)
 		exit(1);
 	while (!t->done) {
-		int ms = -1;
+		int ms = cancel ? 200 : -1;
 		size_t n = mapiwire_poll_list(m, fds, MAPIWIRE_POLL_MAX, &ms);
-		poll(fds, n, ms);
+		if (poll(fds, n, ms) == 0 && cancel && ms == 200)
+			mapiwire_cancel(task, 0);
 		mapiwire_process(m);
 	}
 }
@@ -134,6 +147,16 @@ int main(int argc, char **argv)
 			o.level = MAPIWIRE_LEVEL_CONNECT;
 		if (strcmp(argv[i], "mapi-http") == 0)
 			o.transport = MAPIWIRE_MAPI_HTTP;
+		if (strcmp(argv[i], "rpc-http") == 0)
+			o.transport = MAPIWIRE_RPC_HTTP;
+		if (strncmp(argv[i], "host=", 5) == 0) { /* behind the proxy on 127.0.0.1 */
+			o.host = argv[i] + 5;
+			o.web.host = "127.0.0.1";
+		}
+		if (strncmp(argv[i], "principal=", 10) == 0)
+			o.web.principal = argv[i] + 10;
+		if (strncmp(argv[i], "channel=", 8) == 0)
+			o.web.channel_bytes = (uint32_t)strtoul(argv[i] + 8, NULL, 10);
 		if (strcmp(argv[i], "plain") == 0)
 			o.web.plain = true;
 		if (strncmp(argv[i], "ca=", 3) == 0)

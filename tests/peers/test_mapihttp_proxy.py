@@ -26,7 +26,7 @@ http {{
     location / {{
       proxy_pass http://mapiwire; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_buffering off; proxy_request_buffering off;
+      proxy_buffering off; proxy_request_buffering off; client_max_body_size 0;
     }}
   }}
 }}
@@ -39,6 +39,7 @@ defaults
   timeout client 60s
   timeout server 60s
   option forwardfor
+  option http-no-delay
 frontend front
   bind 127.0.0.1:{port} ssl crt {dir}/both.pem
   http-request set-header X-Forwarded-Proto https
