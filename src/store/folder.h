@@ -36,6 +36,20 @@ MW_NODISCARD int store_folder_delete(struct store_mailbox *m, uint64_t folder, u
 /* Its messages and the folders below it, and its associated messages too if they are named. */
 MW_NODISCARD int store_folder_empty(struct store_mailbox *m, uint64_t folder, bool associated, int64_t now,
                                     bool *partial, uint64_t *ticket);
+/* The same piece by piece: some messages or a folder each time. What is done stays done when it is given up. */
+struct store_removal;
+struct store_progress {
+	uint64_t done, total; /* messages and folders */
+	uint64_t ticket;      /* of what is done */
+	bool partial;
+};
+MW_NODISCARD int store_folder_delete_begin(struct store_mailbox *m, uint64_t folder, unsigned flags,
+                                           struct store_removal **out);
+MW_NODISCARD int store_folder_empty_begin(struct store_mailbox *m, uint64_t folder, bool associated,
+                                          struct store_removal **out);
+MW_NODISCARD int store_removal_step(struct store_removal *x, bool *more);
+const struct store_progress *store_removal_progress(const struct store_removal *x);
+void store_removal_free(struct store_removal **x);
 /* Under another parent, or another name, or both. MW_E_EXISTS, MW_E_STATE: a special folder; MW_E_INVALID: into
  * itself or below. */
 MW_NODISCARD int store_folder_move(struct store_mailbox *m, uint64_t folder, uint64_t parent, const char *name,

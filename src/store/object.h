@@ -67,7 +67,8 @@ struct store_present {
 	uint64_t id, size;
 	uint32_t flags;
 };
-int store_folder_messages(struct store_mailbox *m, struct arena *arena, uint64_t folder, bool associated,
+/* max -1: all. */
+int store_folder_messages(struct store_mailbox *m, struct arena *arena, uint64_t folder, bool associated, int max,
                           struct store_present **out, size_t *count);
 
 /* Adds to a folder's counters, inside a transaction; the new ones. */

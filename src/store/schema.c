@@ -139,7 +139,7 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
                              " WHERE id = ?1",
         [STMT_FOLDER_DELETE] = "DELETE FROM folder WHERE id = ?1",
         [STMT_FOLDER_MESSAGES] = "SELECT id, flags, size FROM message WHERE folder = ?1 AND associated = ?2"
-                                 " ORDER BY id",
+                                 " ORDER BY id LIMIT ?3",
         [STMT_MESSAGE_GET] = "SELECT " STORE_MESSAGE_COLUMNS ", recipients, attachments FROM message WHERE id = ?1",
         [STMT_MESSAGE_ADD] = "INSERT INTO message(id, folder, associated, change, flags, size, modified, delivered,"
                              " importance, subject, sender, class, record, recipients, attachments)"

@@ -271,7 +271,7 @@ static int copy_messages(struct copying *c, uint64_t from, uint64_t to, bool ass
 {
 	struct store_present *rows = NULL;
 	size_t count = 0;
-	int r = store_folder_messages(c->m, c->arena, from, associated, &rows, &count);
+	int r = store_folder_messages(c->m, c->arena, from, associated, -1, &rows, &count);
 
 	for (size_t i = 0; r >= 0 && i < count; i++) {
 		uint64_t copy;

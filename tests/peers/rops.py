@@ -424,7 +424,9 @@ def read_response(cursor, request, columns):
     """One response to that request. columns: of the table that it is about."""
     rop, index, status = cursor.get("BBI")
     out = {"rop": rop, "index": index, "status": status}
-    assert rop == (0x20 if request[0] == 0x1F else request[0]), f"{rop:#x} answers {request[0]:#x}"
+    expected = 0x20 if request[0] == 0x1F else request[0]
+    # RopProgress stands in for the answer of what is not done yet, and is answered by that: [MS-OXCFOLD] 3.1.5.2.
+    assert rop == expected or 0x50 in (rop, expected), f"{rop:#x} answers {request[0]:#x}"
     if rop == 0x2C:
         out["data"] = cursor.take(cursor.get("H"))
     elif rop in (0x2D, 0x90):
@@ -451,6 +453,8 @@ def read_success(cursor, out, request, columns):
     rop = out["rop"]
     if rop == 0xFE:
         read_logon(cursor, out)
+    elif rop == 0x50:
+        _, out["done"], out["total"] = cursor.get("BII")
     elif rop == 0x02:
         out["rules"], ghosted = cursor.get("BB")
         assert not ghosted

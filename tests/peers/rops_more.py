@@ -54,16 +54,20 @@ def delete_folder(folder, flags=0, at=0):
     return head(0x1D, at) + struct.pack("<BQ", flags, folder)
 
 
-def delete_messages(ids, at=0, hard=False):
-    return head(0x91 if hard else 0x1E, at) + struct.pack(f"<BBH{len(ids)}Q", 0, 0, len(ids), *ids)
+def delete_messages(ids, at=0, hard=False, later=0):
+    return head(0x91 if hard else 0x1E, at) + struct.pack(f"<BBH{len(ids)}Q", later, 0, len(ids), *ids)
 
 
-def empty_folder(associated=0, at=0, hard=False):
-    return head(0x92 if hard else 0x58, at) + bytes([0, associated])
+def empty_folder(associated=0, at=0, hard=False, later=0):
+    return head(0x92 if hard else 0x58, at) + bytes([later, associated])
 
 
-def move_copy_messages(ids, copy=0, at=0, to=1):
-    return head(0x33, at, to) + struct.pack(f"<H{len(ids)}QBB", len(ids), *ids, 0, copy)
+def move_copy_messages(ids, copy=0, at=0, to=1, later=0):
+    return head(0x33, at, to) + struct.pack(f"<H{len(ids)}QBB", len(ids), *ids, later, copy)
+
+
+def progress(cancel=0, at=0):
+    return head(0x50, at) + bytes([cancel])
 
 
 def move_folder(folder, name, at=0, to=1):
@@ -198,8 +202,8 @@ def reload(at=0):
     return head(0x10, at) + bytes(2)
 
 
-def set_read_flags(flags, ids, at=0):
-    return head(0x66, at) + struct.pack(f"<BBH{len(ids)}Q", 0, flags, len(ids), *ids)
+def set_read_flags(flags, ids, at=0, later=0):
+    return head(0x66, at) + struct.pack(f"<BBH{len(ids)}Q", later, flags, len(ids), *ids)
 
 
 def set_message_read_flag(flags, at=1, response=0):

@@ -45,6 +45,7 @@ struct emsmdb_waiter {
 
 struct emsmdb_outgoing;
 struct emsmdb_logon;
+struct rop_work;
 struct emsmdb_loop;
 
 struct emsmdb_mailbox {
@@ -157,7 +158,8 @@ struct emsmdb_object {
 		struct store_stream *stream; /* NULL with text */
 		struct store_observer *observer;
 	} u;
-	uint32_t stream_tag; /* stream */
+	struct rop_work *work; /* what a RopProgress tells of: work.h */
+	uint32_t stream_tag;   /* stream */
 	enum store_stream_mode stream_mode;
 	struct emsmdb_text *text; /* a stream on an 8-bit text */
 	bool hierarchy;           /* table: of folders */
@@ -232,6 +234,8 @@ MW_NODISCARD int emsmdb_object_new(struct emsmdb_session *s, enum emsmdb_kind ki
                                    struct emsmdb_object **out);
 struct emsmdb_object *emsmdb_object_find(struct emsmdb_session *s, uint32_t handle);
 void emsmdb_object_release(struct emsmdb_object *o);
+/* ---- work.c: nobody waits for it any more ---- */
+void emsmdb_work_end(struct rop_work *w);
 /* Closes what it stands on; in the mailbox's loop. The object is gone. */
 void emsmdb_object_end(struct emsmdb_object *o);
 

@@ -81,6 +81,7 @@ const struct rop_row rop_rows[] = {
         {0x49, EMSMDB_LOGON, rop_get_address_types},
         {0x4A, EMSMDB_MESSAGE, rop_transport_send, ROP_OWNER},
         {0x4F, EMSMDB_TABLE, rop_find_row, .lists = true},
+        {ROP_PROGRESS, EMSMDB_FOLDER, rop_progress},
         {0x55, ANY_PROPERTIES, rop_get_names_from_property_ids},
         {0x56, ANY_PROPERTIES, rop_get_property_ids_from_names},
         {0x58, EMSMDB_FOLDER, rop_empty_folder, STORE_MAY_OWN},
@@ -142,8 +143,9 @@ uint32_t rop_status(const struct rop_call *rop, int error)
 	case MW_E_UNSUPPORTED:
 		return ecNotSupported;
 	case MW_E_IO:
-		log_line(rop->call->server->config.log, LOG_ERROR, "mailbox: %s",
-		         rop->on ? store_mailbox_error(rop_store(rop)) : "it cannot be read");
+		if (rop->on)
+			log_line(rop_mailbox(rop)->loop->server->config.log, LOG_ERROR, "mailbox: %s",
+			         store_mailbox_error(rop_store(rop)));
 		return ecDatabaseError;
 	default:
 		return ecError;

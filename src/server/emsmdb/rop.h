@@ -28,8 +28,9 @@ struct rop_call {
 	size_t left;       /* set by what a chain may go on with: rows or bytes asked for and there, but not answered */
 	uint64_t ticket;   /* of a commit that the response promises; 0: none */
 	int64_t now;
-	int64_t slice_ns; /* when this slice began */
-	void *state;      /* the ROP's own, from slice to slice */
+	int64_t slice_ns;  /* when this slice began */
+	void *state;       /* the ROP's own, from slice to slice */
+	uint8_t answer_id; /* 0, or the RopId that the response has in place of the request's */
 };
 
 /* The ReturnValue. ecBufferTooSmall, when not the first: it has changed nothing and is handed back to the client. */

@@ -1,4 +1,4 @@
-#include "server/emsmdb/rops.h"
+#include "server/emsmdb/work.h"
 
 #include "store/search.h"
 
@@ -70,14 +70,33 @@ uint32_t rop_create_folder(struct rop_call *rop)
 	return 0;
 }
 
+/* ---- Away with it ---- */
+
+static int remove_some(struct rop_work *w, uint64_t id)
+{
+	const struct store_progress *p = store_removal_progress(w->removal);
+	(void)id;
+	int r = store_removal_step(w->removal, &w->more);
+	rop_promise(&w->call, p->ticket);
+	w->partial = p->partial;
+	return r;
+}
+
+static uint32_t begin_removal(struct rop_call *rop, struct rop_work *w, int r, bool asynchronous)
+{
+	if (r < 0 || !w) {
+		rop_work_free(&w);
+		return rop_status(rop, r < 0 ? r : MW_E_NOMEM);
+	}
+	w->step = remove_some;
+	return rop_work_run(rop, w, asynchronous);
+}
+
 /* [MS-OXCFOLD] 3.2.5.3 */
 uint32_t rop_delete_folder(struct rop_call *rop)
 {
 	const struct RopDeleteFolderRequest *q = (const struct RopDeleteFolderRequest *)rop->request;
-	struct RopDeleteFolderResponse *a = (struct RopDeleteFolderResponse *)rop->response;
 	struct store_folder_info info;
-	bool partial = false;
-	uint64_t ticket = 0;
 	if (q->DeleteFolderFlags & ~DELETE_FLAGS)
 		return ecInvalidParam;
 	int r = store_folder_info(rop_store(rop), q->FolderId, &info);
@@ -85,29 +104,27 @@ uint32_t rop_delete_folder(struct rop_call *rop)
 		return ecRootFolder;
 	if (r == 0 && info.parent != rop->in->u.folder)
 		r = MW_E_NOTFOUND;
+	struct rop_work *w =
+	        r == 0 ? rop_work_new(rop, NULL, 0, offsetof(struct RopDeleteFolderResponse, PartialCompletion)) : NULL;
 	if (r == 0)
-		r = store_folder_delete(rop_store(rop), q->FolderId, q->DeleteFolderFlags, rop->now, &partial, &ticket);
-	rop_promise(rop, ticket);
-	a->PartialCompletion = r < 0 ? ticket != 0 : partial;
-	return r < 0 ? rop_status(rop, r) : 0;
+		r = w ? store_folder_delete_begin(rop_store(rop), q->FolderId, q->DeleteFolderFlags, &w->removal)
+		      : MW_E_NOMEM;
+	return begin_removal(rop, w, r, false);
 }
 
-static uint32_t empty(struct rop_call *rop, bool associated, uint8_t *partial_out)
+static uint32_t empty(struct rop_call *rop, bool associated, bool asynchronous, size_t partial_at)
 {
-	bool partial = false;
-	uint64_t ticket = 0;
-	int r = store_folder_empty(rop_store(rop), rop->in->u.folder, associated, rop->now, &partial, &ticket);
-	rop_promise(rop, ticket);
-	*partial_out = r < 0 ? ticket != 0 : partial;
-	return r < 0 ? rop_status(rop, r) : 0;
+	struct rop_work *w = rop_work_new(rop, NULL, 0, partial_at);
+	int r = w ? store_folder_empty_begin(rop_store(rop), rop->in->u.folder, associated, &w->removal) : MW_E_NOMEM;
+	return begin_removal(rop, w, r, asynchronous);
 }
 
 /* [MS-OXCFOLD] 3.2.5.9 */
 uint32_t rop_empty_folder(struct rop_call *rop)
 {
 	const struct RopEmptyFolderRequest *q = (const struct RopEmptyFolderRequest *)rop->request;
-	return empty(rop, q->WantDeleteAssociated,
-	             &((struct RopEmptyFolderResponse *)rop->response)->PartialCompletion);
+	return empty(rop, q->WantDeleteAssociated, q->WantAsynchronous,
+	             offsetof(struct RopEmptyFolderResponse, PartialCompletion));
 }
 
 /* [MS-OXCFOLD] 3.2.5.10 */
@@ -115,40 +132,44 @@ uint32_t rop_hard_delete_messages_and_subfolders(struct rop_call *rop)
 {
 	const struct RopHardDeleteMessagesAndSubfoldersRequest *q =
 	        (const struct RopHardDeleteMessagesAndSubfoldersRequest *)rop->request;
-	return empty(rop, q->WantDeleteAssociated,
-	             &((struct RopHardDeleteMessagesAndSubfoldersResponse *)rop->response)->PartialCompletion);
+	return empty(rop, q->WantDeleteAssociated, q->WantAsynchronous,
+	             offsetof(struct RopHardDeleteMessagesAndSubfoldersResponse, PartialCompletion));
 }
 
 /* What cannot be deleted stays, and the others go. */
-static uint32_t delete_all(struct rop_call *rop, const uint64_t *ids, unsigned count, uint8_t *partial)
+static int delete_one(struct rop_work *w, uint64_t id)
 {
-	for (unsigned i = 0; i < count; i++) {
-		uint64_t ticket = 0;
-		int r = rop_may(rop, rop->in->u.folder, ids[i], STORE_ACCESS_DELETE)
-		                ? store_message_delete(rop_store(rop), rop->in->u.folder, ids[i], rop->now, &ticket)
-		                : MW_E_STATE;
-		if (r == MW_E_IO || r == MW_E_NOMEM) {
-			*partial = i > 0;
-			return rop_status(rop, r);
-		}
-		*partial |= r < 0;
-		rop_promise(rop, ticket);
-	}
-	return 0;
+	struct rop_call *rop = &w->call;
+	uint64_t ticket = 0;
+	if (!rop_may(rop, rop->in->u.folder, id, STORE_ACCESS_DELETE))
+		return MW_E_STATE;
+	int r = store_message_delete(rop_store(rop), rop->in->u.folder, id, rop->now, &ticket);
+	rop_promise(rop, ticket);
+	return r;
+}
+
+static uint32_t delete_all(struct rop_call *rop, const uint64_t *ids, unsigned count, bool asynchronous,
+                           size_t partial_at)
+{
+	struct rop_work *w = rop_work_new(rop, ids, count, partial_at);
+	if (!w)
+		return ecServerOOM;
+	w->step = delete_one;
+	return rop_work_run(rop, w, asynchronous);
 }
 
 /* [MS-OXCFOLD] 3.2.5.11 */
 uint32_t rop_delete_messages(struct rop_call *rop)
 {
 	const struct RopDeleteMessagesRequest *q = (const struct RopDeleteMessagesRequest *)rop->request;
-	return delete_all(rop, q->MessageIds, q->MessageIdCount,
-	                  &((struct RopDeleteMessagesResponse *)rop->response)->PartialCompletion);
+	return delete_all(rop, q->MessageIds, q->MessageIdCount, q->WantAsynchronous,
+	                  offsetof(struct RopDeleteMessagesResponse, PartialCompletion));
 }
 
 /* [MS-OXCFOLD] 3.2.5.12 */
 uint32_t rop_hard_delete_messages(struct rop_call *rop)
 {
 	const struct RopHardDeleteMessagesRequest *q = (const struct RopHardDeleteMessagesRequest *)rop->request;
-	return delete_all(rop, q->MessageIds, q->MessageIdCount,
-	                  &((struct RopHardDeleteMessagesResponse *)rop->response)->PartialCompletion);
+	return delete_all(rop, q->MessageIds, q->MessageIdCount, q->WantAsynchronous,
+	                  offsetof(struct RopHardDeleteMessagesResponse, PartialCompletion));
 }

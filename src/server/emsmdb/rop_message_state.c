@@ -1,4 +1,4 @@
-#include "server/emsmdb/rops.h"
+#include "server/emsmdb/work.h"
 
 /* Read flags and status: [MS-OXCMSG]. */
 
@@ -8,8 +8,10 @@
 
 /* ---- Read flags ---- */
 
-static int mark(struct rop_call *rop, uint64_t message, bool read)
+static int mark(struct rop_work *w, uint64_t message)
 {
+	struct rop_call *rop = &w->call;
+	bool read = !(w->flags & READ_CLEAR);
 	uint64_t ticket = 0;
 	if (!rop_may(rop, rop->in->u.folder, message, STORE_ACCESS_MODIFY))
 		return MW_E_STATE;
@@ -22,18 +24,19 @@ static int mark(struct rop_call *rop, uint64_t message, bool read)
 uint32_t rop_set_read_flags(struct rop_call *rop)
 {
 	const struct RopSetReadFlagsRequest *q = (const struct RopSetReadFlagsRequest *)rop->request;
-	struct RopSetReadFlagsResponse *a = (struct RopSetReadFlagsResponse *)rop->response;
 	uint64_t *ids = q->MessageIds;
 	size_t count = q->MessageIdCount;
 	if (q->ReadFlags & READ_RECEIPTS_ONLY)
 		return 0;
 	int r = count == 0 ? store_message_ids(rop_store(rop), rop->arena, rop->in->u.folder, &ids, &count) : 0;
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		int e = mark(rop, ids[i], !(q->ReadFlags & READ_CLEAR));
-		a->PartialCompletion |= e < 0;
-		r = e == MW_E_IO || e == MW_E_NOMEM ? e : 0;
-	}
-	return r < 0 ? rop_status(rop, r) : 0;
+	if (r < 0)
+		return rop_status(rop, r);
+	struct rop_work *w = rop_work_new(rop, ids, count, offsetof(struct RopSetReadFlagsResponse, PartialCompletion));
+	if (!w)
+		return ecServerOOM;
+	w->step = mark;
+	w->flags = q->ReadFlags;
+	return rop_work_run(rop, w, q->WantAsynchronous);
 }
 
 /* [MS-OXCMSG] 3.2.5.11. ReadStatusChanged is for public folders alone, 2.2.3.11.2. */

@@ -1,4 +1,4 @@
-#include "server/emsmdb/rops.h"
+#include "server/emsmdb/work.h"
 
 /* Messages and folders that go elsewhere: [MS-OXCFOLD] 2.2.1.6 to 2.2.1.8. */
 
@@ -9,12 +9,14 @@ struct emsmdb_object *rop_destination(const struct rop_call *rop, uint8_t index,
 	return o && o->kind & kinds ? o : NULL;
 }
 
-static int transfer(struct rop_call *rop, uint64_t message, uint64_t to, bool copy)
+static int transfer(struct rop_work *w, uint64_t message)
 {
+	struct rop_call *rop = &w->call;
+	bool copy = w->flags != 0;
 	uint64_t id, ticket = 0;
 	if (!rop_may(rop, rop->in->u.folder, message, STORE_ACCESS_READ | (copy ? 0 : STORE_ACCESS_DELETE)))
 		return MW_E_STATE;
-	int r = (copy ? store_message_copy : store_message_move)(rop_store(rop), rop->in->u.folder, message, to,
+	int r = (copy ? store_message_copy : store_message_move)(rop_store(rop), rop->in->u.folder, message, w->to,
 	                                                         rop->now, &id, &ticket);
 	rop_promise(rop, ticket);
 	return r;
@@ -30,15 +32,14 @@ uint32_t rop_move_copy_messages(struct rop_call *rop)
 		a->DestHandleIndex = q->DestHandleIndex;
 		return ecDstNullObject;
 	}
-	for (unsigned i = 0; i < q->MessageIdCount; i++) {
-		int r = transfer(rop, q->MessageIds[i], to->u.folder, q->WantCopy);
-		if (r == MW_E_IO || r == MW_E_NOMEM) {
-			a->PartialCompletion = i > 0;
-			return rop_status(rop, r);
-		}
-		a->PartialCompletion |= r < 0;
-	}
-	return 0;
+	struct rop_work *w = rop_work_new(rop, q->MessageIds, q->MessageIdCount,
+	                                  offsetof(struct RopMoveCopyMessagesResponse, PartialCompletion));
+	if (!w)
+		return ecServerOOM;
+	w->step = transfer;
+	w->to = to->u.folder;
+	w->flags = q->WantCopy;
+	return rop_work_run(rop, w, q->WantAsynchronous);
 }
 
 static uint32_t folder_status(struct rop_call *rop, int r)

@@ -32,6 +32,8 @@ uint32_t rop_get_contents_table(struct rop_call *rop);
 uint32_t rop_create_folder(struct rop_call *rop);
 uint32_t rop_delete_folder(struct rop_call *rop);
 uint32_t rop_empty_folder(struct rop_call *rop);
+#define ROP_PROGRESS 0x50
+uint32_t rop_progress(struct rop_call *rop);
 uint32_t rop_hard_delete_messages_and_subfolders(struct rop_call *rop);
 uint32_t rop_delete_messages(struct rop_call *rop);
 uint32_t rop_hard_delete_messages(struct rop_call *rop);

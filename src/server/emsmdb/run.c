@@ -245,14 +245,15 @@ static struct rop_call call_of(struct execution *x, const struct mapi_rop *rop, 
 	};
 }
 
-static int write_response(struct execution *x, const struct mapi_rop *rop, void *data, uint32_t status, size_t room)
+static int write_response(struct execution *x, const struct mapi_rop *rop, uint8_t id, void *data, uint32_t status,
+                          size_t room)
 {
 	size_t max = x->payload.max;
 	uint8_t *response = (uint8_t *)data;
 	response[1] = (uint8_t)response_index(rop);
 	memcpy(response + 4, &status, sizeof status);
 	x->payload.max = x->payload.len + room;
-	int r = mapi_rop_write_response(&x->writer, rop->id, rop, response, x->handles, x->requests.handle_count);
+	int r = mapi_rop_write_response(&x->writer, id, rop, response, x->handles, x->requests.handle_count);
 	x->payload.max = max;
 	return r;
 }
@@ -297,8 +298,9 @@ static int answer(struct execution *x, uint32_t status)
 	x->last = NULL;
 	if (r < 0)
 		return r;
-	r = status == ecBufferTooSmall && x->answered ? MW_E_LIMIT
-	                                              : write_response(x, x->rop, c->response, status, c->room);
+	r = status == ecBufferTooSmall && x->answered
+	            ? MW_E_LIMIT
+	            : write_response(x, x->rop, c->answer_id ? c->answer_id : x->rop->id, c->response, status, c->room);
 	if (r == MW_E_LIMIT && c->out_index < c->handle_count && x->handles[c->out_index] != x->handle_before) {
 		emsmdb_object_release(emsmdb_object_find(x->session, x->handles[c->out_index]));
 		x->handles[c->out_index] = x->handle_before;
@@ -341,7 +343,7 @@ static int hand_back(struct execution *x, const struct mapi_rop *rop, bool *hand
 		return r;
 	response = (uint8_t *)arena_alloc(x->call->arena,
 	                                  wire_rops_module.responses[rop->id == 0x1F ? 0x20 : rop->id]->size);
-	return response ? write_response(x, rop, response, ecBufferTooSmall, execution_room(x)) : MW_E_NOMEM;
+	return response ? write_response(x, rop, rop->id, response, ecBufferTooSmall, execution_room(x)) : MW_E_NOMEM;
 }
 
 /* In place of what is delayed and all after it, for the whole logon: [MS-OXCROPS] 3.2.4.2, 2.2.15.2.1. */

@@ -154,6 +154,8 @@ struct emsmdb_object *emsmdb_object_find(struct emsmdb_session *s, uint32_t hand
 
 void emsmdb_object_end(struct emsmdb_object *o)
 {
+	if (o->work)
+		emsmdb_work_end(o->work);
 	switch (o->kind) {
 	case EMSMDB_MESSAGE:
 	case EMSMDB_ATTACHMENT:
