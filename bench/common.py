@@ -26,7 +26,7 @@ def build():
                     [["meson", "setup", str(BUILD), "--buildtype=debugoptimized"]]) + [
             ["ninja", "-C", str(BUILD), "mapiwire", "bench/bench-generator", "bench/bench-echo",
              "bench/bench-multiply", "bench/bench-micro", "bench/bench-replay", "bench/bench-store",
-             "bench/bench-rops", "bench/bench-http"]]:
+             "bench/bench-rops", "bench/bench-http", "bench/bench-transport"]]:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             raise Failure(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")

@@ -2,6 +2,7 @@
 
 #include "session.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,27 @@ double load_cpu(void)
 	struct timespec t;
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+double load_cpu_of(const char *pid)
+{
+	char path[320];
+	unsigned long long ns, total = 0;
+	if (!pid)
+		return 0;
+	snprintf(path, sizeof path, "/proc/%.16s/task", pid);
+	DIR *tasks = opendir(path);
+	for (struct dirent *task; tasks && (task = readdir(tasks));) {
+		snprintf(path, sizeof path, "/proc/%.16s/task/%.200s/schedstat", pid, task->d_name);
+		FILE *f = fopen(path, "r");
+		if (f && fscanf(f, "%llu", &ns) == 1)
+			total += ns;
+		if (f)
+			(void)fclose(f);
+	}
+	if (tasks)
+		closedir(tasks);
+	return (double)total / 1e9;
 }
 
 static void ask(struct engine *e, struct slot *s)
@@ -122,6 +144,8 @@ struct load_result load_run(const struct load *l)
 
 void load_print(const struct load_result *r, size_t request_size, size_t answer_size)
 {
-	printf("{\"calls\": %llu, \"seconds\": %.6f, \"cpu\": %.6f, \"request\": %zu, \"answer\": %zu}\n",
-	       (unsigned long long)r->calls, r->seconds, r->cpu, request_size, answer_size);
+	printf("{\"calls\": %llu, \"seconds\": %.6f, \"cpu\": %.6f, \"server_cpu\": %.6f, \"request\": %zu, "
+	       "\"answer\": "
+	       "%zu}\n",
+	       (unsigned long long)r->calls, r->seconds, r->cpu, r->server_cpu, request_size, answer_size);
 }

@@ -17,12 +17,15 @@ struct load {
 struct load_result {
 	uint64_t calls;
 	double seconds, cpu; /* cpu: of this process, while it ran */
+	double server_cpu;   /* the server's, by load_cpu_of; 0: not measured */
 };
 
 /* Ends the program when an answer is wrong. */
 struct load_result load_run(const struct load *l);
 double load_now(void);
 double load_cpu(void);
+/* CPU seconds of all threads of another process; 0 where pid is NULL. */
+double load_cpu_of(const char *pid);
 /* One JSON object on standard output. */
 void load_print(const struct load_result *r, size_t request_size, size_t answer_size);
 

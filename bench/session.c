@@ -76,22 +76,33 @@ static void on_event(void *user, struct rpc_connection *rpc, const struct rpc_ev
 static void flush(struct session *s)
 {
 	struct buf *out = rpc_output(s->rpc);
-	send_all(s->fd, out->data, out->len);
+	if (out->len > 0 && s->carrier)
+		s->carrier_send(s->carrier, out->data, out->len);
+	else
+		send_all(s->fd, out->data, out->len);
 	buf_clear(out);
 }
 
-static void hear(struct session *s)
+void session_feed(struct session *s, const void *data, size_t size)
+{
+	buf_clear(&s->received);
+	buf_put(&s->received, data, size);
+	rpc_feed(s->rpc, RPC_FROM_SERVER, data, size, time_monotonic_ns());
+	flush(s);
+}
+
+void session_hear(struct session *s)
 {
 	uint8_t data[65536];
+	if (s->carrier) {
+		s->carrier_hear(s->carrier);
+		return;
+	}
 	ssize_t n = recv(s->fd, data, sizeof data, 0);
 	if (n == 0 || (n < 0 && errno != EINTR))
 		fail("the server closed the connection");
-	if (n < 0)
-		return;
-	buf_clear(&s->received);
-	buf_put(&s->received, data, (size_t)n);
-	rpc_feed(s->rpc, RPC_FROM_SERVER, data, (size_t)n, time_monotonic_ns());
-	flush(s);
+	if (n > 0)
+		session_feed(s, data, (size_t)n);
 }
 
 void session_open(struct session *s, uint16_t port, const struct idl_interface *interface, enum auth_level level,
@@ -103,7 +114,13 @@ void session_open(struct session *s, uint16_t port, const struct idl_interface *
 void session_open_as(struct session *s, uint16_t port, const struct idl_interface *interface, enum auth_type type,
                      enum auth_level level, const struct auth_client_config *auth)
 {
-	*s = (struct session){.fd = connect_to(port), .interface = interface};
+	*s = (struct session){.fd = connect_to(port)};
+	session_begin(s, &interface, 1, type, level, auth);
+}
+
+void session_begin(struct session *s, const struct idl_interface *const *interfaces, unsigned count,
+                   enum auth_type type, enum auth_level level, const struct auth_client_config *auth)
+{
 	const struct rpc_config config = {
 	        .role = RPC_CLIENT,
 	        .on_event = on_event,
@@ -111,12 +128,15 @@ void session_open_as(struct session *s, uint16_t port, const struct idl_interfac
 	        .random = &random_system,
 	        .clock_offset_ns = time_now_ns() - time_monotonic_ns(),
 	};
-	const struct rpc_syntax syntax = {interface->uuid, interface->major, interface->minor};
+	struct rpc_syntax syntaxes[4];
+	for (unsigned i = 0; i < count && i < ARRAY_SIZE(syntaxes); i++)
+		syntaxes[i] = (struct rpc_syntax){interfaces[i]->uuid, interfaces[i]->major, interfaces[i]->minor};
+	s->interface = interfaces[0];
 	if (auth)
 		s->auth = *auth;
 	const struct rpc_client_bind bind = {
-	        .interfaces = &syntax,
-	        .interface_count = 1,
+	        .interfaces = syntaxes,
+	        .interface_count = count,
 	        .auth_type = level > AUTH_LEVEL_NONE ? type : AUTH_NONE,
 	        .level = level,
 	        .auth = &s->auth,
@@ -126,13 +146,13 @@ void session_open_as(struct session *s, uint16_t port, const struct idl_interfac
 		fail("cannot bind");
 	flush(s);
 	while (!s->bound || !rpc_client_ready(s->rpc)) /* Kerberos has a third leg */
-		hear(s);
+		session_hear(s);
 }
 
-void session_ask(struct session *s, uint16_t opnum, const void *stub, size_t size)
+void session_send(struct session *s, uint16_t context, uint16_t opnum, const void *stub, size_t size)
 {
 	uint32_t id;
-	int r = rpc_client_call(s->rpc, 0, opnum, NULL, stub, size, &id);
+	int r = rpc_client_call(s->rpc, context, opnum, NULL, stub, size, &id);
 	if (r < 0)
 		fail("cannot call: %s", mw_strerror(r));
 	struct buf *out = rpc_output(s->rpc);
@@ -140,8 +160,13 @@ void session_ask(struct session *s, uint16_t opnum, const void *stub, size_t siz
 	buf_put(&s->asked, out->data, out->len);
 	s->answered = false;
 	flush(s);
+}
+
+void session_ask(struct session *s, uint16_t opnum, const void *stub, size_t size)
+{
+	session_send(s, 0, opnum, stub, size);
 	while (!s->answered)
-		hear(s);
+		session_hear(s);
 }
 
 void session_call(struct session *s, uint16_t opnum, struct arena *arena, void *args)

@@ -2,7 +2,6 @@
 
 #include "base/text.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 /* Own messages: what is put out must be read back as it was meant (RFC 9112 11.1: no splitting by a value). */
@@ -55,10 +54,26 @@ static bool says_no_length(const struct http_connection *c, const struct http_he
 	return strcmp(h->method, "GET") == 0 || strcmp(h->method, "HEAD") == 0 || strcmp(h->method, "OPTIONS") == 0;
 }
 
+static void put_length(struct buf *out, uint64_t length)
+{
+	buf_put_str(out, "Content-Length: ");
+	buf_put_decimal(out, length);
+	buf_put_str(out, "\r\n");
+}
+
+static void put_status(struct buf *out, const struct http_head *h)
+{
+	buf_put_str(out, "HTTP/1.1 ");
+	buf_put_decimal(out, h->status);
+	buf_put_u8(out, ' ');
+	buf_put_str(out, h->reason ? h->reason : http_reason(h->status));
+	buf_put_str(out, "\r\n");
+}
+
 static void put_framing(struct http_connection *c, const struct http_head *h)
 {
 	if (c->out_body == HTTP_LENGTH)
-		buf_printf(&c->output, "Content-Length: %" PRIu64 "\r\n", h->length);
+		put_length(&c->output, h->length);
 	else if (c->out_body == HTTP_CHUNKED)
 		buf_put_str(&c->output, "Transfer-Encoding: chunked\r\n");
 	else if (c->out_body == HTTP_NO_BODY && !says_no_length(c, h))
@@ -98,7 +113,7 @@ int http_send_head(struct http_connection *c, const struct http_head *h)
 	struct buf *out = &c->output;
 	size_t before = out->len;
 	if (http_is_server(c))
-		buf_printf(out, "HTTP/1.1 %u %s\r\n", h->status, h->reason ? h->reason : http_reason(h->status));
+		put_status(out, h);
 	else
 		buf_printf(out, "%s %s HTTP/1.1\r\n", h->method, h->target);
 	put_fields(out, h->fields, h->field_count);

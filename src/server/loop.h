@@ -60,6 +60,8 @@ struct server_loop {
 	bool sending;      /* them */
 	int64_t unsent_ns; /* since when */
 	uint8_t read_buffer[65536];
+	int64_t date_s; /* the latest web_date */
+	char date[40];
 	struct buf scratch; /* encoding of answers that leave at once */
 	struct arena *spare_arenas[64];
 	unsigned spare_count;

@@ -1,5 +1,6 @@
 #include "http/autodiscover.h"
 #include "server/autodiscover.h"
+#include "server/front.h"
 #include "server/mapihttp/mapihttp.h"
 #include "server/monitor.h"
 #include "server/rpc_http.h"
@@ -39,6 +40,7 @@ const struct web_route web_routes[] = {
         AUTODISCOVER("/autodiscover/autodiscover.svc", autodiscover_svc_end),
         AUTODISCOVER_JSON("/autodiscover/autodiscover.json"),
         AUTODISCOVER_JSON("/autodiscover/autodiscover.json/"),
+        {.path = "/", .ports = WEB_PORTS, .open = true, .collect = 1, .end = front_page},
         {.path = "/healthz", .ports = 1u << SERVER_PORT_MONITOR, .open = true, .collect = 1, .end = monitor_health},
         {.path = "/metrics", .ports = 1u << SERVER_PORT_MONITOR, .open = true, .collect = 1, .end = monitor_metrics},
         {.path = NULL},

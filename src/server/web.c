@@ -95,6 +95,16 @@ static void count_answer(const struct web_conn *c, unsigned status)
 	atomic_fetch_add_explicit(&c->request.server->http_answers[class], 1, memory_order_relaxed);
 }
 
+const char *web_date(struct server_loop *loop, time_t when)
+{
+	struct tm tm;
+	if (loop->date_s == when && *loop->date)
+		return loop->date;
+	loop->date_s = when;
+	strftime(loop->date, sizeof loop->date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&when, &tm));
+	return loop->date;
+}
+
 static int begin_answer(struct web_conn *c, const struct http_head *head,
                         int (*send)(struct web_conn *c, const struct http_head *head, const void *data, size_t len),
                         const void *data, size_t len)
@@ -102,14 +112,10 @@ static int begin_answer(struct web_conn *c, const struct http_head *head,
 	struct http_field fields[MAX_FIELDS + 2];
 	struct buf token MW_CLEANUP(buf_free) = {0};
 	struct http_head h = *head;
-	char date[40];
-	time_t now = time(NULL);
-	struct tm tm;
 	if (h.field_count > MAX_FIELDS)
 		return MW_E_LIMIT;
 	memcpy(fields, h.fields, h.field_count * sizeof *fields);
-	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
-	fields[h.field_count++] = (struct http_field){"Date", date};
+	fields[h.field_count++] = (struct http_field){"Date", web_date(c->request.loop, time(NULL))};
 	if (c->auth.reply.len > 0) {
 		buf_put(&token, c->auth.reply.data, c->auth.reply.len);
 		buf_put_u8(&token, 0);
@@ -218,7 +224,7 @@ static const struct web_route *find_route(enum server_port port, const char *pat
 {
 	for (const struct web_route *w = web_routes; w->path; w++) {
 		size_t n = strlen(w->path);
-		bool below = w->path[n - 1] == '/';
+		bool below = n > 1 && w->path[n - 1] == '/';
 		if ((w->ports & 1u << port) && (below ? strncasecmp(w->path, path, n) : strcasecmp(w->path, path)) == 0)
 			return w;
 	}

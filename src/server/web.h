@@ -5,6 +5,8 @@
 #include "http/http.h"
 #include "server/service.h"
 
+#include <time.h>
+
 /*
  * HTTP and HTTPS as the services see it: one row of web_routes a path, one small function a happening. Bytes go
  * socket → (TLS) → src/http → the route; who asks is settled before a route hears of the request.
@@ -12,7 +14,7 @@
 struct web_request;
 
 struct web_route {
-	const char *path; /* the whole of it; ending in '/': all below. Case does not count */
+	const char *path; /* the whole of it; "/name/": all below. Case does not count */
 	uint8_t ports;    /* bit 1 << enum server_port: where it is served; elsewhere it is 404 */
 	bool open;        /* to those who do not say who they are; else 401, until they do */
 	/* NULL, or: asked before anybody is asked who he is. True: it has answered. */
@@ -72,6 +74,8 @@ size_t web_waiting(const struct web_request *r);
 void web_pause(struct web_request *r, bool paused);
 /* The body has its own pace: no deadline (http_server_no_body_deadline); and idleness is the route's affair. */
 void web_no_deadline(struct web_request *r);
+/* As Date has it, RFC 9110 5.6.7; until the next call. */
+const char *web_date(struct server_loop *loop, time_t when);
 /* The request of that number in this loop, or NULL: for answers that come later. */
 struct web_request *web_find(struct server_loop *loop, uint64_t id);
 

@@ -10,6 +10,7 @@
 
 /* A record of 2^14 bytes, RFC 8446 5.1. */
 #define MAX_RECORD 16384
+#define RECORD_OVERHEAD 64 /* header, nonce, tag: at most */
 
 /* ---- Memory instead of a socket ---- */
 
@@ -241,6 +242,10 @@ int tls_send(struct tls_session *t, const void *data, size_t len)
 	const uint8_t *p = (const uint8_t *)data;
 	if (!t->ready || t->error)
 		return MW_E_STATE;
+	/* Room for all records at once, so that what is there is not moved for each. */
+	size_t room = len + (len / MAX_RECORD + 1) * RECORD_OVERHEAD;
+	if (buf_extend(&t->output, room))
+		t->output.len -= room;
 	while (len > 0) {
 		ssize_t n = gnutls_record_send(t->gnutls, p, len);
 		if (n < 0)

@@ -103,8 +103,6 @@ void mapihttp_begin(struct mapihttp_request *q, struct web_request *r)
 void mapihttp_finish(struct mapihttp_request *q, struct web_request *r, int result)
 {
 	struct buf out MW_CLEANUP(buf_free) = {0};
-	char date[40];
-	struct tm tm;
 	int64_t took = time_monotonic_ns() - q->began_ns;
 	time_t started = (time_t)((time_now_ns() - took) / NS_PER_S);
 	if (result < 0 && !q->begun) {
@@ -115,11 +113,14 @@ void mapihttp_finish(struct mapihttp_request *q, struct web_request *r, int resu
 		mapihttp_begin(q, r);
 		buf_put_str(&out, "PROCESSING\r\n");
 	}
-	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&started, &tm));
 	buf_put_str(&out, "DONE\r\n");
 	if (result < 0)
 		buf_printf(&out, "X-ResponseCode: %d\r\n", MAPIHTTP_UNKNOWN_FAILURE);
-	buf_printf(&out, "X-ElapsedTime: %lld\r\nX-StartTime: %s\r\n\r\n", (long long)(took / NS_PER_MS), date);
+	buf_put_str(&out, "X-ElapsedTime: ");
+	buf_put_decimal(&out, (uint64_t)(took / NS_PER_MS));
+	buf_put_str(&out, "\r\nX-StartTime: ");
+	buf_put_str(&out, web_date(r->loop, started));
+	buf_put_str(&out, "\r\n\r\n");
 	if (result == 0)
 		buf_put(&out, q->answer.data, q->answer.len);
 	if (buf_error(&out) < 0) {

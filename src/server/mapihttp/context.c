@@ -83,8 +83,12 @@ void mapihttp_context_end(struct mapihttp_context *x)
 
 static void put_hex(char *out, const uint8_t *data, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		snprintf(out + 2 * i, 3, "%02x", data[i]);
+	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < len; i++) {
+		out[2 * i] = digits[data[i] >> 4];
+		out[2 * i + 1] = digits[data[i] & 15];
+	}
+	out[2 * len] = '\0';
 }
 
 static int hex_digit(char c)
