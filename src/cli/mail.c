@@ -22,7 +22,9 @@ const char mail_help[] =
         "  delete MESSAGES...           to Deleted Items, from there for good; --hard: at once\n"
         "  mark MESSAGES... read|unread|flag|unflag\n"
         "  folders [create|empty|delete FOLDER | move|copy FOLDER PATH]    lists the folders, or changes them\n"
-        "  watch                        a line for each new message, until Ctrl-C or --count\n\n"
+        "  watch                        a line for each new message, until Ctrl-C or --count\n"
+        "  import FILE...               EML, mbox, Maildir, and PST by the program readpst, into --folder\n"
+        "  export [MESSAGES]            to --eml FILE or DIR, --mbox FILE, or --maildir DIR; all unless named\n\n"
         "MESSAGE is a number of 'list' or an id of 'search'; MESSAGES are 3, 3-7, 1,4-6 or all. They are in the\n"
         "inbox unless --folder says otherwise. FOLDER is inbox, outbox, sent, deleted, or a path of display names\n"
         "such as Projects/Old.\n\n"
@@ -36,6 +38,7 @@ const char mail_help[] =
         "                          of search; DAY is 2024-03-01\n"
         "  --max COUNT             of list and search: so many rows at most; default 50\n"
         "  --count COUNT           of watch: ends after so many messages\n"
+        "  --format eml|mbox|maildir|pst   of import; else told from the file itself\n"
         "  --json                  JSON Lines, an object a message\n\n"
         "Exit codes are those of 'mapiwire walk --help'.\n";
 
@@ -82,6 +85,11 @@ static int check_some(struct mail *mail, const char *name)
 	                                             : " FOLDER");
 }
 
+static int check_import(struct mail *mail, const char *name)
+{
+	return mail->word_count > 0 ? 0 : cli_usage(mail_command, "say what to import: mail %s FILE...", name);
+}
+
 static const struct command {
 	const char *name;
 	size_t max_words;
@@ -101,6 +109,8 @@ static const struct command {
         {"mark", MAIL_MAX_WORDS, check_some, NULL, mail_mark},
         {"folders", 3, NULL, NULL, mail_folders},
         {"watch", 0, NULL, NULL, mail_watch},
+        {"import", MAIL_MAX_WORDS, check_import, NULL, mail_import},
+        {"export", MAIL_MAX_WORDS, mail_check_export, NULL, mail_export},
 };
 
 /* ---- How each is begun ---- */
@@ -158,16 +168,18 @@ int cmd_mail(int argc, char **argv)
 	size_t count;
 	struct cli_list attach = {mail.attach, ARRAY_SIZE(mail.attach), &mail.attach_count};
 	const struct cli_option options[] = {
-	        CLI_REMOTE_OPTIONS(&remote),        {"server", CLI_TEXT, &mail.server},
-	        {"folder", CLI_TEXT, &mail.folder}, {"subject", CLI_TEXT, &mail.subject},
-	        {"to", CLI_TEXT, &mail.to},         {"cc", CLI_TEXT, &mail.cc},
-	        {"bcc", CLI_TEXT, &mail.bcc},       {"html", CLI_FLAG, &mail.html},
-	        {"attach", CLI_LIST, &attach},      {"save", CLI_TEXT, &mail.save},
-	        {"hard", CLI_FLAG, &mail.hard},     {"from", CLI_TEXT, &mail.from},
-	        {"since", CLI_TEXT, &mail.since},   {"before", CLI_TEXT, &mail.before},
-	        {"unread", CLI_FLAG, &mail.unread}, {"flagged", CLI_FLAG, &mail.flagged},
-	        {"max", CLI_NUMBER, &mail.max},     {"attachments", CLI_FLAG, &mail.attachments},
-	        {"count", CLI_NUMBER, &mail.count},
+	        CLI_REMOTE_OPTIONS(&remote),          {"server", CLI_TEXT, &mail.server},
+	        {"folder", CLI_TEXT, &mail.folder},   {"subject", CLI_TEXT, &mail.subject},
+	        {"to", CLI_TEXT, &mail.to},           {"cc", CLI_TEXT, &mail.cc},
+	        {"bcc", CLI_TEXT, &mail.bcc},         {"html", CLI_FLAG, &mail.html},
+	        {"attach", CLI_LIST, &attach},        {"save", CLI_TEXT, &mail.save},
+	        {"hard", CLI_FLAG, &mail.hard},       {"from", CLI_TEXT, &mail.from},
+	        {"since", CLI_TEXT, &mail.since},     {"before", CLI_TEXT, &mail.before},
+	        {"unread", CLI_FLAG, &mail.unread},   {"flagged", CLI_FLAG, &mail.flagged},
+	        {"max", CLI_NUMBER, &mail.max},       {"attachments", CLI_FLAG, &mail.attachments},
+	        {"count", CLI_NUMBER, &mail.count},   {"format", CLI_TEXT, &mail.format},
+	        {"eml", CLI_TEXT, &mail.eml},         {"mbox", CLI_TEXT, &mail.mbox},
+	        {"maildir", CLI_TEXT, &mail.maildir},
 	};
 	int r = cli_parse(mail_command, argc, argv, options, ARRAY_SIZE(options), words, MAIL_MAX_WORDS + 1, &count);
 	if (r != 0)

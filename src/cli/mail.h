@@ -11,6 +11,7 @@
 struct mail {
 	struct cli_remote *r;
 	const char *server, *folder, *subject, *to, *cc, *bcc, *save, *since, *before, *from;
+	const char *format, *eml, *mbox, *maildir;
 	const char *attach[100];
 	unsigned attach_count;
 	bool html, hard, unread, flagged, attachments;
@@ -34,6 +35,8 @@ extern const char mail_command[]; /* "mail" */
 
 /* Mapper, address book, store, folder: MAPIWIRE_E_*. */
 MW_NODISCARD int mail_open(struct mail *mail);
+/* Another session of the same mailbox. MAPIWIRE_E_*. */
+MW_NODISCARD int mail_open_store(struct mail *mail, struct mapiwire_store **out);
 /* After a sentence: the cause's exit code. */
 int mail_fail(const struct mail *mail);
 
@@ -91,7 +94,11 @@ int mail_copy(struct mail *mail);
 int mail_delete(struct mail *mail);
 int mail_mark(struct mail *mail);
 int mail_watch(struct mail *mail);
-/* Before it is: reads the body and splits the recipients. */
+int mail_import(struct mail *mail);
+int mail_export(struct mail *mail);
+/* Before it is open. */
+int mail_check_export(struct mail *mail, const char *name);
+/* Reads the body and splits the recipients. */
 int mail_prepare_send(struct mail *mail);
 
 #endif

@@ -43,13 +43,18 @@ static int find_user(struct mail *mail)
 	return r == 0 && (!mail->dn || !mail->name || !mail->address) ? MAPIWIRE_E_MEMORY : r;
 }
 
+int mail_open_store(struct mail *mail, struct mapiwire_store **out)
+{
+	return mapiwire_store_open(mail->r->m, mail->port, mail->dn, out);
+}
+
 int mail_open(struct mail *mail)
 {
 	int r = find_user(mail);
 	if (r == 0)
 		r = find_port(mail, "store", &mail->port);
 	if (r == 0)
-		r = mapiwire_store_open(mail->r->m, mail->port, mail->dn, &mail->store);
+		r = mail_open_store(mail, &mail->store);
 	if (r == 0)
 		r = mapiwire_folder_find(mail->store, mail->folder ? mail->folder : "inbox", &mail->folder_id);
 	return r;
