@@ -71,8 +71,9 @@ struct client_web {
 	struct http_head answer;
 	bool has_answer, last, closing; /* last: the server ends the connection with this answer; closing: it has */
 	bool eof;
-	bool inside;  /* bytes are being read */
-	bool retried; /* another connection was begun for this request */
+	unsigned begun; /* bytes of its first answer that were HTTP's */
+	bool inside;    /* bytes are being read */
+	bool retried;   /* another connection was begun for this request */
 	struct client_address address;
 	struct buf body;
 	/* What may be waited for; all of them once it is over. */

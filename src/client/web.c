@@ -233,6 +233,7 @@ int client_web_connect(struct client_web *w, const struct client_address *addres
 		return ENOMEM;
 	w->address = *address;
 	w->end = (struct web_end){0};
+	w->begun = 0;
 	w->up = w->last = w->closing = w->eof = false;
 	w->since = time_monotonic_ns();
 	int error = client_socket_open(&w->socket, w->m->capture, address, w->site->port);
@@ -295,10 +296,23 @@ static void tls_failed(struct client_web *w, int r)
 		         first ? "" : "TLS of ", w->site->authority, len, why);
 }
 
+/* The HTTP machine would wait for a whole head: who greets first, as mail servers do, would never be told from one that
+ * is slow. */
+static void feed_http(struct client_web *w, const uint8_t *data, size_t len)
+{
+	static const char begins[] = "HTTP/";
+	for (size_t i = 0; i < len && w->begun < sizeof begins - 1; i++)
+		if (data[i] != (uint8_t)begins[w->begun++]) {
+			web_lose(w, MAPIWIRE_E_PROTOCOL, CAUSE_NOT_HTTP, 0, "%s", w->port_text);
+			return;
+		}
+	http_feed(w->http, HTTP_FROM_SERVER, data, len, 0);
+}
+
 static void feed(struct client_web *w, const uint8_t *data, size_t len)
 {
 	if (!w->tls) {
-		http_feed(w->http, HTTP_FROM_SERVER, data, len, 0);
+		feed_http(w, data, len);
 		return;
 	}
 	int r = tls_feed(w->tls, data, len);
@@ -306,7 +320,7 @@ static void feed(struct client_web *w, const uint8_t *data, size_t len)
 		is_up(w);
 	struct buf *plain = tls_plain(w->tls);
 	if (plain->len > 0)
-		http_feed(w->http, HTTP_FROM_SERVER, plain->data, plain->len, 0);
+		feed_http(w, plain->data, plain->len);
 	buf_clear(plain);
 	if (r < 0)
 		tls_failed(w, r);

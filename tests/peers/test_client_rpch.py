@@ -1,12 +1,18 @@
 """RPC over HTTP as our client speaks it: `ping` and the library, against our server, behind reverse proxies."""
+import base64
+import contextlib
+import itertools
 import json
 import re
+import struct
+import subprocess
 
 import pytest
-from awkward import Mute, closed_port
+from awkward import Listener, Mute, closed_port
 from building import library  # noqa: F401, a fixture
-from conftest import USERS, run
-from rpc_proxy import RpcProxy
+from conftest import USERS, program, run
+from rpc_proxy import RpcProxy, rts
+from realm import KDC, PASSWORD, REALM, STORE, Realm
 from scripted import actor, workshop  # noqa: F401, fixtures
 from test_mapihttp_proxy import kind, proxied  # noqa: F401, fixtures
 
@@ -189,3 +195,144 @@ def test_store_of_our_own_server(web, actor, form):  # noqa: F811
     act = actor(web.web["https"], "rpc-http", f"ca={web.state / 'tls-cert.pem'}", f"principal={NAME}", f"host={NAME}", "channel=131072",
                 form)
     assert [act(word) for word in ("open", "watch", "save:90", "next", "save:90", "save:90", "get")] == ["ok"] * 7
+
+
+# ---- Servers that mean no good ----
+
+
+class Hostile(Listener):
+    """Answers each request on a connection with the next of what it was given, the last one again and again."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked = answers, []
+        super().__init__()
+
+    def serve(self, sock):
+        with contextlib.suppress(OSError):
+            self.talk(sock)
+
+    def talk(self, sock):
+        for i in itertools.count():
+            data = b""
+            while b"\r\n\r\n" not in data:
+                more = sock.recv(65536)
+                if not more:
+                    return
+                data += more
+            self.asked.append(data)
+            answer = self.answers[min(i, len(self.answers) - 1)]
+            if isinstance(answer, str):
+                sock.sendall(answer.encode())
+            elif data.startswith(b"RPC_OUT"):
+                sock.sendall(answer)
+
+
+def unauthorized(*challenges, more="Content-Length: 0"):
+    return "HTTP/1.1 401 No\r\n" + "".join(f"WWW-Authenticate: {c}\r\n" for c in challenges) + more + "\r\n\r\n"
+
+
+def ntlm(data):
+    return "NTLM " + base64.b64encode(data).decode()
+
+
+OUT_200 = b"HTTP/1.1 200 Success\r\nContent-Type: application/rpc\r\nContent-Length: 1073741824\r\n\r\n"
+A3 = rts(0, (2, 120000))
+C2 = rts(0, (6, 1), (0, 65536), (2, 120000))
+CHALLENGE = b"NTLMSSP\0\2\0\0\0" + b"\xff" * 36
+
+
+@pytest.mark.parametrize("answers, codes, says", [
+    # The dance
+    ([unauthorized("NTLM")], {20}, "refused the user name or password"),
+    ([unauthorized("NTLM"), unauthorized("NTLM AAAA")], {33}, "a token of NTLM that makes no sense"),
+    ([unauthorized("NTLM"), unauthorized(ntlm(CHALLENGE))], {33}, "a token of NTLM"),
+    ([unauthorized("NTLM"), unauthorized("NTLM *")], {33}, "a token of NTLM"),
+    ([unauthorized("Negotiate"), unauthorized("Negotiate oQA=")], {33}, "a token of Negotiate"),
+    ([unauthorized("Basic realm=x")], {63}, "The password was not sent"),
+    ([unauthorized("Digest x", "Bearer")], {19}, "it offers Digest, Bearer"),
+    ([unauthorized("NTLM"), unauthorized("Negotiate"), unauthorized("NTLM"), unauthorized("Negotiate")], {20, 33}, ""),
+    # HTTP
+    ([unauthorized("NTLM", more="Content-Length: 5\r\nContent-Length: 6")], {33, 61}, ""),
+    ([unauthorized("NTLM", more="Content-Length: 0\r\nTransfer-Encoding: chunked")], {33, 61}, ""),
+    (["HTTP/1.1 401 No\r\n" + "X: y\r\n" * 5000 + "\r\n"], {33, 61}, ""),
+    (["HTTP/1.1 401 No\r\nX: " + "y" * 100000], {33, 61}, ""),
+    (["HTTP/1.1 302 Found\r\nLocation: http://elsewhere.test/\r\nContent-Length: 0\r\n\r\n"], {62}, "302 Found"),
+    (["HTTP/1.1 503 RPC Error: 6ba, EEInfo: " + "A" * 900 + "\r\nContent-Length: 0\r\n\r\n"], {64}, "RPC Error: 6ba"),
+    (["SSH-2.0-x\r\n"], {61}, "not with HTTP"),
+    (["HTTP/1.1 100 Continue\r\n\r\n" * 1000 + "HTTP/1.1 404 \x1b[31mgone\r\nContent-Length: 0\r\n\r\n"], {33, 61, 62}, ""),
+    # RTS, on the OUT channel
+    ([OUT_200 + b"\0" * 100], {33}, "RPC over HTTP"),
+    ([OUT_200 + A3 + A3], {33}, "RPC over HTTP"),
+    ([OUT_200 + C2], {33}, "RPC over HTTP"),
+    ([OUT_200 + A3 + C2 + rts(4, (13, 0)) * 2], {33}, "RPC over HTTP"),
+    ([OUT_200 + A3 + rts(0, (6, 1), (0, 0xFFFFFFFF), (2, 120000))], {33}, "RPC over HTTP"),
+    ([OUT_200 + A3 + C2 + rts(2, (13, 0), (1, struct.pack("<II", 1 << 31, 65536) + b"\0" * 16))], {30, 33}, ""),
+    ([OUT_200 + b"\5\0\0\3\x10\0\0\0\xff\xff\0\0\0\0\0\0" + b"\0" * 70000], {33}, "RPC over HTTP"),
+])
+def test_hostile_proxy(tmp_path, answers, codes, says):
+    """The client says what is wrong in words, in time, and sends the password to nobody as it is."""
+    (tmp_path / "pw").write_text("Wonderland-1\n", encoding="utf-8")
+    hostile = Hostile(*answers)
+    at_once = ["--http-auth", "none"] if isinstance(answers[0], bytes) else []
+    done = run("ping", NAME, "rfr", "--transport", "rpc-http", "--plain-http", "--proxy", f"127.0.0.1:{hostile.port}", "-U",
+               "DEMO\\alice", "--password-file", tmp_path / "pw", "--timeout", "1", *at_once, check=False)
+    hostile.close()
+    assert done.returncode in codes and says in done.stderr, (done.returncode, done.stderr)
+    assert "Sanitizer" not in done.stderr and "\x1b" not in done.stderr and done.stderr.count("\n") == 1
+    assert not any(b"Basic" in data for data in hostile.asked) and len(hostile.asked) < 20
+
+
+# ---- Kerberos outside and inside ----
+
+
+@pytest.fixture(scope="module")
+def realm(tmp_path_factory):
+    if not KDC:
+        pytest.skip("krb5-kdc is not installed")
+    made = Realm(tmp_path_factory.mktemp("realm"))
+    made.admin("addprinc -randkey HTTP/127.0.0.1")
+    made.admin(f"ktadd -norandkey -k {made.keytab} HTTP/127.0.0.1")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def by_ticket(serve, realm, tmp_path):
+    """Runs ping against a server that wants every log-on bound to its TLS channel; yields the process."""
+    server = serve("--host", NAME, "--https-port", "0", "--keytab", str(realm.keytab), "--channel-binding", "required")
+    (tmp_path / "pw").write_text(PASSWORD + "\n", encoding="utf-8")
+
+    def start(*words, cache=None, user=None):
+        who = ["-U", user, "--password-file", tmp_path / "pw"] if user else []
+        return subprocess.run([program(), "ping", NAME, "--transport", "rpc-http", "--proxy", f"127.0.0.1:{server.web['https']}",
+                               "--ca-file", server.state / "tls-cert.pem", "--principal", NAME, "--service", STORE, "--json",
+                               "--timeout", "8", *who, *words], capture_output=True, text=True, timeout=60,
+                              env={**realm.env, "KRB5CCNAME": cache or f"FILE:{tmp_path}/none"})
+
+    return start
+
+
+@pytest.mark.peer("an MIT KDC")
+@pytest.mark.parametrize("how, outside", [
+    (dict(words=[]), "kerberos"),  # tickets of kinit's
+    (dict(words=["--auth", "kerberos"]), "kerberos"),
+    (dict(words=["--auth", "kerberos"], user=f"alice@{REALM}"), "kerberos"),  # by the password, of the KDC
+    (dict(words=["--auth", "kerberos", "--http-auth", "ntlm"], user=f"alice@{REALM}"), "ntlm"),
+    (dict(words=["--auth", "ntlm", "--http-auth", "negotiate"], user="DEMO\\alice"), "ntlm"),
+    (dict(words=["--auth", "ntlm", "--http-auth", "basic"], user="DEMO\\alice"), "basic"),
+])
+def test_each_log_on_outside_with_each_inside(by_ticket, realm, how, outside):
+    cache = None if how.get("user") else realm.tickets()
+    done = by_ticket(*how["words"], user=how.get("user"), cache=cache)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert rows[0]["auth"] == outside and len(rows) == 4
+
+
+@pytest.mark.peer("an MIT KDC")
+def test_no_ticket_outside(by_ticket, realm):
+    """A KDC that does not know the web server: the KDC's own words."""
+    realm.admin("delprinc -force HTTP/127.0.0.1")
+    done = by_ticket("nspi", cache=realm.tickets())
+    realm.admin("addprinc -randkey HTTP/127.0.0.1")
+    assert done.returncode == 41 and "HTTP/127.0.0.1" in done.stdout, done.stdout
