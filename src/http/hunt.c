@@ -32,15 +32,16 @@ static const char *find_start(const char *line, enum http_side from)
 	return NULL;
 }
 
-/* The line is whole, and without zero bytes. */
+/* The line is whole; what stands before its last zero byte is the rest of a body, too. */
 static bool begins_head(struct http_stream *s, enum http_side from)
 {
 	struct buf *b = &s->after.bytes;
 	size_t n = b->len;
-	if (n < 2 || b->data[n - 2] != '\r' || memchr(b->data, 0, n))
+	if (n < 2 || b->data[n - 2] != '\r')
 		return false;
+	const uint8_t *zero = (const uint8_t *)memrchr(b->data, 0, n);
 	b->data[n - 1] = '\0';
-	const char *start = find_start((const char *)b->data, from);
+	const char *start = find_start((const char *)(zero ? zero + 1 : b->data), from);
 	b->data[n - 1] = '\n';
 	if (!start)
 		return false;

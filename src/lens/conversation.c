@@ -72,8 +72,11 @@ struct lens_conversation *lens_talk_new(struct lens_flow *flow, struct smb_file 
 	struct lens_conversation *t = calloc(1, sizeof *t);
 	if (!t)
 		return NULL;
-	*t = (struct lens_conversation){
-	        .number = lens_number_of(lens, ++lens->talks_begun), .flow = flow, .file = file, .lens = lens};
+	*t = (struct lens_conversation){.number = lens_number_of(lens, ++lens->talks_begun),
+	                                .flow = flow,
+	                                .back = flow,
+	                                .file = file,
+	                                .lens = lens};
 	t->transport = file ? "pipe" : "tcp";
 	const struct rpc_config config = {
 	        .role = RPC_OBSERVER,
@@ -112,6 +115,15 @@ void lens_talk_free(struct lens_conversation **talk)
 static enum rpc_side side_of(const struct lens_conversation *t, unsigned side)
 {
 	return side == t->flow->client ? RPC_FROM_CLIENT : RPC_FROM_SERVER;
+}
+
+void lens_talk_move(struct lens_conversation *t, struct lens_flow *flow, struct lens_flow *back)
+{
+	t->back = back;
+	if (t->flow == flow)
+		return;
+	t->flow = flow;
+	lens_pending_move(t);
 }
 
 void lens_talk_data(struct lens_conversation *t, unsigned side, const uint8_t *data, size_t len,

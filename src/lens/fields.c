@@ -72,8 +72,9 @@ static void take_stub_field(void *user, const struct ndr_field *f)
 {
 	struct lens_making *m = user;
 	lens_rewrite_note(m->lens, false, f);
-	if (f->what == NDR_FIELD_LEAF && f->depth == 0 && f->name &&
-	    (strcmp(f->name, "rgb") == 0 || strcmp(f->name, "rgbIn") == 0 || strcmp(f->name, "rgbOut") == 0))
+	if (f->what == NDR_FIELD_LEAF && f->depth == (m->call ? 1 : 0) && f->name &&
+	    (strcmp(f->name, "rgb") == 0 || strcmp(f->name, "rgbIn") == 0 || strcmp(f->name, "rgbOut") == 0 ||
+	     strcmp(f->name, "RopBuffer") == 0))
 		m->rops_at = f->offset;
 	take_field(m, &m->opened, f, NULL);
 }
@@ -86,22 +87,30 @@ static void *arguments(struct lens_making *m)
 	return asked ? arena_copy(m->work, asked, size) : arena_alloc(m->work, size);
 }
 
-static void open_stub(struct lens_making *m)
+static void decode_stub(struct lens_making *m, const struct ndr_tracer *tracer)
 {
 	const struct rpc_event *ev = m->rpc;
 	bool request = m->event->kind == LENS_REQUEST;
 	void *args = arguments(m);
 	if (!args)
 		return;
-	struct ndr_tracer tracer = {take_stub_field, m};
 	struct ndr n = ndr_decoder(ev->syntax, m->work, cursor_of(ev->stub, ev->stub_len));
 	n.in.big_endian = ev->big_endian;
 	n.lenient = true;
-	n.tracer = &tracer;
+	n.tracer = tracer;
 	if (ndr_decode_args(&n, m->method, request ? IDL_REQUEST : IDL_RESPONSE, args) < 0)
 		lens_note_damage(m, n.where_offset, n.where);
 	else if (m->pending)
 		m->pending->opened_args = args;
+}
+
+static void open_stub(struct lens_making *m)
+{
+	const struct ndr_tracer tracer = {take_stub_field, m};
+	if (m->call)
+		lens_open_call(m, &tracer);
+	else
+		decode_stub(m, &tracer);
 	if (!m->rop_fields.count)
 		return;
 	add(m, &m->opened, (struct lens_field){.name = "ROPs", .offset = (uint32_t)m->rops_at});
@@ -183,17 +192,33 @@ static void open_who(struct lens_making *m)
 		put(m, 0, "target", keep(m, info.target_name));
 }
 
+/* Names and values in turns, each with its NUL. */
+static void open_heads(struct lens_making *m)
+{
+	const struct buf *heads = m->call->heads;
+	const char *at = heads && heads->len ? (const char *)heads->data : NULL, *end = at ? at + heads->len : NULL;
+	if (at)
+		add(m, &m->opened, (struct lens_field){.name = "HTTP", .in_pdu = true});
+	while (at < end) {
+		const char *value = at + strlen(at) + 1;
+		put(m, 1, keep(m, at), keep(m, value));
+		at = value + strlen(value) + 1;
+	}
+}
+
 void lens_open_fields(struct lens_making *m)
 {
 	struct lens_event *e = m->event;
 	bool call = e->kind == LENS_REQUEST || e->kind == LENS_RESPONSE;
-	if (call && m->method && (!e->sealed || e->decrypted))
+	if (call && (m->method || (m->call && m->call->body)) && (!e->sealed || e->decrypted))
 		open_stub(m);
 	else if (call && m->rpc->stub_len)
 		add(m, &m->opened,
 		    (struct lens_field){.name = e->sealed && !e->decrypted ? "sealed" : "stub",
 		                        .value = lens_hex(m->arena, m->rpc->stub, m->rpc->stub_len),
 		                        .size = (uint32_t)m->rpc->stub_len});
+	if (m->call)
+		open_heads(m);
 	if (m->rpc->bind)
 		open_bind(m);
 	if (e->kind == LENS_BIND || e->kind == LENS_ALTER || e->kind == LENS_AUTH3)

@@ -150,10 +150,18 @@ static void note_answer(struct lens_making *m)
 	}
 }
 
-static void take_names(struct lens_making *m)
+static void name_conn(struct lens_conn *conn, const struct lens_event *e)
+{
+	if (conn->iface)
+		return;
+	conn->iface = e->iface;
+	conn->iface_name = e->iface_name;
+	conn->service = e->service;
+}
+
+void lens_take_names(struct lens_making *m)
 {
 	struct lens_event *e = m->event;
-	struct lens_conn *conn = m->talk->flow->conn;
 	if (!m->iface) {
 		e->known_by = LENS_KNOWN_NOT;
 		return;
@@ -161,11 +169,8 @@ static void take_names(struct lens_making *m)
 	e->iface = m->iface->iface;
 	e->iface_name = m->iface->name;
 	e->service = m->iface->service;
-	if (!conn->iface) {
-		conn->iface = e->iface;
-		conn->iface_name = e->iface_name;
-		conn->service = e->service;
-	}
+	name_conn(m->talk->flow->conn, e);
+	name_conn(m->talk->back->conn, e);
 }
 
 void lens_find_iface(struct lens_making *m)
@@ -205,5 +210,5 @@ void lens_find_iface(struct lens_making *m)
 	default:
 		break;
 	}
-	take_names(m);
+	lens_take_names(m);
 }

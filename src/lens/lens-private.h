@@ -160,6 +160,7 @@ enum lens_flow_kind {
 
 enum lens_context { LENS_CONTEXT_NONE, LENS_CONTEXT_KERBEROS };
 
+struct buf;
 struct lens_smb;
 struct lens_tls;
 struct lens_web;
@@ -237,6 +238,7 @@ void lens_trouble_end(struct lens_flow *f, int64_t now);
 struct lens_pending {
 	struct lens_pending *next;
 	struct lens_event *event; /* in arena */
+	struct lens_conn *conn;   /* counts it */
 	struct arena *arena;
 	const struct lens_iface *iface;
 	const struct lens_iface **offered; /* bind, alter: by presentation context */
@@ -261,9 +263,10 @@ struct lens_conversation {
 	struct lens_age age;
 	uint64_t number;
 	struct lens_flow *flow;
-	struct smb_file *file; /* the pipe that it is in, or NULL */
-	const char *pipe;      /* its name */
-	const char *transport; /* as in lens_event */
+	struct lens_flow *back; /* where the server is heard: flow, or an OUT channel's of RPC over HTTP */
+	struct smb_file *file;  /* the pipe that it is in, or NULL */
+	const char *pipe;       /* its name */
+	const char *transport;  /* as in lens_event */
 	struct lens *lens;
 	bool awake; /* keeps memory for its next PDU: the latest ones do */
 	struct rpc_connection *rpc;
@@ -288,6 +291,8 @@ void lens_talk_data(struct lens_conversation *t, unsigned side, const uint8_t *d
                     const struct lens_stamp *stamp);
 void lens_talk_gap(struct lens_conversation *t, unsigned side, uint64_t n, const struct lens_stamp *stamp);
 void lens_talk_end(struct lens_conversation *t, unsigned side, const struct lens_stamp *stamp);
+/* It goes on on other connections: where the client is heard, and where the server. */
+void lens_talk_move(struct lens_conversation *t, struct lens_flow *flow, struct lens_flow *back);
 
 /* ---- SMB: conversations in named pipes (smb.c) ---- */
 
@@ -342,6 +347,8 @@ struct lens_pending *lens_pending_find(struct lens_conversation *t, uint32_t cal
 /* Out of the list; it is the caller's then. */
 void lens_pending_take(struct lens_conversation *t, struct lens_pending *taken);
 void lens_pending_free(struct lens *lens, struct lens_pending *p);
+/* They wait on the conversation's present connection. */
+void lens_pending_move(struct lens_conversation *t);
 /* Nobody will answer these any more. */
 void lens_pending_drop(struct lens_conversation *t);
 
@@ -366,6 +373,24 @@ struct lens_field_list {
 	unsigned count, cap;
 };
 
+/* A call that came in HTTP's own form, not as RPC: MAPI over HTTP. It stands for a method of RPC that means the same.
+ */
+struct lens_call {
+	const char *op; /* as HTTP names it; static */
+	const struct rpc_syntax *iface;
+	uint16_t opnum;
+	const struct idl_type *body; /* NULL: it has none, or none that is known */
+	bool book;                   /* values are in the address book's form */
+	struct guid session;         /* nil: not known */
+	const struct lens_where *places;
+	const char *user; /* NULL: not known */
+	enum auth_type auth;
+	const char *client;      /* the program that asks, and its version; NULL */
+	const struct buf *heads; /* its own header fields: names and values, each with its NUL; NULL */
+	const char *fault;       /* how it was refused; NULL */
+	const char *damaged;     /* why its contents are not there; NULL */
+};
+
 /* An event in the making. */
 struct lens_making {
 	struct lens *lens;
@@ -381,13 +406,22 @@ struct lens_making {
 	const char *what;                   /* what was called: "NspiBind", "ept_map nspi", "Logon, OpenFolder" */
 	const char *result;                 /* what came of it, when a status does not tell: "port 4997" */
 	struct lens_field_list opened, rop_fields;
-	size_t rops_at; /* where in the stub the array with the ROPs begins */
+	size_t rops_at;               /* where in the stub the array with the ROPs begins */
+	const struct lens_call *call; /* NULL: it is RPC */
 };
 
 /* making.c: the RPC machine's event into ours, told. */
 void lens_make(struct lens_conversation *t, const struct rpc_event *ev);
+/* The same of a call in HTTP: type, from, call_id, stub, first and end count. */
+void lens_make_call(struct lens_conversation *t, const struct rpc_event *ev, const struct lens_call *call);
+/* call.c: its interface, and what stands in its body. */
+void lens_take_call(struct lens_making *m);
+void lens_read_call(struct lens_making *m);
+void lens_open_call(struct lens_making *m, const struct ndr_tracer *tracer);
 /* iface.c: which interface an event is of, and how that is known. */
 void lens_find_iface(struct lens_making *m);
+/* Its names, once that is known; the connection's, too. */
+void lens_take_names(struct lens_making *m);
 /* contents.c: status, endpoints, ROPs: what stands in the stub. */
 void lens_read_contents(struct lens_making *m);
 /* "ok", the code's name, or hexadecimal; MAPI codes. */
@@ -398,6 +432,9 @@ void lens_read_epm(struct lens_making *m);
 void lens_learn_epm(struct lens *lens, const struct lens_address *mapper, uint16_t opnum, struct cursor stub);
 /* store.c: the ROPs of EcDoRpc and EcDoRpcExt2. */
 void lens_read_store(struct lens_making *m);
+/* ROPs in extended buffers, of that session. */
+void lens_read_rops(struct lens_making *m, const struct guid *session, const uint8_t *data, size_t size);
+void lens_session_code_page(struct lens *lens, const struct guid *session, uint32_t code_page);
 struct lens_session;
 void lens_sessions_free(struct lens *lens);
 void lens_session_forget(struct lens *lens, struct lens_session *s);

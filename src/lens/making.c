@@ -89,8 +89,8 @@ static void put_heads(struct lens_making *m)
 	struct lens_event *e = m->event;
 	const struct rpc_event *ev = m->rpc;
 	e->kind = kinds[ev->type];
-	e->conn = m->talk->flow->conn;
 	e->from_client = ev->from == RPC_FROM_CLIENT;
+	e->conn = e->from_client ? m->talk->flow->conn : m->talk->back->conn;
 	e->transport = m->talk->transport;
 	e->pipe = m->talk->pipe;
 	e->call_id = ev->call_id;
@@ -99,7 +99,7 @@ static void put_heads(struct lens_making *m)
 	e->fragments = ev->fragments;
 	e->bytes = ev->end > ev->first ? ev->end - ev->first : 0;
 	e->took_ns = -1;
-	put_place(e, &m->talk->where[ev->from], ev);
+	put_place(e, m->call ? m->call->places : &m->talk->where[ev->from], ev);
 	if (m->request) {
 		e->request = m->request->event;
 		if (is_answer(e->kind))
@@ -123,8 +123,10 @@ static void put_opnum(struct lens_making *m)
 	}
 	if (!e->has_opnum)
 		return;
-	e->op = lens_method_name(m->iface, e->opnum);
-	m->method = lens_method_of(m->iface, e->opnum);
+	if (!m->call) {
+		e->op = lens_method_name(m->iface, e->opnum);
+		m->method = lens_method_of(m->iface, e->opnum);
+	}
 	e->parked = e->service == LENS_SVC_ASYNC && e->opnum == OPNUM_ASYNC_WAIT;
 }
 
@@ -141,11 +143,17 @@ static void put_damage(struct lens_making *m)
 static void fill(struct lens_making *m)
 {
 	put_heads(m);
-	lens_find_iface(m);
+	if (m->call)
+		lens_take_call(m);
+	else
+		lens_find_iface(m);
 	put_opnum(m);
 	lens_note_auth(m);
 	put_damage(m);
-	lens_read_contents(m);
+	if (m->call)
+		lens_read_call(m);
+	else
+		lens_read_contents(m);
 	if (m->lens->options.want_fields)
 		lens_open_fields(m);
 	lens_summarize(m);
@@ -164,11 +172,11 @@ static void tell_said(struct lens_making *m)
 	        .big_endian = m->rpc->big_endian,
 	        .sealed = m->rpc->sealed && !m->rpc->decrypted,
 	};
-	if (o->said && (!o->scrub || lens_rewrite_stub(m, &said)))
+	if (o->said && !m->call && (!o->scrub || lens_rewrite_stub(m, &said)))
 		o->said(o->said_user, &said);
 }
 
-void lens_make(struct lens_conversation *t, const struct rpc_event *ev)
+static void make(struct lens_conversation *t, const struct rpc_event *ev, const struct lens_call *call)
 {
 	struct lens *lens = t->lens;
 	if ((size_t)ev->type >= ARRAY_SIZE(kinds))
@@ -188,6 +196,7 @@ void lens_make(struct lens_conversation *t, const struct rpc_event *ev)
 	        .work = work,
 	        .pending = pending,
 	        .request = request,
+	        .call = call,
 	};
 	if (!m.event) {
 		if (pending)
@@ -211,4 +220,14 @@ void lens_make(struct lens_conversation *t, const struct rpc_event *ev)
 		lens_pending_take(t, request);
 		lens_pending_free(lens, request);
 	}
+}
+
+void lens_make(struct lens_conversation *t, const struct rpc_event *ev)
+{
+	make(t, ev, NULL);
+}
+
+void lens_make_call(struct lens_conversation *t, const struct rpc_event *ev, const struct lens_call *call)
+{
+	make(t, ev, call);
 }

@@ -36,16 +36,15 @@ void lens_pending_free(struct lens *lens, struct lens_pending *p)
 	lens->spare_count++;
 }
 
-static unsigned *in_flight(struct lens_conversation *t, const struct lens_pending *p)
+static unsigned *in_flight(const struct lens_pending *p)
 {
-	struct lens_conn *c = t->flow->conn;
-	return p->event->parked ? &c->parked : &c->waiting;
+	return p->event->parked ? &p->conn->parked : &p->conn->waiting;
 }
 
 static void drop_first(struct lens_conversation *t)
 {
 	struct lens_pending *p = t->first;
-	--*in_flight(t, p);
+	--*in_flight(p);
 	t->first = p->next;
 	if (!t->first)
 		t->last = NULL;
@@ -62,7 +61,8 @@ void lens_pending_add(struct lens_conversation *t, struct lens_pending *p)
 	*(t->last ? &t->last->next : &t->first) = p;
 	t->last = p;
 	t->pending++;
-	++*in_flight(t, p);
+	p->conn = t->flow->conn;
+	++*in_flight(p);
 }
 
 static bool is_handshake(const struct lens_event *e)
@@ -87,7 +87,17 @@ void lens_pending_take(struct lens_conversation *t, struct lens_pending *taken)
 	if (t->last == taken)
 		t->last = before;
 	t->pending--;
-	--*in_flight(t, taken);
+	--*in_flight(taken);
+}
+
+/* A connection may be forgotten before the answer to what was asked on it comes. */
+void lens_pending_move(struct lens_conversation *t)
+{
+	for (struct lens_pending *p = t->first; p; p = p->next) {
+		--*in_flight(p);
+		p->conn = t->flow->conn;
+		++*in_flight(p);
+	}
 }
 
 void lens_pending_drop(struct lens_conversation *t)

@@ -205,6 +205,9 @@ static const char *how(struct lens_steps *s, const struct lens_event *e)
 	e = e->auth == AUTH_NONE && e->request ? e->request : e;
 	const char *name = (size_t)e->auth < ARRAY_SIZE(names) ? names[e->auth] : NULL;
 
+	if (strcmp(e->transport, "mapi-http") == 0)
+		return arena_printf(s->arena, "by MAPI over HTTP%s%s, %s", e->user ? " as " : "",
+		                    e->user ? e->user : "", e->conn->tls ? "encrypted" : "not encrypted");
 	if (e->auth == AUTH_NONE)
 		return "without saying who it is";
 	return arena_printf(s->arena, "with %s%s%s, %s", name ? name : auth_type_name(e->auth), e->user ? " as " : "",

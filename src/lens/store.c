@@ -221,6 +221,18 @@ static void read_extended(struct lens_making *m, struct mapi_session *s, const u
 	}
 }
 
+void lens_read_rops(struct lens_making *m, const struct guid *session, const uint8_t *data, size_t size)
+{
+	read_extended(m, session_of(m->lens, session), data, size);
+}
+
+void lens_session_code_page(struct lens *lens, const struct guid *session, uint32_t code_page)
+{
+	struct mapi_session *s = session_of(lens, session);
+	if (s)
+		mapi_session_set_code_page(s, code_page);
+}
+
 static void read_rpc(struct lens_making *m)
 {
 	struct EcDoRpc_args *a = decode(m, OPNUM_RPC);

@@ -90,12 +90,14 @@ void lens_note_auth(struct lens_making *m)
 {
 	struct lens_event *e = m->event;
 	const struct rpc_event *ev = m->rpc;
-	e->auth = ev->auth_type;
-	e->level = ev->auth_type == AUTH_NONE ? AUTH_LEVEL_NONE : ev->level;
+	e->auth = m->call ? m->call->auth : ev->auth_type;
+	e->level = e->auth == AUTH_NONE ? AUTH_LEVEL_NONE : m->call ? AUTH_LEVEL_CONNECT : ev->level;
 	e->sealed = ev->sealed;
 	e->decrypted = ev->decrypted;
 	e->signature = ev->signature;
-	if (ev->auth)
+	if (m->call && m->call->user)
+		e->user = arena_strdup(m->arena, m->call->user);
+	else if (ev->auth)
 		e->user = user_of(m);
 	if (e->sealed && !e->decrypted)
 		e->why_sealed = why_sealed(m);
@@ -184,7 +186,7 @@ static const char *response_words(struct lens_making *m)
 	if (m->result && !e->failed)
 		return arena_printf(m->arena, "%s → %s", what, m->result);
 	const char *how = "";
-	if (e->encoding & LENS_ENCODING_XOR && !e->sealed && !m->talk->store_told) {
+	if (e->encoding & LENS_ENCODING_XOR && !e->sealed && !m->call && !m->talk->store_told) {
 		how = " (obfuscated, not sealed)";
 		m->talk->store_told = true;
 	}

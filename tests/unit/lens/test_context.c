@@ -43,9 +43,10 @@ static const struct row rows[] = {
         {80, TEXT("POST /EWS/Exchange.asmx?secret=1 HTTP/1.1\r\n\r\n"),
          TEXT("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"),
          "EWS: POST /EWS/Exchange.asmx; HTTP answer 401 (401); "},
-        {80, TEXT("POST /mapi/emsmdb/?MailboxId=x HTTP/1.1\r\nX-RequestType: Execute\r\nContent-Length: 3\r\n\r\nabc"),
+        {80, TEXT("POST /mapi/emsmdb/?MailboxId=x HTTP/1.1\r\nX-RequestType: PING\r\nContent-Length: 0\r\n\r\n"),
          TEXT("HTTP/1.1 200 OK\r\nX-ResponseCode: 6\r\nContent-Length: 0\r\n\r\n"),
-         "MAPI over HTTP: Execute, POST /mapi/emsmdb/; HTTP answer 200, X-ResponseCode 6 (X-ResponseCode 6); "},
+         "MAPI over HTTP: PING, POST /mapi/emsmdb/; HTTP answer 200, X-ResponseCode 6 (invalid context cookie) "
+         "(X-ResponseCode 6 (invalid context cookie)); "},
         {80,
          TEXT("POST /ews/exchange.asmx HTTP/1.1\r\n"
               "SOAPAction: \"http://schemas.microsoft.com/exchange/services/2006/messages/FindItem\"\r\n"

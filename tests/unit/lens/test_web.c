@@ -87,6 +87,7 @@ static void on_event(void *user, const struct lens_event *e)
 	if (e->kind >= LENS_BIND && e->kind <= LENS_FAULT) {
 		t->over_http += strcmp(e->transport, "rpc-http") == 0;
 		assert_int_equal(e->conn->server.port, 80);
+		assert_int_equal(e->conn->client.port, e->from_client ? client_in.port : client_out.port);
 		assert_true(e->conn->rpc);
 	}
 	t->answered += e->kind == LENS_RESPONSE && e->request && e->took_ns >= 0 && e->status &&
