@@ -21,6 +21,9 @@ struct store_folder_info {
 MW_NODISCARD int store_folder_info(struct store_mailbox *m, uint64_t folder, struct store_folder_info *out);
 /* A child by display name, as names compare in the mailbox (case does not count). */
 MW_NODISCARD int store_folder_find(struct store_mailbox *m, uint64_t parent, const char *name, uint64_t *out);
+/* The ids of the folders right below, in the arena. */
+MW_NODISCARD int store_folder_ids(struct store_mailbox *m, struct arena *arena, uint64_t folder, uint64_t **ids,
+                                  size_t *count);
 /* UTF-8 name, 1 to 255 characters. MW_E_EXISTS: the name is taken; *out is then that folder's id all the same.
  * MW_E_UNSUPPORTED: the parent is a search folder. */
 MW_NODISCARD int store_folder_create(struct store_mailbox *m, uint64_t parent, const char *name,

@@ -73,9 +73,9 @@ MW_NODISCARD int store_message_mark_read(struct store_message *msg, bool read, i
 MW_NODISCARD int store_message_status(struct store_mailbox *m, uint64_t folder, uint64_t message, uint32_t *status);
 MW_NODISCARD int store_message_set_status(struct store_mailbox *m, uint64_t folder, uint64_t message, uint32_t status,
                                           uint32_t mask, uint32_t *before, uint64_t *ticket);
-/* The ids of a folder's messages, unassociated, in the arena. */
-MW_NODISCARD int store_message_ids(struct store_mailbox *m, struct arena *arena, uint64_t folder, uint64_t **ids,
-                                   size_t *count);
+/* The ids of a folder's messages, of one kind, in the arena. */
+MW_NODISCARD int store_message_ids(struct store_mailbox *m, struct arena *arena, uint64_t folder, bool associated,
+                                   uint64_t **ids, size_t *count);
 /* The tags of all that store_message_all yields, those of large values too; in the arena. */
 MW_NODISCARD int store_message_tags(struct store_message *msg, struct arena *arena, uint32_t **tags, size_t *count);
 

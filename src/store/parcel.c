@@ -2,6 +2,7 @@
 
 #include "mapi/tags.h"
 #include "store/part.h"
+#include "store/permission_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -272,16 +273,14 @@ static int find_folder(struct store_parcel *p, struct store_mailbox *m, uint64_t
 	return r < 0 ? r : store_receive_folder(m, arena, text ? text : "", folder, &matched);
 }
 
-int store_parcel_open(struct store_parcel *p, struct store_mailbox *m, uint64_t folder, int64_t now,
-                      struct store_message **out)
+static int unpack(struct store_parcel *p, struct store_mailbox *m, uint64_t folder, bool associated, int64_t now,
+                  struct store_message **out)
 {
 	struct store_message *msg = NULL;
 	bool yes = true, no = false;
 	uint32_t flags;
-	int r = folder ? 0 : find_folder(p, m, &folder);
+	int r = store_message_create(m, folder, associated, now, &msg);
 
-	if (r >= 0)
-		r = store_message_create(m, folder, false, now, &msg);
 	if (r < 0)
 		return r;
 	flags = msg->flags;
@@ -296,6 +295,34 @@ int store_parcel_open(struct store_parcel *p, struct store_mailbox *m, uint64_t 
 		store_message_close(&msg);
 	else
 		*out = msg;
+	return r;
+}
+
+int store_parcel_open(struct store_parcel *p, struct store_mailbox *m, uint64_t folder, int64_t now,
+                      struct store_message **out)
+{
+	int r = folder ? 0 : find_folder(p, m, &folder);
+
+	return r < 0 ? r : unpack(p, m, folder, false, now, out);
+}
+
+int store_parcel_put(struct store_parcel *p, struct store_mailbox *m, uint64_t folder, bool associated, int64_t now,
+                     uint64_t *copy, uint64_t *ticket)
+{
+	const struct store_arrival how = {.kind = STORE_CREATED};
+	struct store_message *msg = NULL;
+	int r = unpack(p, m, folder, associated, now, &msg);
+
+	if (r >= 0) {
+		msg->flags = p->content->flags & ~MF_SUBMITTED;
+		msg->flags_given = true;
+		r = store_message_sign(msg, PidTagCreatorName, PidTagCreatorEntryId);
+	}
+	if (r >= 0)
+		r = store_message_write(msg, false, &how, now, ticket);
+	if (r >= 0)
+		*copy = store_message_id(msg);
+	store_message_close(&msg);
 	return r;
 }
 

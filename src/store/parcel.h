@@ -25,6 +25,9 @@ MW_NODISCARD int store_parcel_keep(struct store_parcel *p, struct store_mailbox 
 /* folder 0: where messages of its class arrive ([MS-OXCSTOR] 3.2.5.2). */
 MW_NODISCARD int store_parcel_open(struct store_parcel *p, struct store_mailbox *m, uint64_t folder, int64_t now,
                                    struct store_message **out);
+/* As a copy in that folder, saved, flags and all. */
+MW_NODISCARD int store_parcel_put(struct store_parcel *p, struct store_mailbox *m, uint64_t folder, bool associated,
+                                  int64_t now, uint64_t *copy, uint64_t *ticket);
 /* At the recipient's, when it is not opened after all. */
 void store_parcel_discard(struct store_parcel *p, struct store_mailbox *m);
 void store_parcel_free(struct store_parcel **p);

@@ -64,12 +64,23 @@ int store_folder_messages(struct store_mailbox *m, struct arena *arena, uint64_t
 	return r;
 }
 
-int store_message_ids(struct store_mailbox *m, struct arena *arena, uint64_t folder, uint64_t **ids, size_t *count)
+int store_folder_ids(struct store_mailbox *m, struct arena *arena, uint64_t folder, uint64_t **ids, size_t *count)
+{
+	uint64_t counter;
+	int r = store_own_id(folder, &counter) ? store_folder_children(m, arena, counter, ids, count) : MW_E_NOTFOUND;
+
+	for (size_t i = 0; r >= 0 && i < *count; i++)
+		(*ids)[i] = store_id(STORE_REPLID, (*ids)[i]);
+	return r;
+}
+
+int store_message_ids(struct store_mailbox *m, struct arena *arena, uint64_t folder, bool associated, uint64_t **ids,
+                      size_t *count)
 {
 	struct store_present *rows = NULL;
 	uint64_t counter, *out;
 	size_t n = 0;
-	int r = store_own_id(folder, &counter) ? store_folder_messages(m, arena, counter, false, -1, &rows, &n)
+	int r = store_own_id(folder, &counter) ? store_folder_messages(m, arena, counter, associated, -1, &rows, &n)
 	                                       : MW_E_NOTFOUND;
 
 	if (r < 0)

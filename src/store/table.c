@@ -177,6 +177,8 @@ void store_table_hear(struct store_mailbox *m, const struct store_change *change
 		t->stale |= stale;
 		if (t->listing)
 			t->listing->heard |= stale;
+		if (stale && t->heard)
+			store_table_tell(t, change);
 	}
 }
 

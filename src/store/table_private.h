@@ -2,7 +2,7 @@
 #define MW_STORE_TABLE_PRIVATE_H
 
 #include "store/object.h"
-#include "store/table.h"
+#include "store/table_news.h"
 
 /*
  * Two ways to be a table. Walked: sorted by an indexed column; the position is the key of the row before it, and
@@ -64,6 +64,9 @@ struct store_table {
 	bool stale;                        /* something changed in the folder, */
 	bool stale_next;                   /* after the list was begun: it is made anew for the next question */
 	bool kept;                         /* the list is not made anew for now */
+	store_table_heard *heard;          /* store/table_news.h */
+	void *heard_by;
+	unsigned told;
 	/* walked */
 	bool walked, descending;
 	enum store_index index;
@@ -80,6 +83,10 @@ struct store_table {
 	struct store_listing *listing; /* on its way: listing.h */
 };
 
+/* ---- table_news.c ---- */
+/* What the change is to the table's rows, of which it may be one. */
+void store_table_tell(struct store_table *t, const struct store_change *change);
+
 /* Notes that tables of that folder are behind. */
 void store_table_hear(struct store_mailbox *m, const struct store_change *change);
 
@@ -89,6 +96,8 @@ void store_table_hear(struct store_mailbox *m, const struct store_change *change
 typedef int store_visit(void *user, sqlite3_stmt *row);
 /* From the position to the table's end, or back to its beginning. */
 int store_walk(struct store_table *t, bool forward, bool whole, store_visit *visit, void *user);
+/* That one message's row, wherever the position is. */
+int store_walk_one(const struct store_table *t, uint64_t id, store_visit *visit, void *user);
 /* The row becomes the one before the position. */
 int store_walk_anchor(struct store_table *t, sqlite3_stmt *row);
 void store_walk_begin(struct store_table *t);

@@ -120,6 +120,31 @@ int store_walk(struct store_table *t, bool forward, bool whole, store_visit *vis
 	return r < 0 ? r : 0;
 }
 
+int store_walk_one(const struct store_table *t, uint64_t id, store_visit *visit, void *user)
+{
+	MW_CLEANUP(finalize) sqlite3_stmt *s = NULL;
+	MW_CLEANUP(buf_free) struct buf sql = {0};
+	int rc, r;
+
+	put_select(t, (struct walk){.whole = true, .range = ALL}, " WHERE", &sql);
+	buf_put_str(&sql, " AND id = ?4");
+	r = buf_put_u8(&sql, 0);
+	if (r < 0)
+		return r;
+	rc = sqlite3_prepare_v2(t->m->db, (const char *)sql.data, -1, &s, NULL);
+	if (rc != SQLITE_OK)
+		return store_fail(t->m, "Reading a table", rc);
+	sqlite3_bind_int64(s, 1, (int64_t)t->folder);
+	sqlite3_bind_int(s, 2, t->associated);
+	sqlite3_bind_int64(s, 4, (int64_t)id);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW) {
+		r = visit(user, s);
+		return r < 0 ? r : 0;
+	}
+	return rc == SQLITE_DONE ? 0 : store_fail(t->m, "Reading a table", rc);
+}
+
 void store_walk_begin(struct store_table *t)
 {
 	t->anchored = false;

@@ -386,9 +386,26 @@ def read_logon(cursor, out):
     out["time"], out["gwart"], out["state"] = cursor.get("6BH"), cursor.get("Q"), cursor.get("I")
 
 
-def read_notification(cursor, out):
-    """[MS-OXCNOTIF] 2.2.1.4.1.2 without table events."""
+def read_table_event(cursor, out, columns):
+    """The part of [MS-OXCNOTIF] 2.2.1.4.1.2 that begins with TableEventType."""
+    out["event"] = cursor.get("H")
+    form = "QQI" if out["flags"] & 0x8000 else "Q"
+    if out["event"] in (3, 4, 5):
+        out["row"] = cursor.get(form)
+    if out["event"] in (3, 5):
+        out["after"] = cursor.get(form)
+        inner = Cursor(cursor.take(cursor.get("H")))
+        out["values"] = read_row(inner, columns[out["handle"]])
+        inner.end()
+
+
+def read_notification(cursor, out, columns):
+    """[MS-OXCNOTIF] 2.2.1.4.1.2. columns: by table's handle."""
     out["handle"], out["logon"], flags = cursor.get("IBH")
+    if flags & 0xFFF == 0x100:
+        out["flags"] = flags
+        read_table_event(cursor, out, columns)
+        return
     kind, message, out["flags"] = flags & 0xFFF, flags & 0x8000, flags
     assert kind in (2, 4, 8, 0x10, 0x20, 0x40, 0x80)
     out["folder"] = cursor.get("Q")
@@ -574,7 +591,7 @@ class Store:
         self.rpc.call(10, connect_stub(dn_of(user) if dn is None else dn, **options))
         self.connected = read_connect(self.rpc.recv())
         self.status, self.handle = self.connected["status"], self.connected["handle"]
-        self.columns, self.news, self.last_flags, self.rest = {}, [], [], None
+        self.columns, self.news, self.table_news, self.last_flags, self.rest = {}, [], [], [], None
 
     def raw(self, data, **options):
         """EcDoRpcExt2 with those bytes as rgbIn: the status and rgbOut."""
@@ -619,8 +636,8 @@ class Store:
         rop = cursor.get("B")
         if rop == 0x2A:
             news = {}
-            read_notification(cursor, news)
-            self.news.append(news)
+            read_notification(cursor, news, self.columns)
+            (self.table_news if "event" in news else self.news).append(news)
             return
         assert rop == 0xFF, f"{rop:#x} was not asked for"
         self.needed, self.rest = cursor.get("H"), cursor.take(len(cursor.data) - cursor.at)

@@ -16,11 +16,22 @@
 
 /* ---- News ---- */
 
+/* Of a table that is gone, or shows other columns or rows by now. */
+static bool is_out_of_date(struct emsmdb_session *s, const struct emsmdb_notification *n)
+{
+	const struct emsmdb_object *o = n->of_table ? emsmdb_object_find(s, n->handle) : NULL;
+	return n->of_table && (!o || o->view != n->view);
+}
+
 static int add_news(struct execution *x)
 {
 	struct emsmdb_session *s = x->session;
 	while (s->news && emsmdb_news_safe(s, s->news, x->ticket)) {
 		struct emsmdb_notification *n = s->news;
+		if (is_out_of_date(s, n)) {
+			emsmdb_news_drop(s);
+			continue;
+		}
 		struct RopNotifyResponse r = {
 		        .NotificationHandle = n->handle, .LogonId = n->logon, .NotificationData = n->data};
 		int rc = mapi_rop_write_response(&x->writer, MAPI_ROP_NOTIFY, NULL, &r, x->handles,

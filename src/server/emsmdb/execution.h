@@ -48,7 +48,8 @@ struct execution {
 	uint32_t handle_before;    /* in its output's place */
 	struct loop_message again; /* it goes on so, with go_on */
 	rop_fn go_on;
-	bool lists; /* its table's list comes first */
+	bool lists;            /* its table's list comes first */
+	struct across *across; /* of a ROP between two mailboxes */
 	/* The last ROP executed, if it succeeded and a chain may go on with it. */
 	const struct mapi_rop *last;
 	size_t remaining; /* rows or bytes still asked for by it; 0: there are no more */

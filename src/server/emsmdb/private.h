@@ -64,11 +64,12 @@ struct emsmdb_mailbox {
 	struct loop_message index_slice;
 	bool searching; /* a slice of a search is on its way */
 	struct loop_message search_slice;
-	int64_t outbox_ns;               /* when to look there, since 1970 */
-	int64_t outbox_wait_ns;          /* how long it waited for the last try; 0: that one went well */
-	uint64_t outbox_ticket;          /* what is there is safe from this commit on */
-	struct emsmdb_session *sessions; /* of its owner */
-	struct emsmdb_logon *logons;     /* of anybody */
+	int64_t outbox_ns;                /* when to look there, since 1970 */
+	int64_t outbox_wait_ns;           /* how long it waited for the last try; 0: that one went well */
+	uint64_t outbox_ticket;           /* what is there is safe from this commit on */
+	struct emsmdb_session *sessions;  /* of its owner */
+	struct emsmdb_logon *logons;      /* of anybody */
+	const struct emsmdb_logon *actor; /* whose ROP runs; NULL: nobody's */
 	struct emsmdb_mailbox *next_unsynced;
 	bool unsynced;       /* is in the loop's list of those */
 	int64_t unsynced_ns; /* since then */
@@ -165,7 +166,9 @@ struct emsmdb_object {
 	bool hierarchy;           /* table: of folders */
 	bool columns_set;         /* table */
 	uint32_t epoch;           /* table: bookmarks of another are void */
-	uint16_t code_page;       /* message */
+	uint16_t code_page;       /* message, table */
+	uint16_t view;            /* table: counts its columns and orders, to know whose news they are */
+	bool quiet, suppresses;   /* table: no notifications; none of the session's own doings */
 };
 
 struct emsmdb_notification {
@@ -176,6 +179,9 @@ struct emsmdb_notification {
 	uint32_t handle;
 	uint8_t logon;
 	struct mapi_notification data;
+	struct arena *arena; /* of a row's values; NULL */
+	bool of_table;
+	uint16_t view;
 	struct mapi_string message_class;
 	uint64_t ticket; /* of the change */
 };

@@ -17,6 +17,11 @@ static uint64_t field_of(const struct rop_call *rop, const char *name, size_t si
 	return value;
 }
 
+uint8_t rop_destination_index(const struct rop_call *rop)
+{
+	return (uint8_t)field_of(rop, "DestHandleIndex", sizeof(uint8_t));
+}
+
 /* The folder that the ROP names, or that its object is or is in. 0: it is about the mailbox. */
 static uint64_t folder_of(const struct rop_call *rop)
 {
@@ -68,13 +73,13 @@ uint32_t rop_check_rights(struct rop_call *rop, const struct rop_row *row)
 	return check_folder(rop, folder_of(rop), row->needs);
 }
 
-uint32_t rop_check_destination(const struct rop_call *rop, const struct emsmdb_object *to, uint32_t needs)
+uint32_t rop_check_destination(const struct emsmdb_object *to, uint32_t needs)
 {
 	uint32_t rights;
 	if (to->on->owner || needs == 0 || to->kind != EMSMDB_FOLDER)
 		return 0;
 	int r = store_rights(to->on->mailbox->store, to->u.folder, &rights);
-	return r < 0 ? rop_status(rop, r) : rights & needs ? 0 : ecAccessDenied;
+	return r == 0 && rights & needs ? 0 : ecAccessDenied;
 }
 
 bool rop_may(const struct rop_call *rop, uint64_t folder, uint64_t message, uint32_t access)

@@ -159,8 +159,7 @@ uint32_t rop_code_page(const struct rop_call *rop, const struct emsmdb_object *o
 	                                                                           : rop->session->code_page;
 }
 
-int rop_convert_out(struct rop_call *rop, const uint32_t *tags, struct mapi_value *values, size_t count,
-                    uint32_t code_page)
+int rop_narrow(struct arena *arena, const uint32_t *tags, struct mapi_value *values, size_t count, uint32_t code_page)
 {
 	for (size_t i = 0; i < count; i++) {
 		uint16_t type = mapi_tag_type(tags[i]);
@@ -168,11 +167,17 @@ int rop_convert_out(struct rop_call *rop, const uint32_t *tags, struct mapi_valu
 			type &= (uint16_t) ~(PTYP_INSTANCE | PTYP_MULTIPLE);
 		if (values[i].flag != MAPI_FLAG_VALUE || (type & ~PTYP_MULTIPLE) != PTYP_STRING8)
 			continue;
-		int r = mapi_value_convert(rop->arena, &values[i], type, code_page, &values[i]);
+		int r = mapi_value_convert(arena, &values[i], type, code_page, &values[i]);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+int rop_convert_out(struct rop_call *rop, const uint32_t *tags, struct mapi_value *values, size_t count,
+                    uint32_t code_page)
+{
+	return rop_narrow(rop->arena, tags, values, count, code_page);
 }
 
 int rop_convert_in(struct rop_call *rop, const struct mapi_value *in, size_t count, uint32_t code_page,

@@ -72,6 +72,8 @@ struct store_mailbox *rop_store(const struct rop_call *rop);
 /* Texts as asked: PTYP_STRING8 in the code page where the tag says so. In place. */
 MW_NODISCARD int rop_convert_out(struct rop_call *rop, const uint32_t *tags, struct mapi_value *values, size_t count,
                                  uint32_t code_page);
+MW_NODISCARD int rop_narrow(struct arena *arena, const uint32_t *tags, struct mapi_value *values, size_t count,
+                            uint32_t code_page);
 /* Values from a client: texts become PTYP_STRING. */
 MW_NODISCARD int rop_convert_in(struct rop_call *rop, const struct mapi_value *in, size_t count, uint32_t code_page,
                                 struct mapi_value **out);
@@ -87,10 +89,27 @@ static inline void rop_promise(struct rop_call *rop, uint64_t ticket)
 		rop->ticket = ticket;
 }
 
+/* ---- table_news.c ---- */
+/* The ROP has looked at rows of its table; its columns, order or filter are others now. */
+void emsmdb_table_used(struct rop_call *rop);
+void emsmdb_table_changed(struct emsmdb_object *o);
+
+/* ---- rop_copy.c ---- */
+bool rop_copy_flags_known(const struct rop_call *rop);
+/* RopCopyProperties with these tags, or RopCopyTo with these left out, from a message of the destination's mailbox. */
+MW_NODISCARD int rop_copy_from(struct rop_call *rop, struct store_message *from, struct emsmdb_object *to,
+                               const uint32_t *tags, size_t count);
+
+/* ---- across.c ---- */
+/* A ROP whose destination is in another mailbox than its source, in place of its own function. */
+uint32_t rop_across(struct rop_call *rop);
+
 /* ---- rights.c ---- */
+/* The request's DestHandleIndex. */
+uint8_t rop_destination_index(const struct rop_call *rop);
 /* 0, or why the caller may not. */
 uint32_t rop_check_rights(struct rop_call *rop, const struct rop_row *row);
-uint32_t rop_check_destination(const struct rop_call *rop, const struct emsmdb_object *to, uint32_t needs);
+uint32_t rop_check_destination(const struct emsmdb_object *to, uint32_t needs);
 /* Whether the caller may do that with one message: STORE_ACCESS_*. */
 bool rop_may(const struct rop_call *rop, uint64_t folder, uint64_t message, uint32_t access);
 

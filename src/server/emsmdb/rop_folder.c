@@ -2,6 +2,8 @@
 
 #define TABLE_ASSOCIATED 0x02 /* TableFlags, [MS-OXCFOLD] 2.2.1.14.1 */
 #define TABLE_DEPTH 0x04      /* [MS-OXCFOLD] 2.2.1.13.1 */
+#define TABLE_NO_NOTIFICATIONS 0x10
+#define TABLE_SUPPRESSES 0x80 /* of a hierarchy table: what the session itself does */
 
 /* [MS-OXCFOLD] 3.2.5.1 */
 uint32_t rop_open_folder(struct rop_call *rop)
@@ -21,7 +23,8 @@ uint32_t rop_open_folder(struct rop_call *rop)
 	return 0;
 }
 
-static uint32_t open_table(struct rop_call *rop, struct store_table *table, bool hierarchy, uint32_t *rows)
+static uint32_t open_table(struct rop_call *rop, struct store_table *table, bool hierarchy, uint8_t flags,
+                           uint32_t *rows)
 {
 	struct emsmdb_object *o;
 	uint32_t position;
@@ -34,6 +37,8 @@ static uint32_t open_table(struct rop_call *rop, struct store_table *table, bool
 	}
 	o->u.table = table;
 	o->hierarchy = hierarchy;
+	o->quiet = flags & TABLE_NO_NOTIFICATIONS;
+	o->suppresses = hierarchy && flags & TABLE_SUPPRESSES;
 	rop_put_handle(rop, o);
 	return 0;
 }
@@ -45,7 +50,7 @@ uint32_t rop_get_hierarchy_table(struct rop_call *rop)
 	struct RopGetHierarchyTableResponse *a = (struct RopGetHierarchyTableResponse *)rop->response;
 	struct store_table *table;
 	int r = store_hierarchy_table(rop_store(rop), rop->in->u.folder, q->TableFlags & TABLE_DEPTH, &table);
-	return r < 0 ? rop_status(rop, r) : open_table(rop, table, true, &a->RowCount);
+	return r < 0 ? rop_status(rop, r) : open_table(rop, table, true, q->TableFlags, &a->RowCount);
 }
 
 /* [MS-OXCFOLD] 3.2.5.14 */
@@ -55,5 +60,5 @@ uint32_t rop_get_contents_table(struct rop_call *rop)
 	struct RopGetContentsTableResponse *a = (struct RopGetContentsTableResponse *)rop->response;
 	struct store_table *table;
 	int r = store_contents_table(rop_store(rop), rop->in->u.folder, q->TableFlags & TABLE_ASSOCIATED, &table);
-	return r < 0 ? rop_status(rop, r) : open_table(rop, table, false, &a->RowCount);
+	return r < 0 ? rop_status(rop, r) : open_table(rop, table, false, q->TableFlags, &a->RowCount);
 }

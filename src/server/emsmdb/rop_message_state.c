@@ -28,7 +28,7 @@ uint32_t rop_set_read_flags(struct rop_call *rop)
 	size_t count = q->MessageIdCount;
 	if (q->ReadFlags & READ_RECEIPTS_ONLY)
 		return 0;
-	int r = count == 0 ? store_message_ids(rop_store(rop), rop->arena, rop->in->u.folder, &ids, &count) : 0;
+	int r = count == 0 ? store_message_ids(rop_store(rop), rop->arena, rop->in->u.folder, false, &ids, &count) : 0;
 	if (r < 0)
 		return rop_status(rop, r);
 	struct rop_work *w = rop_work_new(rop, ids, count, offsetof(struct RopSetReadFlagsResponse, PartialCompletion));

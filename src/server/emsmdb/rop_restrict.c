@@ -46,8 +46,10 @@ uint32_t rop_restrict(struct rop_call *rop)
 	int r = q->RestrictionData ? rop_widen(rop, q->RestrictionData, &wide, 0) : 0;
 	if (r == 0)
 		r = store_table_restrict(rop->in->u.table, q->RestrictionData ? &wide : NULL);
-	if (r == 0)
+	if (r == 0) {
 		rop->in->epoch++;
+		emsmdb_table_changed(rop->in);
+	}
 	return status_of(rop, r);
 }
 

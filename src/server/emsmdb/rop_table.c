@@ -22,6 +22,7 @@ uint32_t rop_set_columns(struct rop_call *rop)
 	if (r < 0)
 		return rop_status(rop, r);
 	rop->in->columns_set = true;
+	emsmdb_table_changed(rop->in);
 	return 0; /* TableStatus 0: complete */
 }
 
@@ -41,6 +42,7 @@ uint32_t rop_sort_table(struct rop_call *rop)
 	}
 	int r = store_table_categorize(rop->in->u.table, keys, q->SortOrderCount, q->CategoryCount, q->ExpandedCount);
 	rop->in->epoch++;
+	emsmdb_table_changed(rop->in);
 	return r == MW_E_LIMIT ? ecTooComplex : r < 0 ? rop_status(rop, r) : 0;
 }
 
@@ -194,5 +196,6 @@ uint32_t rop_reset_table(struct rop_call *rop)
 	store_table_reset(rop->in->u.table);
 	rop->in->columns_set = false;
 	rop->in->epoch++;
+	emsmdb_table_changed(rop->in);
 	return 0;
 }

@@ -126,21 +126,43 @@ static uint32_t make_list(struct execution *x, struct store_table *t)
 	return x->go_on(c);
 }
 
+/* What the ROP needs at its destination; one of another mailbox is asked there. */
+static uint32_t check_destination(struct execution *x, struct rop_call *c, const struct rop_row *row)
+{
+	const struct emsmdb_object *to = row->there ? object_at(x, rop_destination_index(c)) : NULL;
+	if (!to) /* the ROP says so */
+		return 0;
+	if (to->on->mailbox == c->on->mailbox)
+		return rop_check_destination(to, row->there);
+	x->go_on = rop_across;
+	return 0;
+}
+
 /* Afterwards the call may be another loop's. */
 static uint32_t run_as_caller(struct execution *x, struct rop_call *c)
 {
-	struct store_mailbox *m = c->on ? rop_store(c) : NULL;
+	struct emsmdb_mailbox *mailbox = c->on ? rop_mailbox(c) : NULL;
+	struct store_mailbox *m = mailbox ? mailbox->store : NULL;
 	const struct rop_row *row = x->unchecked;
 	uint32_t status = 0;
+	bool table = c->in && c->in->kind == EMSMDB_TABLE;
 	if (m)
 		store_mailbox_as(m, c->on->owner ? NULL : &c->on->caller);
 	x->unchecked = NULL;
 	if (row)
 		status = rop_check_rights(c, row);
+	if (row && status == 0)
+		status = check_destination(x, c, row);
+	if (mailbox)
+		mailbox->actor = c->on;
 	if (status == 0)
 		status = x->lists && c->in ? make_list(x, c->in->u.table) : x->go_on(c);
-	if (m)
+	if (status == 0 && table)
+		emsmdb_table_used(c);
+	if (m) {
 		store_mailbox_as(m, NULL);
+		mailbox->actor = NULL;
+	}
 	return status;
 }
 

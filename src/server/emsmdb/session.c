@@ -199,6 +199,8 @@ void emsmdb_news_free(struct emsmdb_notification **n)
 {
 	if (*n)
 		free((*n)->message_class.str8);
+	if (*n)
+		arena_free(&(*n)->arena);
 	free(*n);
 	*n = NULL;
 }

@@ -201,9 +201,9 @@ static void test_a_message_in_itself_does_not_grow_for_ever(void **state)
 	assert_int_equal(ask("SELECT count(*) FROM value WHERE message = 0"), 0);
 }
 
-/* The indexes of version 6 in place of the newest. */
 /* What the versions after 7 have added. */
 #define UNDO_8 "DROP TABLE permission; DROP TABLE member;"
+/* The indexes of version 6 in place of the newest. */
 #define ORDERS_OF_6                                                                                                    \
 	"DROP INDEX message_behind; DROP INDEX message_modified; DROP INDEX message_size;"                             \
 	"DROP INDEX message_importance; DROP INDEX message_subject; DROP INDEX message_sender;"                        \
