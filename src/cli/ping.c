@@ -16,8 +16,10 @@ const char ping_help[] =
         "Without INTERFACE: everything that the endpoint mapper has registered, whether each port answers, and\n"
         "how fast. With one (rfr, nspi, store, epm, samr, ... or UUID or UUID/MAJOR.MINOR): asks the mapper for its\n"
         "port, binds there, as the user where one is named, and asks whether the server is listening (mgmt).\n"
-        "PORT is the endpoint mapper's. With --transport rpc-http: whether the RPC proxy (Outlook Anywhere) lets\n"
-        "the user in, and referral, address book and store behind it.\n\n"
+        "PORT is the endpoint mapper's. Endpoints of RPC over HTTP need not answer themselves: they are behind\n"
+        "a proxy. With --transport rpc-http: whether that proxy (Outlook Anywhere) lets the user in, then\n"
+        "referral, address book and store behind it.\n\n"
+        "  --endpoint PORT         of INTERFACE, where no endpoint mapper is to be asked\n"
         "  -n COUNT                so many times; then minimum, median and 99th percentile; default 1\n" CLI_REMOTE_HELP
                 CLI_WEB_HELP "  --json                  JSON Lines: an object an endpoint, or one for the interface\n\n"
         "Exit code: 0 when all answered; else that of the first that did not ('mapiwire walk --help' lists\n"
@@ -26,6 +28,7 @@ const char ping_help[] =
 struct ping {
 	struct cli_remote *r;
 	unsigned count;
+	uint16_t endpoint; /* 0: the mapper knows */
 	int64_t *times;
 };
 
@@ -165,8 +168,8 @@ static int ping_one(struct ping *p, const struct mapiwire_interface *interface, 
 {
 	struct buf out MW_CLEANUP(buf_free) = {0};
 	struct mapiwire_service *s = NULL;
-	uint16_t port = 0;
-	int r = mapiwire_map(p->r->m, interface, &port);
+	uint16_t port = p->endpoint;
+	int r = port ? 0 : mapiwire_map(p->r->m, interface, &port);
 	if (r < 0)
 		return fail_one(p, name, false);
 	int64_t began = time_monotonic_ns();
@@ -223,9 +226,14 @@ static const struct port *port_of(struct ping *p, struct ports *ports, uint16_t 
 	return port;
 }
 
+static bool over_http(const struct mapiwire_registration *e)
+{
+	return strcmp(e->protocol, "ncacn_http") == 0;
+}
+
 static bool over_tcp(const struct mapiwire_registration *e)
 {
-	return e->port && (strcmp(e->protocol, "ncacn_ip_tcp") == 0 || strcmp(e->protocol, "ncacn_http") == 0);
+	return e->port && (strcmp(e->protocol, "ncacn_ip_tcp") == 0 || over_http(e));
 }
 
 static void put_json_row(struct buf *out, const struct ping *p, const struct mapiwire_registration *e,
@@ -246,6 +254,8 @@ static void put_json_row(struct buf *out, const struct ping *p, const struct map
 			put_json_times(out, &port->time, p->count);
 		else
 			cli_json_text(out, "cause", port->cause);
+		if (port->code < 0 && over_http(e))
+			buf_put_str(out, ",\"behind_proxy\":true");
 	}
 	buf_put_str(out, "}\n");
 }
@@ -285,6 +295,8 @@ static void put_row(struct buf *out, const struct ping *p, const struct mapiwire
 		buf_put_str(out, "not a TCP port: not tried");
 	else if (port->code == 0)
 		put_times(out, &port->time, p->count);
+	else if (over_http(e)) /* need not be open for anybody but the proxy */
+		buf_put_str(out, "behind the RPC proxy: try --transport rpc-http");
 	else
 		cli_put(out, p->r->colored, CLI_RED, port->words);
 	if (*e->annotation) {
@@ -309,7 +321,7 @@ static int list_all(struct ping *p, const struct mapiwire_registrations *all)
 	for (size_t i = 0; i < all->count; i++) {
 		const struct mapiwire_registration *e = &all->list[i];
 		const struct port *port = over_tcp(e) ? port_of(p, &ports, e->port) : NULL;
-		if (port && port->code < 0 && code == 0)
+		if (port && port->code < 0 && code == 0 && !over_http(e))
 			code = port->exit_code;
 		if (p->r->json)
 			put_json_row(&out, p, e, port);
@@ -387,6 +399,7 @@ int cmd_ping(int argc, char **argv)
 	size_t count;
 	const struct cli_option options[] = {
 	        {"n", CLI_NUMBER, &p.count},
+	        {"endpoint", CLI_PORT, &p.endpoint},
 	        CLI_REMOTE_OPTIONS(&remote),
 	        CLI_WEB_OPTIONS(&remote),
 	};
@@ -397,6 +410,8 @@ int cmd_ping(int argc, char **argv)
 		return cli_usage(command, "say which server to ask: mapiwire ping HOST[:PORT] [INTERFACE].");
 	if (p.count == 0 || p.count > MAX_COUNT)
 		return cli_usage(command, "-n takes a number from 1 to %u.", MAX_COUNT);
+	if (count == 1 && p.endpoint)
+		return cli_usage(command, "--endpoint is the port of an INTERFACE.");
 	if (count == 2 && find_interface(words[1], &interface) < 0)
 		return cli_usage(command,
 		                 "'%s' is no interface that is known: take rfr, nspi, store, asyncemsmdb, epm, mgmt, "

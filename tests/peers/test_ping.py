@@ -23,6 +23,18 @@ def test_lists_all(server):
     assert all(row["answers"] and 0 < row["min"] <= row["median"] <= row["p99"] for row in rows)
 
 
+def test_endpoints_behind_the_proxy(serve):
+    """Ports of RPC over HTTP are the proxy's to reach: that they are closed is no failure."""
+    server = serve("--https-port", "0")
+    rows = [json.loads(line) for line in ping(server.epm, "--json", check=True).stdout.splitlines()]
+    http = [row for row in rows if row["protocol"] == "ncacn_http"]
+    assert {row["endpoint"] for row in http} == {"6001", "6002", "6004"}
+    assert all(row["behind_proxy"] is True and row["answers"] is False for row in http)
+    assert all("behind_proxy" not in row for row in rows if row not in http)
+    text = ping(server.epm, check=True).stdout
+    assert re.search(r"^nspi +56\.0 +ncacn_http +:6004 +behind the RPC proxy: try --transport rpc-http  ", text, re.M), text
+
+
 def test_list_reads_well(server):
     text = ping(server.epm, check=True).stdout
     assert text.startswith(f"The endpoint mapper answers on port {server.epm}; ")

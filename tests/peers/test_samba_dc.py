@@ -7,6 +7,7 @@ import pytest
 from awkward import Meddler, hand_out
 from conftest import USERS, program, run
 from namespace import new_namespace
+from rpc_proxy import RpcProxy
 from samba_dc import DOMAIN, EPM, HOST, REALM, DomainController, find
 
 pytestmark = pytest.mark.peer("Samba's domain controller")
@@ -185,3 +186,24 @@ def test_changed_answer(dc, registered, tmp_path, auth, level, what):
     samr.close()
     mapper.close()
     assert samr.changed == 1 and done.returncode in (32, 33), done.stdout + done.stderr
+
+
+# ---- RPC over HTTP to Samba, through a proxy that is neither's ----
+
+
+@pytest.mark.parametrize("auth", ["ntlm", "kerberos", "negotiate"])
+@pytest.mark.parametrize("r1", [False, True])
+def test_over_http(dc, registered, tmp_path, auth, r1):
+    """Samba does not serve HTTP itself. Calls that are sealed end to end pass channels that are replaced again and again."""
+    port = next(int(e["endpoint"]) for e in registered if e["uuid"] == SAMR[:36] and e["protocol"] == "ncacn_ip_tcp")
+    secret = tmp_path / "password"
+    secret.write_text(USERS["alice"][1] + "\n", encoding="utf-8")
+    with dc.namespace:
+        proxy = RpcProxy(tmp_path, lambda port: ("127.0.0.1", port), out_lifetime=3000, r1=r1)
+    done = dc.run(program(), "ping", "127.0.0.1", SAMR, "--endpoint", str(port), "--transport", "rpc-http", "--proxy",
+                  f"127.0.0.1:{proxy.port}", "--ca-file", proxy.ca, "-U", f"{DOMAIN}\\alice", "--password-file", secret,
+                  "--auth", auth, "--realm", REALM, "--service", SERVICE, "-n", "200", "--json")
+    proxy.close()
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["count"] == 200
+    assert proxy.faults == [] and proxy.replaced()[1] >= 3
