@@ -161,6 +161,16 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                  "Look for what opens TLS on the way (a proxy, or an attacker); a client that binds nothing needs "
                  "--channel-binding optional.",
                  70},
+        [CAUSE_WEB_REDIRECT] = {"web-redirect", "The web server answered %s.",
+                                "Go there instead, or let Autodiscover find it: mapiwire walk ADDRESS.", 67},
+        [CAUSE_WEB_FORBIDDEN] = {"web-forbidden", "The web server lets nobody in: it answered %s.",
+                                 "Look at the rules for this path, of the server and of proxies: addresses, groups, "
+                                 "certificates of clients.",
+                                 68},
+        [CAUSE_WEB_UNAVAILABLE] = {"web-unavailable", "The web server, or a proxy in its place, cannot answer now: %s.",
+                                   "Start what is behind it, and look into its log; if it runs, look at its load.", 69},
+        [CAUSE_NOT_OFFERED] = {"not-offered", "Autodiscover found settings for %s.",
+                               "Switch it on at the server, or take another way: --transport, --all.", 71},
 };
 
 const struct cause_row *cause_get(enum cause cause)

@@ -67,6 +67,10 @@ enum cause {
 	CAUSE_SESSION_GONE,      /* MAPI over HTTP: expired, or the cookies were lost */
 	CAUSE_NOT_MAPI_HTTP,     /* a web page instead */
 	CAUSE_CHANNEL_NOT_BOUND, /* a log-on bound to another TLS channel, or to none */
+	CAUSE_WEB_REDIRECT,      /* 3xx: not followed with a password */
+	CAUSE_WEB_FORBIDDEN,     /* 403 */
+	CAUSE_WEB_UNAVAILABLE,   /* 502, 503, 504 */
+	CAUSE_NOT_OFFERED,       /* Autodiscover found settings, without this transport */
 	CAUSE_COUNT,
 };
 

@@ -339,7 +339,7 @@ static void put_report(struct buf *out, const struct ping *p, const struct mapiw
 {
 	const char *host = p->r->web.host ? p->r->web.host : p->r->host;
 	if (p->r->json) {
-		buf_put_str(out, "{\"proxy\":");
+		buf_put_str(out, p->r->carried == MAPIWIRE_MAPI_HTTP ? "{\"endpoint\":" : "{\"proxy\":");
 		text_put_json(out, host);
 		cli_json_text(out, "tls", r->tls ? r->tls : "none");
 		cli_json_text(out, "auth", r->auth);
@@ -350,14 +350,15 @@ static void put_report(struct buf *out, const struct ping *p, const struct mapiw
 		buf_put_str(out, "}\n");
 		return;
 	}
-	buf_put_str(out, "The RPC proxy ");
+	bool mapi = p->r->carried == MAPIWIRE_MAPI_HTTP;
+	buf_put_str(out, mapi ? "MAPI over HTTP at " : "The RPC proxy ");
 	cli_put(out, p->r->colored, CLI_BOLD, host);
 	buf_printf(out, " answers: connected in %.3f ms, ", (double)r->connect_ns / (double)NS_PER_MS);
 	if (r->tls)
 		buf_printf(out, "%s in %.3f ms, ", r->tls, (double)r->tls_ns / (double)NS_PER_MS);
 	if (r->auth_ns)
 		buf_printf(out, "logged on by %s in %.3f ms, ", r->auth, (double)r->auth_ns / (double)NS_PER_MS);
-	buf_printf(out, "echo in %.3f ms.\n", (double)r->answer_ns / (double)NS_PER_MS);
+	buf_printf(out, "%s in %.3f ms.\n", mapi ? "PING" : "echo", (double)r->answer_ns / (double)NS_PER_MS);
 }
 
 /* The proxy itself, then the three services that Outlook looks for behind it. */
@@ -371,6 +372,8 @@ static int ping_proxy(struct ping *p)
 		return fail_one(p, "proxy", false);
 	put_report(&out, p, &report);
 	cli_write(&out);
+	if (p->r->carried == MAPIWIRE_MAPI_HTTP)
+		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
 		struct mapiwire_interface interface;
 		int r = mapiwire_interface_named(services[i], &interface);
@@ -417,7 +420,11 @@ int cmd_ping(int argc, char **argv)
 		                 "'%s' is no interface that is known: take rfr, nspi, store, asyncemsmdb, epm, mgmt, "
 		                 "samr and such, or a UUID.",
 		                 words[1]);
-	bool over_http = remote.transport && strcmp(remote.transport, "rpc-http") == 0;
+	bool mapi = remote.transport && strcmp(remote.transport, "mapi-http") == 0;
+	bool over_http = mapi || (remote.transport && strcmp(remote.transport, "rpc-http") == 0);
+	if (mapi && count == 2)
+		return cli_usage(command,
+		                 "MAPI over HTTP has no interfaces: mapiwire ping HOST --transport mapi-http.");
 	if (count == 1 && !over_http && (remote.user || remote.auth || remote.ccache))
 		return cli_usage(command, "-U belongs to an INTERFACE: the endpoint mapper asks nobody who it is.");
 	bool as_user = remote.user || remote.auth || remote.ccache;

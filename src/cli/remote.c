@@ -85,7 +85,7 @@ static int read_options(const char *command, struct cli_remote *r, const char *h
 	r->arena = arena_new(0);
 	if (!r->arena)
 		return cli_fail(command, CLI_EXIT_FAILED, "out of memory.");
-	if (r->find_host)
+	if (r->find_host && !r->given_host)
 		r->host = arena_strdup(r->arena, host);
 	else if (cli_split_host(r->arena, host, &r->host, &port) < 0)
 		return cli_usage(command, "'%s' is no HOST or HOST:PORT.", host);
@@ -208,6 +208,16 @@ const char *cli_short_failure(const struct mapiwire_error *e)
 	        {"no-answer", "no answer in time"},
 	        {"connection-lost", "connection cut"},
 	        {"no-notification", "not woken"},
+	        {"tls-failed", "no TLS"},
+	        {"certificate-untrusted", "certificate not trusted"},
+	        {"not-http", "no HTTP spoken there"},
+	        {"password-withheld", "password not sent"},
+	        {"rpc-proxy-refused", "refused by the RPC proxy"},
+	        {"session-gone", "session gone"},
+	        {"not-mapi-http", "no MAPI over HTTP there"},
+	        {"web-redirect", "redirected"},
+	        {"web-forbidden", "forbidden"},
+	        {"web-unavailable", "not available now"},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (strcmp(table[i].cause, e->cause) == 0)

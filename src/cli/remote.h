@@ -13,10 +13,12 @@ struct cli_remote {
 	bool json;
 	const char *transport, *proxy, *http_auth; /* with CLI_WEB_OPTIONS, as web is */
 	struct mapiwire_web web;
+	bool ways; /* the command goes several ways: it makes of --transport and HOST:PORT what they mean */
 	/* NULL, or: what was given is no host but something that leads to one. Called once the password is known; sets
 	 * host, or yields an exit code after a sentence. */
 	int (*find_host)(const char *command, struct cli_remote *r, const char *password);
-	void *finder; /* its own */
+	bool given_host; /* it was a host after all, and is split already: find_host may look at the rest */
+	void *finder;    /* its own */
 	/* Filled in by cli_remote_open. */
 	struct arena *arena;
 	char *host;
@@ -63,7 +65,8 @@ struct cli_remote {
 		"tls-key-log", CLI_TEXT, &(r)->web.key_log                                                             \
 	}
 #define CLI_WEB_HELP                                                                                                   \
-	"  --transport WORD        tcp (default), or rpc-http: Outlook Anywhere, RPC in HTTPS; PORT is HTTPS's then\n" \
+	"  --transport WORD        tcp (default); rpc-http: Outlook Anywhere, RPC in HTTPS; mapi-http: MAPI over\n"    \
+	"                          HTTP. PORT is HTTPS's with the latter two\n"                                        \
 	"  --proxy HOST[:PORT]     the web server that RPC goes through; default: HOST itself, port 443\n"             \
 	"  --proxy-path PATH       its path; default /rpc/rpcproxy.dll\n"                                              \
 	"  --http-auth WORD        how to log on there: none, basic, ntlm, negotiate; default: what both sides have\n" \
@@ -81,8 +84,9 @@ MW_NODISCARD int cli_split_host(struct arena *arena, const char *text, char **ho
  * yet). 0, or an exit code after one sentence on stderr. Close in any case.
  */
 MW_NODISCARD int cli_remote_open(const char *command, struct cli_remote *r, const char *host, bool need_user);
-/* remote_web.c: reads those options; 0 or an exit code after a sentence. */
+/* remote_web.c: reads those options, --proxy; 0 or an exit code after a sentence. */
 int cli_remote_web(const char *command, struct cli_remote *r);
+int cli_remote_proxy(const char *command, struct cli_remote *r);
 /* 0, or an exit code when the capture could not be written. */
 int cli_remote_close(const char *command, struct cli_remote *r);
 

@@ -1,407 +1,114 @@
 #include "cli/walk.h"
 
 #include "base/time.h"
-#include "mapi/tags.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static const char *const command = "walk";
 
 const char walk_help[] =
         "Usage: mapiwire walk HOST[:PORT] | ADDRESS [-U 'DOMAIN\\user'] [OPTIONS]\n\n"
-        "Walks the path that Outlook walks when it starts: name, endpoint mapper, referral, address book,\n"
-        "store, inbox, notification. When a step fails it names the cause and what to try, and goes on with\n"
-        "the steps that do not depend on it. Where the referral or the log-on names another server, it goes\n"
-        "there and says so. PORT is the endpoint mapper's, of each of them. A mail ADDRESS is looked up\n"
-        "by Autodiscover first, as Outlook does: https://domain, https://autodiscover.domain, where\n"
-        "http://autodiscover.domain redirects to, the SRV record, a local file; each try is told. The password\n"
-        "goes to hosts of the address's domain alone, and by TLS.\n\n" CLI_REMOTE_HELP
+        "Walks the path that Outlook walks when it starts. When a step fails it names the cause and what to try,\n"
+        "and goes on with the steps that do not depend on it. The steps by transport:\n"
+        "  tcp        name, endpoint mapper, referral, address book, store, inbox, notification\n"
+        "  rpc-http   name, web server (the RPC proxy), referral, address book, store, inbox, notification\n"
+        "  mapi-http  name, web server, address book, store, inbox, notification\n"
+        "Where the referral or the log-on names another server, it goes there and says so.\n\n"
+        "A mail ADDRESS is looked up by Autodiscover first, as Outlook does: service connection points in the\n"
+        "directory, https://domain, https://autodiscover.domain, where http://autodiscover.domain redirects to,\n"
+        "the SRV record, a local file; each try is told. The password goes to hosts of the address's domain\n"
+        "alone, and by TLS. Of what is found mapi-http is walked, else tcp, else rpc-http, unless --transport\n"
+        "says which; --all walks all that are offered. A HOST is walked to by tcp unless --transport says else;\n"
+        "PORT is the endpoint mapper's, or HTTPS's where a transport over HTTP was named.\n\n" CLI_REMOTE_HELP
         "  --mailbox NAME          the mailbox: a name to look up in the address book, or a DN (/o=...);\n"
         "                          default: the user's own\n"
-        "  --no-probe              does not try whether the server would do without encryption\n"
-        "  --server HOST:PORT      of a mail ADDRESS: asks this server, and looks nowhere else\n"
-        "  --ca-file FILE          certificates that are trusted, in PEM; default: the system's\n"
-        "  --insecure              takes any certificate; the password is then not sent as it is\n"
-        "  --ldap URL              the organisation's directory, ldap://HOST or ldaps://HOST, which names services\n"
-        "                          first; default: the domain's SRV record _ldap._tcp, if there is one\n"
-        "  --local-xml FILE        an Autodiscover answer in a file, as the last try\n"
+        "  --no-probe              does not try whether the server would do without encryption (tcp)\n"
+        "  --all                   all three transports in turn, or all that Autodiscover found\n"
+        "  --https-port PORT       of --all with a HOST: HTTPS's, where it is not 443\n"
+        "  --server HOST:PORT      of a mail ADDRESS: asks this server for Autodiscover, and looks nowhere else\n"
+        "  --ldap URL              of a mail ADDRESS: the directory with service connection points, ldap://host;\n"
+        "                          default: as the domain's SRV record _ldap._tcp says\n"
+        "  --local-xml FILE        an Autodiscover answer in a file, as the last try\n" CLI_WEB_HELP
         "  --json                  JSON Lines: an object a step, and one for the verdict\n\n"
         "The notification is proved by a change: a second session writes the inbox's comment (PidTagComment)\n"
         "back as it is, so no message is made and nothing is left behind but a new change number. The wake-up\n"
         "delay counts from the moment the change is sent. The probe is one store connect, signed but not\n"
         "encrypted, which a server that requires encryption refuses.\n\n"
-        "Exit code: 0 when Outlook would start; else that of the first cause: 10 name, 11 and 12 port refused\n"
-        "or silent, 13 and 14 a port that the mapper hands out refused or silent, 15 no RPC, 16 not registered,\n"
-        "17 to 19 bind refused, 20 user or password, 21 and 37 account, 22 clocks, 24 encryption required, 25\n"
-        "unknown mailbox, 26 no access to it, 27 another server, 30 no answer, 31 connection cut, 35 no\n"
-        "notification, 38, 41 and 53 to 56 Kerberos; 1 for a mistake in the command line. The manual lists\n"
-        "them all.\n";
+        "Exit code: 0 when Outlook would start (with --all: over each of them); else that of the first cause:\n"
+        "10 name, 11 and 12 port refused or silent, 13 and 14 a port that the mapper hands out refused or silent,\n"
+        "15 no RPC, 16 not registered, 17 to 19 bind refused, 20 user or password, 21 and 37 account, 22 clocks,\n"
+        "24 encryption required, 25 unknown mailbox, 26 no access to it, 27 another server, 30 no answer, 31\n"
+        "connection cut, 35 no notification, 38, 41 and 53 to 56 Kerberos, 57, 58 and 71 Autodiscover, 59 to 70\n"
+        "TLS and HTTP; 1 for a mistake in the command line. The manual lists them all.\n";
 
-static void say_port(struct step *s, uint16_t port)
+/* ---- Ways ---- */
+
+const enum step_number *walk_route(const struct walk *w, unsigned *count)
 {
-	snprintf(s->address, sizeof s->address, ":%u", port);
+	static const enum step_number routes[][STEPS] = {
+	        [MAPIWIRE_TCP] = {NAME, MAPPER, REFERRAL, BOOK, STORE, INBOX, NOTIFICATION},
+	        [MAPIWIRE_RPC_HTTP] = {NAME, WEB, REFERRAL, BOOK, STORE, INBOX, NOTIFICATION},
+	        [MAPIWIRE_MAPI_HTTP] = {NAME, WEB, BOOK, STORE, INBOX, NOTIFICATION},
+	};
+	*count = w->way->transport == MAPIWIRE_MAPI_HTTP ? 6 : 7;
+	return routes[w->way->transport];
 }
 
-/* ---- The steps. Each fills in what was seen. ---- */
-
-static int walk_name(struct walk *w, struct step *s)
+int walk_number(const struct walk *w, enum step_number i)
 {
-	const char *address;
-	int r = mapiwire_find_host(w->m, &address);
-	snprintf(s->address, sizeof s->address, "%s", r == 0 ? address : w->r->host);
-	snprintf(w->host, sizeof w->host, "%s", s->address);
-	return r;
-}
-
-static int map_one(struct walk *w, const char *name, uint16_t *port, char *what, size_t size)
-{
-	struct mapiwire_interface interface;
-	if (mapiwire_interface_named(name, &interface) < 0)
-		return MAPIWIRE_E_ARGUMENT;
-	int r = mapiwire_map(w->m, &interface, port);
-	size_t n = strlen(what);
-	if (r == 0)
-		snprintf(what + n, size - n, "%s%s %u", n ? ", " : "", name, *port);
-	else if (r == MAPIWIRE_E_NOTFOUND)
-		snprintf(what + n, size - n, "%s%s not registered", n ? ", " : "", name);
-	return r;
-}
-
-static void keep_error_of(struct walk *w, struct step *s, const struct mapiwire *m)
-{
-	const struct mapiwire_error *e = mapiwire_error(m);
-	s->error = *e;
-	s->error.sentence = arena_strdup(w->r->arena, e->sentence);
-	s->error.attempt = arena_strdup(w->r->arena, e->attempt);
-	if (!s->error.sentence || !s->error.attempt)
-		s->error.sentence = s->error.attempt = "";
-}
-
-static void keep_error(struct walk *w, struct step *s)
-{
-	keep_error_of(w, s, w->m);
-}
-
-/* ---- Another server than the one that was named ---- */
-
-/*
- * A client for that server, whose address goes to host. *out stays NULL where it is the one that is walked to, by
- * another name. The step's error, if there is one, is kept.
- */
-static int go_elsewhere(struct walk *w, struct step *s, const char *server, char host[64], struct mapiwire **out)
-{
-	const char *address = NULL;
-	struct mapiwire *m = NULL;
-	if (strcasecmp(server, w->r->host) == 0)
-		return 0;
-	int r = mapiwire_new_for(w->m, server, &m);
-	if (r < 0)
-		return r;
-	r = mapiwire_find_host(m, &address);
-	if (r < 0)
-		keep_error_of(w, s, m);
-	if (r < 0 || strcmp(address, w->host) == 0)
-		return mapiwire_free(&m) < 0 ? MAPIWIRE_E_FILE : r;
-	snprintf(host, 64, "%s", address);
-	s->host = host;
-	*out = m;
+	unsigned count;
+	const enum step_number *route = walk_route(w, &count);
+	for (unsigned k = 0; k < count; k++)
+		if (route[k] == i)
+			return (int)k + 1;
 	return 0;
-}
-
-/* All three questions; the first that fails is the step's failure. */
-static int walk_mapper(struct walk *w, struct step *s)
-{
-	const struct {
-		const char *name;
-		uint16_t *port;
-	} wanted[] = {{"rfr", &w->rfr}, {"nspi", &w->nspi}, {"store", &w->port}};
-	int first = 0;
-	say_port(s, w->r->epm_port ? w->r->epm_port : 135);
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-		int r = map_one(w, wanted[i].name, wanted[i].port, s->what, sizeof s->what);
-		if (r < 0 && first == 0) {
-			first = r;
-			keep_error(w, s);
-		}
-		if (r < 0 && r != MAPIWIRE_E_NOTFOUND)
-			break;
-	}
-	return first;
-}
-
-static int walk_referral(struct walk *w, struct step *s)
-{
-	char *server = NULL;
-	say_port(s, w->rfr);
-	int r = mapiwire_referral(w->m, w->rfr, "", &server);
-	if (r == 0)
-		snprintf(s->what, sizeof s->what, "address book: %s", server);
-	if (r == 0)
-		snprintf(w->book_server, sizeof w->book_server, "%s", server);
-	free(server);
-	return r;
-}
-
-static const char *text_of(const struct mapiwire_rows *rows, uint32_t tag)
-{
-	const struct mapiwire_value *v = mapiwire_row_find(rows, 0, tag);
-	return v && v->text ? v->text : "";
-}
-
-static const uint32_t person_tags[] = {PidTagEmailAddress, PidTagDisplayName};
-
-/* Who the mailbox's owner is, unless a DN says it already. */
-static int resolve(struct walk *w, struct mapiwire_book *book, struct step *s)
-{
-	struct mapiwire_rows found;
-	if (w->mailbox[0] == '/')
-		return 0;
-	int r = mapiwire_book_resolve(book, w->mailbox, person_tags, ARRAY_SIZE(person_tags), &found);
-	if (r < 0)
-		return r;
-	w->dn = arena_strdup(w->r->arena, text_of(&found, PidTagEmailAddress));
-	size_t n = strlen(s->what);
-	snprintf(s->what + n, sizeof s->what - n, "%s; ", text_of(&found, PidTagDisplayName));
-	mapiwire_rows_free(&found);
-	return 0;
-}
-
-/* Then whether the list can be read. */
-static int read_book(struct walk *w, struct mapiwire_book *book, struct step *s)
-{
-	struct mapiwire_rows first;
-	unsigned total = 0;
-	int r = resolve(w, book, s);
-	if (r == 0)
-		r = mapiwire_book_first(book, person_tags, ARRAY_SIZE(person_tags), 20, &first, &total);
-	if (r < 0)
-		return r;
-	size_t n = strlen(s->what);
-	snprintf(s->what + n, sizeof s->what - n, "%u %s", total, total == 1 ? "entry" : "entries");
-	mapiwire_rows_free(&first);
-	return 0;
-}
-
-/* Where the referral leads, as Outlook goes: that server's mapper is asked for its address book. */
-static int follow_referral(struct walk *w, struct step *s)
-{
-	struct mapiwire_interface nspi;
-	int r = *w->book_server ? go_elsewhere(w, s, w->book_server, w->book_host, &w->book) : 0;
-	if (w->book)
-		snprintf(s->what, sizeof s->what, "at %s: ", w->book_host);
-	if (r == 0 && w->book)
-		r = mapiwire_interface_named("nspi", &nspi) < 0 ? MAPIWIRE_E_ARGUMENT
-		                                                : mapiwire_map(w->book, &nspi, &w->nspi);
-	return r;
-}
-
-static int walk_book(struct walk *w, struct step *s)
-{
-	struct mapiwire_book *book = NULL;
-	int r = follow_referral(w, s);
-	struct mapiwire *m = w->book ? w->book : w->m;
-	say_port(s, w->nspi);
-	if (r == 0)
-		r = mapiwire_book_open(m, w->nspi, &book);
-	if (r == 0)
-		r = read_book(w, book, s);
-	if (r < 0 && !s->error.code)
-		keep_error_of(w, s, m);
-	mapiwire_book_close(&book);
-	return r;
-}
-
-/* Without an address book the mailbox's name can only be guessed, in the form that Exchange gives them. */
-static void choose_dn(struct walk *w)
-{
-	if (w->dn && *w->dn)
-		return;
-	w->guessed = w->mailbox[0] != '/';
-	w->dn = w->guessed
-	                ? arena_printf(w->r->arena,
-	                               "/o=%s/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=%s",
-	                               w->r->domain, w->mailbox)
-	                : arena_strdup(w->r->arena, w->mailbox);
-}
-
-/* Once, to the server that the log-on named. */
-static int follow_home(struct walk *w, struct step *s)
-{
-	struct mapiwire_interface store;
-	char server[256];
-	snprintf(server, sizeof server, "%s", mapiwire_error(w->m)->server);
-	keep_error(w, s);
-	int r = go_elsewhere(w, s, server, w->home_host, &w->home);
-	if (r < 0)
-		snprintf(s->what, sizeof s->what, "sent on to %.100s: %s", server, cli_short_failure(&s->error));
-	if (r < 0 || !w->home) {
-		keep_error(w, s); /* what is wrong is where the log-on leads */
-		return MAPIWIRE_E_STATUS;
-	}
-	s->error.code = 0;
-	snprintf(s->what, sizeof s->what, "sent on to %.100s; ", server);
-	if (mapiwire_interface_named("store", &store) < 0)
-		return MAPIWIRE_E_ARGUMENT;
-	r = mapiwire_map(w->home, &store, &w->port);
-	say_port(s, w->port);
-	if (r == 0)
-		r = mapiwire_store_open(w->home, w->port, w->dn, &w->store);
-	if (r < 0)
-		keep_error_of(w, s, w->home);
-	return r;
-}
-
-static int walk_store(struct walk *w, struct step *s)
-{
-	say_port(s, w->port);
-	choose_dn(w);
-	if (!w->dn)
-		return MAPIWIRE_E_MEMORY;
-	int r = mapiwire_store_open(w->m, w->port, w->dn, &w->store);
-	if (r < 0 && *mapiwire_error(w->m)->server)
-		r = follow_home(w, s);
-	else if (r < 0)
-		keep_error(w, s);
-	size_t n = strlen(s->what);
-	if (r == 0)
-		snprintf(s->what + n, sizeof s->what - n, "logged on%s", w->guessed ? " (mailbox's DN guessed)" : "");
-	else if (w->guessed && strcmp(s->error.cause, "unknown-mailbox") == 0)
-		snprintf(s->what, sizeof s->what, "unknown mailbox; its DN was guessed");
-	if (r == 0 && w->r->chosen < MAPIWIRE_LEVEL_PRIVACY)
-		w->encryption = NOT_REQUIRED;
-	if (r < 0 && strcmp(s->error.cause, "encryption-required") == 0)
-		w->encryption = REQUIRED;
-	return r;
-}
-
-/* The client whose server has the mailbox. */
-static struct mapiwire *home(const struct walk *w)
-{
-	return w->home ? w->home : w->m;
-}
-
-static int walk_inbox(struct walk *w, struct step *s)
-{
-	static const uint32_t tags[] = {PidTagMid,         PidTagSubject,
-	                                PidTagSenderName,  PidTagMessageDeliveryTime,
-	                                PidTagMessageSize, PidTagMessageFlags};
-	struct mapiwire_table *table = NULL;
-	struct mapiwire_rows rows = {0};
-	int r = mapiwire_folder_find(w->store, "inbox", &w->inbox);
-	if (r == 0)
-		r = mapiwire_table_open(w->store, w->inbox, MAPIWIRE_MESSAGES, tags, ARRAY_SIZE(tags),
-		                        PidTagMessageDeliveryTime, true, &table);
-	if (r == 0)
-		r = mapiwire_table_read(table, 20, &rows);
-	if (r < 0)
-		keep_error_of(w, s, home(w));
-	else if (rows.count == 0)
-		snprintf(s->what, sizeof s->what, "empty");
-	else
-		snprintf(s->what, sizeof s->what, "first %zu of %u rows", rows.count, mapiwire_table_count(table));
-	mapiwire_table_close(&table);
-	mapiwire_rows_free(&rows);
-	return r;
-}
-
-/* Writes the inbox's comment back as it is. */
-static int change(struct mapiwire_store *store, uint64_t inbox, int64_t *sent_ns)
-{
-	static const uint32_t tags[] = {PidTagComment};
-	struct mapiwire_rows rows = {0};
-	int r = mapiwire_folder_get(store, inbox, tags, ARRAY_SIZE(tags), &rows);
-	if (r < 0)
-		return r;
-	const struct mapiwire_value value = {.tag = PidTagComment, .text = text_of(&rows, PidTagComment)};
-	*sent_ns = time_monotonic_ns();
-	r = mapiwire_folder_set(store, inbox, &value, 1);
-	mapiwire_rows_free(&rows);
-	return r;
-}
-
-/* Waits for the change of that folder; others pass by. */
-static int wait_for(struct walk *w, struct mapiwire_watch *watch, int64_t sent_ns, int64_t *woken_ns)
-{
-	struct mapiwire_event event;
-	unsigned ms = w->r->timeout_ns ? (unsigned)(w->r->timeout_ns / NS_PER_MS) : 10000;
-	int r;
-	do
-		r = mapiwire_watch_next(watch, ms, &event);
-	while (r == 0 && (event.folder != w->inbox || event.woken_ns < sent_ns));
-	if (r == 0)
-		*woken_ns = event.woken_ns;
-	return r;
-}
-
-static int walk_notification(struct walk *w, struct step *s)
-{
-	struct mapiwire_watch *watch = NULL;
-	struct mapiwire_store *second = NULL;
-	int64_t sent = 0, woken = 0;
-	say_port(s, w->port);
-	s->host = w->home ? w->home_host : NULL;
-	int r = mapiwire_watch_open(w->store, w->inbox, MAPIWIRE_MODIFIED, &watch);
-	if (r == 0)
-		r = mapiwire_store_open(home(w), w->port, w->dn, &second);
-	if (r == 0)
-		r = change(second, w->inbox, &sent);
-	if (r == 0)
-		r = wait_for(w, watch, sent, &woken);
-	if (r < 0)
-		keep_error_of(w, s, home(w));
-	else
-		snprintf(s->what, sizeof s->what, "parked, woken after %.1f ms",
-		         (double)(woken - sent) / (double)NS_PER_MS);
-	mapiwire_store_close(&second);
-	mapiwire_watch_close(&watch);
-	return r;
 }
 
 /* ---- In order ---- */
 
-/* Why a step cannot be walked; 0: it can. */
-static int needs(const struct walk *w, enum step_number i)
+/* Where the ports come from. */
+static enum step_number source(const struct walk *w)
 {
-	switch (i) {
-	case NAME:
-		return 0;
-	case MAPPER:
-		return w->steps[NAME].state == OK ? 0 : 1;
-	case REFERRAL:
-		return w->rfr ? 0 : 2;
-	case BOOK:
-		return w->nspi ? 0 : 2;
-	case STORE:
-		return w->port ? 0 : 2;
-	case INBOX:
-	case NOTIFICATION:
-		return w->store && (i == INBOX || w->steps[INBOX].state == OK) ? 0 : w->store ? 6 : 5;
-	default:
-		return 0;
-	}
+	return w->way->transport == MAPIWIRE_TCP ? MAPPER : WEB;
 }
 
-static int (*const steps[STEPS])(struct walk *w, struct step *s) = {
-        walk_name, walk_mapper, walk_referral, walk_book, walk_store, walk_inbox, walk_notification,
-};
+/* The step without which this one cannot be walked; STEPS: it can. */
+static enum step_number needs(const struct walk *w, enum step_number i)
+{
+	switch (i) {
+	case MAPPER:
+	case WEB:
+		return w->steps[NAME].state == OK ? STEPS : NAME;
+	case REFERRAL:
+		return w->rfr ? STEPS : source(w);
+	case BOOK:
+		return w->nspi ? STEPS : source(w);
+	case STORE:
+		return w->port ? STEPS : source(w);
+	case INBOX:
+		return w->store ? STEPS : STORE;
+	case NOTIFICATION:
+		return !w->store ? STORE : w->steps[INBOX].state == OK ? STEPS : INBOX;
+	default:
+		return STEPS;
+	}
+}
 
 static void walk_step(struct walk *w, enum step_number i)
 {
 	struct step *s = &w->steps[i];
-	int missing = needs(w, i);
-	if (missing) {
-		snprintf(s->what, sizeof s->what, "not walked: it needs step %d", missing);
+	enum step_number missing = needs(w, i);
+	if (missing != STEPS) {
+		snprintf(s->what, sizeof s->what, "not walked: it needs step %d", walk_number(w, missing));
 		return;
 	}
 	int64_t began = time_monotonic_ns();
-	int r = steps[i](w, s);
+	int r = walk_steps[i](w, s);
 	s->ns = time_monotonic_ns() - began;
 	s->state = r == 0 ? OK : FAILED;
 	if (r < 0 && !s->error.code)
-		keep_error(w, s);
+		walk_keep_error_of(w, s, w->m);
 	if (r < 0 && (!*s->what || (i != MAPPER && i != STORE)))
 		snprintf(s->what, sizeof s->what, "%s", cli_short_failure(&s->error));
 }
@@ -410,26 +117,32 @@ static void walk_step(struct walk *w, enum step_number i)
 static void probe(struct walk *w)
 {
 	bool required;
-	if (w->no_probe || w->encryption != UNKNOWN || w->steps[STORE].state != OK)
+	if (w->no_probe || w->encryption != UNKNOWN || w->steps[STORE].state != OK || w->way->transport != MAPIWIRE_TCP)
 		return;
-	if (mapiwire_store_probe(home(w), w->port, w->dn, &required) == 0)
+	if (mapiwire_store_probe(w->home ? w->home : w->m, w->port, w->dn, &required) == 0)
 		w->encryption = required ? REQUIRED : NOT_REQUIRED;
 }
 
 int walk_exit(const struct walk *w)
 {
-	for (int i = 0; i < STEPS; i++)
-		if (w->steps[i].state == FAILED)
-			return w->steps[i].error.exit_code ? w->steps[i].error.exit_code : CLI_EXIT_FAILED;
+	unsigned count;
+	const enum step_number *route = walk_route(w, &count);
+	for (unsigned k = 0; k < count; k++) {
+		const struct step *s = &w->steps[route[k]];
+		if (s->state == FAILED)
+			return s->error.exit_code ? s->error.exit_code : CLI_EXIT_FAILED;
+	}
 	return 0;
 }
 
-static int walk_all(struct walk *w)
+static int walk_all_steps(struct walk *w)
 {
 	struct buf out MW_CLEANUP(buf_free) = {0};
-	for (int i = 0; i < STEPS; i++) {
-		walk_step(w, (enum step_number)i);
-		walk_put_step(&out, w, (enum step_number)i);
+	unsigned count;
+	const enum step_number *route = walk_route(w, &count);
+	for (unsigned k = 0; k < count; k++) {
+		walk_step(w, route[k]);
+		walk_put_step(&out, w, route[k]);
 		cli_write(&out);
 	}
 	mapiwire_store_close(&w->store);
@@ -441,36 +154,85 @@ static int walk_all(struct walk *w)
 	return walk_exit(w);
 }
 
+/* What one way has left behind. */
+static void forget(struct walk *w)
+{
+	memset(w->steps, 0, sizeof w->steps);
+	*w->host = *w->book_server = *w->book_host = *w->home_host = 0;
+	w->rfr = w->nspi = w->port = 0;
+	w->dn = NULL;
+	w->guessed = w->knocked = false;
+	w->encryption = UNKNOWN;
+	w->inbox = 0;
+}
+
+/* first: its client is there already. */
+static int walk_way(struct walk *w, struct walk_way *way, bool first)
+{
+	struct buf out MW_CLEANUP(buf_free) = {0};
+	struct mapiwire *own = NULL;
+	forget(w);
+	w->way = way;
+	walk_put_way(&out, w, way);
+	cli_write(&out);
+	if (!first && mapiwire_new_over(w->r->m, way->host, way->transport, &way->web, &own) < 0)
+		return cli_fail(command, CLI_EXIT_FAILED, "out of memory.");
+	w->m = first ? w->r->m : own;
+	way->exit_code = walk_all_steps(w);
+	way->starts = way->exit_code == 0;
+	(void)mapiwire_free(&own);
+	return way->exit_code;
+}
+
+static int walk_ways(struct walk *w)
+{
+	struct buf out MW_CLEANUP(buf_free) = {0};
+	const struct walk_way *first = w->way;
+	int code = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(walk_order); i++) {
+		struct walk_way *way = &w->ways[walk_order[i]];
+		int one = way->wanted ? walk_way(w, way, way == first) : 0;
+		code = code ? code : one;
+		if (!way->wanted && w->all)
+			walk_put_way(&out, w, way);
+		cli_write(&out);
+	}
+	if (w->all)
+		walk_put_ways(&out, w, code);
+	cli_write(&out);
+	return code;
+}
+
 int cmd_walk(int argc, char **argv)
 {
-	struct cli_remote remote = {0};
+	struct cli_remote remote = {.ways = true};
 	struct walk w = {.r = &remote};
 	const char *host[1];
 	size_t count;
 	const struct cli_option options[] = {
-	        CLI_REMOTE_OPTIONS(&remote),         {"mailbox", CLI_TEXT, &w.mailbox},
-	        {"no-probe", CLI_FLAG, &w.no_probe}, {"server", CLI_TEXT, &w.server},
-	        {"ca-file", CLI_TEXT, &w.ca_file},   {"local-xml", CLI_TEXT, &w.local_xml},
-	        {"ldap", CLI_TEXT, &w.ldap},         {"insecure", CLI_FLAG, &w.insecure},
+	        CLI_REMOTE_OPTIONS(&remote),
+	        CLI_WEB_OPTIONS(&remote),
+	        {"mailbox", CLI_TEXT, &w.mailbox},
+	        {"no-probe", CLI_FLAG, &w.no_probe},
+	        {"all", CLI_FLAG, &w.all},
+	        {"https-port", CLI_PORT, &w.https_port},
+	        {"server", CLI_TEXT, &w.server},
+	        {"ldap", CLI_TEXT, &w.ldap},
+	        {"local-xml", CLI_TEXT, &w.local_xml},
 	};
 	int r = cli_parse(command, argc, argv, options, ARRAY_SIZE(options), host, 1, &count);
 	if (r != 0)
 		return r - 1;
 	if (count != 1)
 		return cli_usage(command, "say which server to walk to: mapiwire walk HOST[:PORT] -U 'DOMAIN\\user'.");
-	if (strchr(host[0], '@')) {
-		remote.find_host = walk_discover;
-		remote.finder = &w;
-	} else if (w.server || w.ca_file || w.local_xml || w.ldap || w.insecure) {
-		return cli_usage(command,
-		                 "--server, --ca-file, --insecure, --ldap and --local-xml go with a mail ADDRESS.");
-	}
+	remote.finder = &w;
+	remote.given_host = !strchr(host[0], '@');
+	remote.find_host = remote.given_host ? walk_settle : walk_discover;
 	int code = cli_remote_open(command, &remote, host[0], true);
 	if (code == 0) {
-		w.m = remote.m;
 		if (!w.mailbox)
 			w.mailbox = remote.name;
-		code = walk_all(&w);
+		code = walk_ways(&w);
 	}
 	int closed = cli_remote_close(command, &remote);
 	return code ? code : closed;

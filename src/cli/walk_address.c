@@ -5,6 +5,7 @@
 #include "discover/discover.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* From a mail address to the server that the walk goes to: Autodiscover, each try told. */
 
@@ -45,16 +46,13 @@ static void on_try(void *user, const struct discover_try *t)
 	cli_write(&out);
 }
 
-/* What was found, by protocol; yields the server of RPC over TCP, or NULL. */
-static const char *put_found(const struct walk *w, const struct autodiscover_found *found)
+/* What was found, by protocol. */
+static void put_found(const struct walk *w, const struct autodiscover_found *found)
 {
 	struct buf out MW_CLEANUP(buf_free) = {0};
-	const char *exch = NULL;
 	for (unsigned i = 0; i < found->protocol_count; i++) {
 		const struct autodiscover_protocol *p = &found->protocols[i];
 		const char *where = p->server ? p->server : p->mail_store;
-		if (strcmp(p->type, "EXCH") == 0 && p->server && !exch)
-			exch = p->server;
 		if (!where)
 			continue;
 		if (w->r->json) {
@@ -71,7 +69,82 @@ static const char *put_found(const struct walk *w, const struct autodiscover_fou
 		}
 	}
 	cli_write(&out);
-	return exch;
+}
+
+/* ---- As ways ---- */
+
+/* "https://host:port/path?query" into its web server and target; false: it is no such URL. */
+static bool read_url(struct arena *arena, const char *url, struct mapiwire_web *web, const char **target)
+{
+	static const char scheme[] = "https://";
+	char *host = NULL;
+	uint16_t port = 0;
+	if (!url || strncasecmp(url, scheme, sizeof scheme - 1) != 0)
+		return false;
+	const char *rest = url + sizeof scheme - 1;
+	size_t len = strcspn(rest, "/?#");
+	char *authority = memchr(rest, '@', len) ? NULL : arena_strndup(arena, rest, len);
+	if (!authority || rest[len] != '/' || cli_split_host(arena, authority, &host, &port) < 0)
+		return false;
+	web->host = host;
+	web->port = port;
+	web->plain = false;
+	*target = rest + len;
+	return true;
+}
+
+static void take_mapi(struct walk *w, const struct autodiscover_protocol *p)
+{
+	struct walk_way *way = &w->ways[MAPIWIRE_MAPI_HTTP];
+	struct mapiwire_web web = w->r->web, book = w->r->web;
+	const char *target;
+	if (way->offered || !read_url(w->r->arena, p->mail_store, &web, &target))
+		return;
+	web.store_path = target;
+	if (read_url(w->r->arena, p->address_book, &book, &target)) {
+		book.book_path = target;
+		if (text_casecmp(book.host, web.host) == 0 && book.port == web.port)
+			web.book_path = target;
+		else
+			way->book_web = book;
+	}
+	way->web = web;
+	walk_complete(way, MAPIWIRE_MAPI_HTTP, web.host);
+}
+
+/* server: of RPC, behind the proxy; NULL: the proxy is it as well. */
+static void take_proxy(struct walk *w, const struct autodiscover_protocol *p, const char *server)
+{
+	struct walk_way *way = &w->ways[MAPIWIRE_RPC_HTTP];
+	char *host = NULL;
+	uint16_t port = 0;
+	if (way->offered || !p->server || cli_split_host(w->r->arena, p->server, &host, &port) < 0)
+		return;
+	way->web = w->r->web;
+	if (!w->r->proxy) {
+		way->web.host = host;
+		way->web.port = port;
+	}
+	if (!way->web.principal)
+		way->web.principal = p->principal;
+	walk_complete(way, MAPIWIRE_RPC_HTTP, server ? server : host);
+}
+
+static void take_found(struct walk *w, const struct autodiscover_found *found)
+{
+	const char *exch = NULL;
+	for (unsigned i = 0; i < found->protocol_count; i++)
+		if (strcmp(found->protocols[i].type, "EXCH") == 0 && found->protocols[i].server && !exch)
+			exch = found->protocols[i].server;
+	for (unsigned i = 0; i < found->protocol_count; i++) {
+		const struct autodiscover_protocol *p = &found->protocols[i];
+		if (strcmp(p->type, "mapiHttp") == 0)
+			take_mapi(w, p);
+		if (strcmp(p->type, "EXPR") == 0)
+			take_proxy(w, p, exch);
+	}
+	if (exch)
+		walk_complete(&w->ways[MAPIWIRE_TCP], MAPIWIRE_TCP, exch);
 }
 
 static int fail(const char *command, enum cause cause, const char *detail)
@@ -90,8 +163,8 @@ int walk_discover(const char *command, struct cli_remote *r, const char *passwor
 	        .server = w->server,
 	        .local_xml = w->local_xml,
 	        .ldap = w->ldap,
-	        .ca_file = w->ca_file,
-	        .insecure = w->insecure,
+	        .ca_file = r->web.ca_file,
+	        .insecure = r->web.insecure,
 	        .domain = r->domain,
 	        .user = r->name,
 	        .password = password,
@@ -99,6 +172,13 @@ int walk_discover(const char *command, struct cli_remote *r, const char *passwor
 	        .tried = on_try,
 	        .told = w,
 	};
+	if (w->all && r->transport)
+		return cli_usage(command, "--all and --transport %s exclude each other.", r->transport);
+	if (w->https_port)
+		return cli_usage(command, "--https-port goes with a HOST; Autodiscover names its own.");
+	int code = cli_remote_proxy(command, r);
+	if (code != 0)
+		return code;
 	int e = discover(r->arena, &config, &found);
 	if (e == MW_E_INVALID)
 		return cli_usage(command, "'%s' is no mail address.", r->host);
@@ -106,11 +186,9 @@ int walk_discover(const char *command, struct cli_remote *r, const char *passwor
 		return fail(command, CAUSE_CREDENTIALS_REFUSED, "");
 	if (e != 0)
 		return fail(command, CAUSE_NO_AUTODISCOVER, r->host);
-	const char *server = put_found(w, &found);
-	if (!server)
-		return fail(command, CAUSE_NO_TCP, r->host);
+	put_found(w, &found);
+	take_found(w, &found);
 	if (!w->mailbox && found.dn)
 		w->mailbox = found.dn;
-	r->host = arena_strdup(r->arena, server);
-	return r->host ? 0 : cli_fail(command, CLI_EXIT_FAILED, "out of memory.");
+	return walk_choose(command, w, true);
 }

@@ -282,15 +282,18 @@ static void flush(struct client_web *w)
 
 static void tls_failed(struct client_web *w, int r)
 {
+	static const char said[] = "The certificate is NOT trusted. "; /* by GnuTLS, before it says why */
 	const char *why = tls_why(w->tls);
 	bool first = w->stage == WEB_SHAKING;
+	if (strncmp(why, said, sizeof said - 1) == 0)
+		why += sizeof said - 1;
 	int len = (int)strlen(why);
 	while (len > 0 && (why[len - 1] == ' ' || why[len - 1] == '.')) /* our sentence goes on, or has its own */
 		len--;
 	flush(w); /* the alert */
 	if (r == MW_E_AUTH)
-		web_lose(w, MAPIWIRE_E_REFUSED, CAUSE_CERTIFICATE_UNTRUSTED, 0, "%s: %.*s", w->site->authority, len,
-		         why);
+		web_lose(w, MAPIWIRE_E_REFUSED, CAUSE_CERTIFICATE_UNTRUSTED, 0, "%s is not trusted. %.*s",
+		         w->site->authority, len, why);
 	else
 		web_lose(w, MAPIWIRE_E_PROTOCOL, first ? CAUSE_TLS_FAILED : CAUSE_PROTOCOL_ERROR, 0, "%s%s: %.*s",
 		         first ? "" : "TLS of ", w->site->authority, len, why);

@@ -23,6 +23,26 @@ static bool is_rpc_error(const struct http_head *head, unsigned *error)
 	return sscanf(head->reason, "RPC Error: %8x", error) == 1;
 }
 
+static enum cause cause_of_answer(unsigned status)
+{
+	switch (status) {
+	case 301:
+	case 302:
+	case 303:
+	case 307:
+	case 308:
+		return CAUSE_WEB_REDIRECT;
+	case 403:
+		return CAUSE_WEB_FORBIDDEN;
+	case 502:
+	case 503:
+	case 504:
+		return CAUSE_WEB_UNAVAILABLE;
+	default:
+		return CAUSE_HTTP_STATUS;
+	}
+}
+
 int client_web_fail_status(struct client_web *w, const char *what)
 {
 	unsigned error = 0;
@@ -31,8 +51,12 @@ int client_web_fail_status(struct client_web *w, const char *what)
 	if (is_rpc_error(&w->answer, &error))
 		return client_fail_on(w->m, MAPIWIRE_E_REFUSED, CAUSE_RPC_PROXY_REFUSED, "%s: %s", what,
 		                      w->answer.reason);
-	client_fail_on(w->m, MAPIWIRE_E_STATUS, CAUSE_HTTP_STATUS, "%s with %u %s", what, w->answer.status,
-	               *w->answer.reason ? w->answer.reason : http_reason(w->answer.status));
+	const char *to = http_field(&w->answer, "Location");
+	const char *reason = *w->answer.reason ? w->answer.reason : http_reason(w->answer.status);
+	bool sends_on = cause_of_answer(w->answer.status) == CAUSE_WEB_REDIRECT && to;
+	client_fail_on(w->m, MAPIWIRE_E_STATUS, cause_of_answer(w->answer.status), "%s with %u %s%s%.200s%s", what,
+	               w->answer.status, reason, sends_on ? ": it sends on to " : "", sends_on ? to : "",
+	               sends_on ? ", where no password goes" : "");
 	w->m->said->error.status = w->answer.status;
 	return MAPIWIRE_E_STATUS;
 }
@@ -44,8 +68,11 @@ static int outcome(struct client_web *w, int r, const char *what)
 		return 0;
 	if (r == MW_E_TIMEOUT && w->stage == WEB_CONNECTING)
 		web_lose(w, MAPIWIRE_E_UNREACHABLE, CAUSE_PORT_FILTERED, 0, "%s", w->port_text);
+	if (r == MW_E_TIMEOUT && w->stage == WEB_SHAKING)
+		web_lose(w, MAPIWIRE_E_TIMEOUT, CAUSE_TLS_FAILED, 0, "%s: what listens there does not answer it",
+		         w->site->authority);
 	web_lose(w, MAPIWIRE_E_LOST, CAUSE_CONNECTION_LOST, 0, "%s", "");
-	if (w->end.cause == CAUSE_PORT_FILTERED)
+	if (w->end.cause == CAUSE_PORT_FILTERED || w->end.cause == CAUSE_TLS_FAILED)
 		return client_web_fail(w, what);
 	return client_failed(client_fail_wait(w->m, r, what));
 }

@@ -175,9 +175,9 @@ def test_codes(actor, code, cause):
             assert [act("get"), act("get")] == [cause, "ok"]
 
 
-@pytest.mark.parametrize("status, cause", [("403 Forbidden", "http-status"), ("404 Not Found", "http-status"),
-                                           ("500 Oops", "http-status"), ("503 Service Unavailable", "http-status"),
-                                           ("302 Found", "http-status"), ("200 OK", "not-mapi-http")])
+@pytest.mark.parametrize("status, cause", [("403 Forbidden", "web-forbidden"), ("404 Not Found", "http-status"),
+                                           ("500 Oops", "http-status"), ("503 Service Unavailable", "web-unavailable"),
+                                           ("302 Found", "web-redirect"), ("200 OK", "not-mapi-http")])
 def test_statuses(actor, status, cause):
     """Pages instead of MAPI over HTTP. A redirection is told, not followed with a password."""
     with Stranger(lambda r, n: Reply(b"<html>x</html>", status, code=None, content="text/html",

@@ -70,7 +70,7 @@ def test_whole_path_as_json(server):
     assert results(steps) == ["ok"] * 7
     assert steps["store"]["address"] == f"127.0.0.1:{server.store}"
     assert all(step["ms"] > 0 for step in steps.values())
-    assert verdict == {"starts": True, "failed": [], "auth": "ntlm", "level": "privacy", "encrypted": True,
+    assert verdict == {"starts": True, "failed": [], "transport": "tcp", "auth": "ntlm", "level": "privacy", "encrypted": True,
                        "encryption_required": True, "exit": 0}
 
 

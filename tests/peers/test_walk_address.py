@@ -33,7 +33,7 @@ def trusted(web):
 
 
 def test_from_address_to_notification(web):
-    done = walk(web.state, *trusted(web), "--epm-port", web.epm)
+    done = walk(web.state, *trusted(web), "--epm-port", web.epm, "--transport", "tcp")
     assert done.returncode == 0, done.stdout + done.stderr
     seen = steps(done)
     assert seen[0]["what"] == "settings" and seen[0]["where"].endswith(PATH)

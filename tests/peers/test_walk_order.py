@@ -104,7 +104,7 @@ def walk(server, folder):
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", binds + 'exec "$@"', "sh", program(), "walk", "alice@demo.test", "-U",
          "DEMO\\alice", "--password-file", server.state / "alice.password", "--epm-port", str(server.epm), "--ca-file",
-         folder / "cert.pem", "--json"], capture_output=True, text=True, timeout=60)
+         folder / "cert.pem", "--transport", "tcp", "--json"], capture_output=True, text=True, timeout=60)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     return done, [(row["where"], row["what"]) for row in rows if "where" in row]
 
