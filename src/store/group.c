@@ -129,6 +129,10 @@ int store_begin_together(struct store_mailbox *m, size_t bytes)
 	int64_t pages = CHANGE_PAGES + (int64_t)(bytes / 2048);
 	int r;
 
+	if (m->group.inside) {
+		m->group.depth++;
+		return 0;
+	}
 	if (pages > ROOM_PAGES)
 		return store_begin(m);
 	r = open_group(m, pages);
@@ -161,6 +165,12 @@ int store_commit(struct store_mailbox *m, uint64_t *ticket)
 {
 	int r;
 
+	if (m->group.depth > 0) {
+		m->group.depth--;
+		if (ticket)
+			*ticket = m->committed + 1;
+		return 0;
+	}
 	if (m->group.inside)
 		return release(m, ticket);
 	r = commit(m);
@@ -171,6 +181,10 @@ int store_commit(struct store_mailbox *m, uint64_t *ticket)
 
 void store_rollback(struct store_mailbox *m)
 {
+	if (m->group.depth > 0) { /* whoever began the whole hears of it */
+		m->group.depth--;
+		return;
+	}
 	if (!m->group.inside) {
 		roll_back(m, STMT_ROLLBACK);
 		return;

@@ -52,15 +52,17 @@ static int harden(struct store_mailbox *m)
 
 static int set_up(struct store_mailbox *m)
 {
-	int r = harden(m);
+	int r;
 
+	/* Before the first read: the log may be read for the first time after a crash, by somebody else too. */
+	sqlite3_busy_timeout(m->db, 1000);
+	r = harden(m);
 	/* In WAL mode NORMAL syncs at checkpoints and when the log begins anew, never at a commit: that is
 	 * store_sync's. A connection has one hook, so ours switches SQLite's own checkpoint off: all run in the
 	 * pool, where the log begins anew too (sync.c). */
 	if (r >= 0)
 		r = exec(m, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 		            "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST");
-	sqlite3_busy_timeout(m->db, 1000);
 	sqlite3_wal_hook(m->db, keep_pages, m);
 	return r;
 }

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "store/message_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define DOING "Queueing a message"
@@ -210,50 +211,51 @@ int store_outbox_abort(struct store_mailbox *m, uint64_t message, uint64_t *tick
 	return r;
 }
 
-static int clear_and_drop(struct store_mailbox *m, const struct store_object *o, uint64_t *ticket)
+static int clear_and_drop(struct store_mailbox *m, const struct store_object *o)
 {
-	int r = store_reserve_ids(m, 1);
+	int r = store_message_write_flags(m, o, (o->flags & ~(MF_SUBMITTED | MF_UNSENT)) | MF_READ | MF_EVER_READ,
+	                                  o->status);
 
-	if (r >= 0)
-		r = store_begin(m);
-	if (r < 0)
-		return r;
-	r = store_message_write_flags(m, o, (o->flags & ~(MF_SUBMITTED | MF_UNSENT)) | MF_READ | MF_EVER_READ,
-	                              o->status);
 	if (r >= 0 && !(o->flags & MF_READ)) {
 		struct store_counts by = {.unread = -1};
 		int32_t contents, unread;
 		r = store_folder_count(m, o->parent, &by, &contents, &unread);
 	}
-	if (r >= 0)
-		r = drop_row(m, o->id);
-	return finish(m, r, ticket);
+	return r < 0 ? r : drop_row(m, o->id);
 }
 
-/*
- * Two commits: a crash between them leaves a message that was sent in the folder it was written in, never one that
- * is sent twice.
- */
+static int put_away(struct store_mailbox *m, struct store_object *o, uint64_t message, uint64_t folder)
+{
+	uint64_t from = store_id(STORE_REPLID, o->parent), moved, ticket;
+	int r = clear_and_drop(m, o);
+
+	if (r >= 0 && folder == 0)
+		r = store_message_delete(m, from, message, 0, &ticket);
+	else if (r >= 0 && folder != from)
+		r = store_message_move(m, from, message, folder, 0, &moved, &ticket);
+	return r;
+}
+
+/* One commit, so that no crash leaves a message that was sent where it was written. */
 int store_outbox_sent(struct store_mailbox *m, uint64_t message, uint64_t folder, uint64_t *ticket)
 {
 	struct store_object o = {0};
-	uint64_t from, moved;
 	int r = find(m, message, &o);
 
 	if (r == 0)
 		return forget(m, message, ticket);
 	if (r > 0)
-		r = clear_and_drop(m, &o, ticket);
+		r = store_reserve_ids(m, 8);
+	if (r >= 0)
+		r = store_begin_together(m, 0);
 	if (r < 0)
 		return r;
-	from = store_id(STORE_REPLID, o.parent);
-	if (folder == 0)
-		return store_message_delete(m, from, message, 0, ticket);
-	if (folder != from)
-		return store_message_move(m, from, message, folder, 0, &moved, ticket);
-	o.flags &= ~(MF_SUBMITTED | MF_UNSENT);
-	tell(m, STORE_MODIFIED, &o, *ticket);
-	return 0;
+	r = finish(m, put_away(m, &o, message, folder), ticket);
+	if (r >= 0 && folder == store_id(STORE_REPLID, o.parent)) {
+		o.flags &= ~(MF_SUBMITTED | MF_UNSENT);
+		tell(m, STORE_MODIFIED, &o, *ticket);
+	}
+	return r;
 }
 
 /* ---- At the recipient's ---- */
@@ -301,4 +303,25 @@ int store_message_deliver_once(struct store_message *msg, const uint8_t id[STORE
 	if (r < 0 || there)
 		return r < 0 ? r : MW_E_EXISTS;
 	return store_message_write(msg, false, &how, now, ticket);
+}
+
+/* ---- From outside ---- */
+
+bool store_outbox_waits(const struct store_place *place, const struct guid *mailbox)
+{
+	char path[4200], text[GUID_TEXT_SIZE];
+	sqlite3 *db = NULL;
+	sqlite3_stmt *s = NULL;
+	bool waits = false;
+
+	guid_format(mailbox, text);
+	snprintf(path, sizeof path, "%s/mailboxes/%s.sqlite", place->state, text);
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, place->vfs) == SQLITE_OK) {
+		sqlite3_busy_timeout(db, 1000);
+		if (sqlite3_prepare_v2(db, "SELECT 1 FROM outbox LIMIT 1", -1, &s, NULL) == SQLITE_OK)
+			waits = sqlite3_step(s) == SQLITE_ROW;
+	}
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	return waits;
 }

@@ -1,6 +1,7 @@
 #ifndef MW_STORE_OUTBOX_H
 #define MW_STORE_OUTBOX_H
 
+#include "store/mailbox.h"
 #include "store/message.h"
 
 /*
@@ -43,5 +44,9 @@ MW_NODISCARD int store_delivered(struct store_mailbox *m, const uint8_t id[STORE
  * here before; MW_E_FULL, MW_E_LIMIT. */
 MW_NODISCARD int store_message_deliver_once(struct store_message *msg, const uint8_t id[STORE_SUBMISSION], bool always,
                                             int64_t now, uint64_t *ticket);
+
+/* Whether something waits in the outbox of a mailbox that is closed: read without becoming its owner, in any thread.
+ * What cannot be read has nothing that could be sent. */
+bool store_outbox_waits(const struct store_place *place, const struct guid *mailbox);
 
 #endif

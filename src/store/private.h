@@ -13,6 +13,7 @@
 /* Changes that are committed together: group.c. */
 struct store_group {
 	bool open, inside; /* inside: between store_begin_together and its end */
+	unsigned depth;    /* of such inside it */
 	unsigned changes;  /* in it */
 	int64_t pages;     /* that they may take in the log */
 };
@@ -66,7 +67,8 @@ int store_run(struct store_mailbox *m, sqlite3_stmt *s, const char *doing);
 int store_step(struct store_mailbox *m, sqlite3_stmt *s, const char *doing);
 /* One write at a time; store_commit yields the new ticket. */
 int store_begin(struct store_mailbox *m);
-/* The same for a small change (so many bytes of values): it may be committed with others, at the next sync. */
+/* The same for a small change (so many bytes of values): it may be committed with others, at the next sync. Inside
+ * another it is a part of that, which fails when the part does. */
 int store_begin_together(struct store_mailbox *m, size_t bytes);
 int store_commit(struct store_mailbox *m, uint64_t *ticket);
 void store_rollback(struct store_mailbox *m);

@@ -281,11 +281,13 @@ def test_transport_send_alone(mailboxes):
     assert arrived(bob)[0][SUBJECT_W] == "direct"
 
 
+def in_seconds(n):
+    return int((time.time() + n + 11644473600) * 10_000_000)
+
+
 def test_later(mailboxes):
     """PidTagDeferredSendTime: not before it."""
     alice, bob, _ = mailboxes
-    def in_seconds(n):
-        return int((time.time() + n + 11644473600) * 10_000_000)
     send(alice, to("bob@demo.test"), {SUBJECT_W: "tomorrow", DEFERRED: in_seconds(86400)})
     send(alice, to("bob@demo.test"), {SUBJECT_W: "soon", DEFERRED: in_seconds(1.5)})
     assert rows(bob, INBOX) == [] and len(rows(alice, OUTBOX)) == 2
@@ -327,4 +329,21 @@ def test_what_was_submitted_goes_out_after_a_crash(state):
     assert rows(alice, INBOX) == []
     for session in sessions:
         session.close()
+    server.stop()
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_what_was_deferred_goes_out_without_its_sender(state, how):
+    """The server itself looks whose outbox holds something when it starts."""
+    server = Server(state)
+    alice = Store(server, "alice")
+    alice.log_on()
+    send(alice, to("bob@demo.test"), {SUBJECT_W: "while you were away", DEFERRED: in_seconds(1)})
+    alice.close()
+    getattr(server, how)()
+    server = Server(state, "--loops", "2")
+    bob = Store(server, "bob")
+    bob.log_on()
+    assert arrived(bob)[0][SUBJECT_W] == "while you were away"
+    bob.close()
     server.stop()

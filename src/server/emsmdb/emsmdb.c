@@ -26,6 +26,10 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct emsmdb_loop *l = (struct emsmdb_loop *)timer->data;
 	int64_t now = time_monotonic_ns();
+	if (!l->outboxes_seen) {
+		l->outboxes_seen = true;
+		emsmdb_outboxes_start(l->loop);
+	}
 	look_into_outboxes(l);
 	emsmdb_mailboxes_retire(l, false);
 	for (unsigned i = 0; i < ARRAY_SIZE(l->sessions); i++)

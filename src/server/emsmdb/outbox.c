@@ -199,6 +199,13 @@ void emsmdb_delivered(const struct emsmdb_delivery *d)
 	                              : d->result == MW_E_NOTFOUND                        ? OUTBOX_NO_MAILBOX
 	                              : d->result == MW_E_LIMIT || d->result == MW_E_FULL ? OUTBOX_TOO_BIG
 	                                                                                  : OUTBOX_LATER;
+	if (failure == OUTBOX_LATER) {
+		char guid[GUID_TEXT_SIZE];
+		guid_format(&d->recipient, guid);
+		log_line(o->mailbox->loop->server->config.log, LOG_WARNING,
+		         "a message cannot be delivered to mailbox %s now (%s); it is tried again", guid,
+		         mw_strerror(d->result));
+	}
 	o->targets[o->at++].failure = failure;
 	send_next(o);
 }

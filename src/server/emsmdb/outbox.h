@@ -49,6 +49,10 @@ void emsmdb_outbox_changed(struct emsmdb_mailbox *m, uint64_t ticket);
 /* The loop ends: nothing new is begun. */
 void emsmdb_outbox_stop(struct emsmdb_mailbox *m);
 
+/* ---- outbox_start.c ---- */
+/* Once the loop runs: what waited when the server ended goes on. */
+void emsmdb_outboxes_start(struct server_loop *loop);
+
 /* ---- deliver.c: the recipient's side ---- */
 
 struct emsmdb_delivery {

@@ -227,6 +227,7 @@ struct emsmdb_loop {
 	uv_idle_t round;                 /* looks at those */
 	struct emsmdb_mailbox *unsynced; /* have changes to sync */
 	unsigned handles;                /* of timer and round that are open */
+	bool outboxes_seen;              /* those that waited at the start */
 };
 
 MW_NODISCARD int emsmdb_session_new(struct server_loop *loop, const struct guid *mailbox, uint32_t code_page,
