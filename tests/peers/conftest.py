@@ -35,6 +35,12 @@ def pytest_collection_modifyitems(items):
         item.user_properties += [("peer", name) for name in sorted(names)]
 
 
+@pytest.fixture
+def agree(request):
+    """Says what of a real capture agrees with its truth, for the table that tests/run shows."""
+    return lambda name, what, count: request.node.user_properties.append(("truth", f"{name}\t{what}\t{count}"))
+
+
 def program():
     path = os.environ.get("MAPIWIRE")
     if not path or not os.access(path, os.X_OK):

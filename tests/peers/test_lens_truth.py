@@ -73,7 +73,7 @@ def uuid_names(t):
 
 
 @pytest.mark.parametrize("name", names())
-def test_calls(read, name):
+def test_calls(read, agree, name):
     """Each request: its connection, frame, call id, opnum and interface."""
     t = truth(name)
     uuid_of = uuid_names(t)
@@ -94,10 +94,11 @@ def test_calls(read, name):
             assert e["opnum"] == opnum
             if iface:
                 assert e["iface"] == uuid_of(iface)
+    agree(name, "calls", sum(map(len, expected.values())))
 
 
 @pytest.mark.parametrize("name", names())
-def test_binds(read, name):
+def test_binds(read, agree, name):
     """Each bind and alter: frame, interface, security; and how it was answered."""
     t = truth(name)
     expected = t["dcerpc"]["binds"]
@@ -114,14 +115,16 @@ def test_binds(read, name):
         if "ack_frame" in b:
             ack = next(a for a in events if a["frame"] <= b["ack_frame"] <= a["last_frame"] and "_ack" in a["event"])
             assert (ack["status"] == "accepted") == ("0" in b["results"])
+    agree(name, "binds", len(expected))
 
 
 @pytest.mark.parametrize("name", names())
-def test_faults(read, name):
+def test_faults(read, agree, name):
     t = truth(name)
     found = [e for e in read(CAPTURES / name) if e["event"] == "fault"]
     assert len(found) == sum(t["dcerpc"]["faults"].values())
     assert all(e["status"] for e in found)
+    agree(name, "faults", len(found))
 
 
 def test_every_pdu_of_outlooks_start():
@@ -177,7 +180,7 @@ def test_security_of_outlooks_start(read):
     assert users == {f"{n['domain']}\\{n['user']}" for n in t["ntlm_auth"]}
 
 
-def test_every_rop_of_outlooks_start(read):
+def test_every_rop_of_outlooks_start(read, agree):
     """By frame, call id, name and status: what an independent decoder found."""
     ours = {}
     for e in read(OUTLOOK):
@@ -207,6 +210,7 @@ def test_every_rop_of_outlooks_start(read):
                 assert "damaged" not in e
     assert compared == {"request": sum(kinds["request_rops"].values()), "response": sum(kinds["response_rops"].values())}
     assert compared == {"request": 306, "response": 328}
+    agree(OUTLOOK.name, "ROPs", 306 + 328)
 
 
 def test_outlooks_start_as_a_person_would_tell_it(read):
@@ -226,7 +230,7 @@ def test_outlooks_start_as_a_person_would_tell_it(read):
     assert all(e["iface"] == "emsmdb" for e in events if e.get("known_by") == "port" and e["event"] == "request")
 
 
-def test_unsealed_stubs():
+def test_unsealed_stubs(agree):
     """rpc-privacy-ntlm.pcapng: every plaintext, fragments joined; every signature verified."""
     capture = CAPTURES / "rpc-privacy-ntlm.pcapng"
     known = json.loads((CAPTURES / f"{capture.name}.unsealed.json").read_text())
@@ -243,6 +247,7 @@ def test_unsealed_stubs():
             assert e["decrypted"] and e["signature"] == 1
             found[e["event"], e["call"]] = next(v for n, v, *_ in e["fields"] if n == "stub")
     assert found == expected
+    agree(capture.name, "plaintexts", len(expected))
 
 
 @pytest.mark.parametrize("line, why", [

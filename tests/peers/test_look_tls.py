@@ -40,13 +40,14 @@ def truth(name):
     ("tls12-secrets-block.pcapng", ()),
     ("tls13.pcap", ("--tls-keys", CAPTURES / "keys/tls13.keys")),
 ])
-def test_real(name, options):
+def test_real(agree, name, options):
     if not (CAPTURES / name).exists():
         pytest.skip(f"{name} is not there")
     expected = truth(name)
     events = look(CAPTURES / name, "--all", *options)
     assert len(expected) >= 4 and http(events) == expected
     assert {e.get("tls") for e in events} <= {None, f"TLS 1.{name[4]}"}
+    agree(name, "plaintexts", len(expected))
 
 
 def test_real_without_its_keys(tmp_path):
