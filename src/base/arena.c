@@ -193,6 +193,19 @@ char *arena_strndup(struct arena *arena, const char *s, size_t n)
 	return p;
 }
 
+char *arena_join(struct arena *arena, const char *const *parts, size_t count)
+{
+	size_t total = 1;
+	char *text, *at;
+
+	for (size_t i = 0; i < count; i++)
+		total += parts[i] ? strlen(parts[i]) : 0;
+	text = at = arena_alloc(arena, total);
+	for (size_t i = 0; text && i < count; i++)
+		at = parts[i] ? stpcpy(at, parts[i]) : at;
+	return text;
+}
+
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
 	va_list args;

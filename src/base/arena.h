@@ -27,6 +27,11 @@ void *arena_array(struct arena *arena, size_t n, size_t size);
 void *arena_copy(struct arena *arena, const void *data, size_t size);
 char *arena_strdup(struct arena *arena, const char *s);
 char *arena_strndup(struct arena *arena, const char *s, size_t n);
+/* All of them in one; NULL is nothing. */
+char *arena_join(struct arena *arena, const char *const *parts, size_t count);
+#define ARENA_JOIN(arena, ...)                                                                                         \
+	arena_join((arena), (const char *const[]){__VA_ARGS__},                                                        \
+	           sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 char *arena_printf(struct arena *arena, const char *format, ...) MW_PRINTF(2, 3);
 /* Bytes handed out since the last reset. */
 size_t arena_used(const struct arena *arena);

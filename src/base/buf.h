@@ -36,7 +36,7 @@ void buf_consume(struct buf *b, size_t n);
 /* Room for n bytes at the end, which now belong to the content; NULL on failure. */
 uint8_t *buf_extend(struct buf *b, size_t n);
 
-int buf_put(struct buf *b, const void *data, size_t n);
+static inline int buf_put(struct buf *b, const void *data, size_t n);
 int buf_put_zero(struct buf *b, size_t n);
 static inline int buf_put_u8(struct buf *b, uint8_t v);
 static inline int buf_put_u16(struct buf *b, uint16_t v);
@@ -45,7 +45,7 @@ static inline int buf_put_u64(struct buf *b, uint64_t v);
 int buf_put_u16be(struct buf *b, uint16_t v);
 int buf_put_u32be(struct buf *b, uint32_t v);
 /* Text without its NUL. */
-int buf_put_str(struct buf *b, const char *s);
+static inline int buf_put_str(struct buf *b, const char *s);
 int buf_put_decimal(struct buf *b, uint64_t v);
 int buf_printf(struct buf *b, const char *format, ...) MW_PRINTF(2, 3);
 /* Zero bytes up to the next multiple of align (a power of two), counted from the buffer's start. */
@@ -54,36 +54,43 @@ int buf_align(struct buf *b, size_t align);
 void buf_poke_u16(struct buf *b, size_t at, uint16_t v);
 void buf_poke_u32(struct buf *b, size_t at, uint32_t v);
 
-/* Numbers mostly find room. */
-static inline int buf_put_number(struct buf *b, const void *v, size_t n)
+int buf_put_growing(struct buf *b, const void *data, size_t n);
+
+/* What is put mostly finds room. */
+static inline int buf_put(struct buf *b, const void *data, size_t n)
 {
 	size_t end = b->max && b->max < b->cap ? b->max : b->cap;
 
-	if (b->error || !b->data || b->len > end || n > end - b->len)
-		return buf_put(b, v, n);
-	memcpy(b->data + b->len, v, n);
+	if (b->error || !b->data || b->len > end || n > end - b->len || n == 0)
+		return buf_put_growing(b, data, n);
+	memcpy(b->data + b->len, data, n);
 	b->len += n;
 	return 0;
 }
 
+static inline int buf_put_str(struct buf *b, const char *s)
+{
+	return buf_put(b, s, strlen(s));
+}
+
 static inline int buf_put_u8(struct buf *b, uint8_t v)
 {
-	return buf_put_number(b, &v, sizeof v);
+	return buf_put(b, &v, sizeof v);
 }
 
 static inline int buf_put_u16(struct buf *b, uint16_t v)
 {
-	return buf_put_number(b, &v, sizeof v);
+	return buf_put(b, &v, sizeof v);
 }
 
 static inline int buf_put_u32(struct buf *b, uint32_t v)
 {
-	return buf_put_number(b, &v, sizeof v);
+	return buf_put(b, &v, sizeof v);
 }
 
 static inline int buf_put_u64(struct buf *b, uint64_t v)
 {
-	return buf_put_number(b, &v, sizeof v);
+	return buf_put(b, &v, sizeof v);
 }
 
 static inline int buf_error(const struct buf *b)

@@ -369,6 +369,7 @@ static struct lens_options options_of(const struct look *l)
 	        .keytab = l->keytab,
 	        .want_fields = l->o.tree || l->o.html || l->o.rewrite,
 	        .heads_only = l->o.stats && !l->o.filter && !l->o.svg && !l->o.mermaid && !l->o.html,
+	        .no_phrases = l->o.json && !l->o.problems && !l->o.filter && l->output_count == 1,
 	        .keep_events = l->o.ladder || l->o.svg || l->o.mermaid,
 	        .idl = l->idl,
 	        .idl_count = l->idl_count,

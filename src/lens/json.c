@@ -7,14 +7,15 @@
  * JSON Lines, one object an event. The keys are promised (they may grow in
  * number, never change): DESIGN.md, README.md. A key that does not apply is left out.
  */
-static void put_key(struct buf *b, const char *key)
+#define KEY(name) (",\"" name "\":")
+
+/* With what stands around it, in one piece whose length the compiler knows. */
+static inline void put_key(struct buf *b, const char *key)
 {
-	buf_put_str(b, ",\"");
 	buf_put_str(b, key);
-	buf_put_str(b, "\":");
 }
 
-static void put_text(struct buf *b, const char *key, const char *value)
+static inline void put_text(struct buf *b, const char *key, const char *value)
 {
 	if (!value)
 		return;
@@ -23,7 +24,7 @@ static void put_text(struct buf *b, const char *key, const char *value)
 }
 
 /* Names of ours, which need no escaping. */
-static void put_name(struct buf *b, const char *key, const char *value)
+static inline void put_name(struct buf *b, const char *key, const char *value)
 {
 	put_key(b, key);
 	buf_put_u8(b, '"');
@@ -31,13 +32,13 @@ static void put_name(struct buf *b, const char *key, const char *value)
 	buf_put_u8(b, '"');
 }
 
-static void put_number(struct buf *b, const char *key, uint64_t value)
+static inline void put_number(struct buf *b, const char *key, uint64_t value)
 {
 	put_key(b, key);
 	buf_put_decimal(b, value);
 }
 
-static void put_flag(struct buf *b, const char *key, bool value)
+static inline void put_flag(struct buf *b, const char *key, bool value)
 {
 	put_key(b, key);
 	buf_put_str(b, value ? "true" : "false");
@@ -55,14 +56,21 @@ static void put_decimals(struct buf *b, uint64_t whole, uint64_t fraction, unsig
 }
 
 /* Seconds; nanoseconds only where there are some. */
-static void put_time(struct buf *b, const char *key, int64_t ns)
+static inline void put_time(struct buf *b, const char *key, int64_t ns)
 {
 	uint64_t n = ns < 0 ? 0 : (uint64_t)ns;
 	put_key(b, key);
 	put_decimals(b, n / NS_PER_S, n % 1000 ? n % NS_PER_S : n % NS_PER_S / 1000, n % 1000 ? 9 : 6);
 }
 
-static void put_ms(struct buf *b, const char *key, int64_t ns)
+/* ms of microseconds. */
+static void put_us(struct buf *b, int64_t us)
+{
+	uint64_t n = us < 0 ? 0 : (uint64_t)us;
+	put_decimals(b, n / 1000, n % 1000, 3);
+}
+
+static inline void put_ms(struct buf *b, const char *key, int64_t ns)
 {
 	uint64_t n = (uint64_t)ns;
 	put_key(b, key);
@@ -75,13 +83,13 @@ static void put_where(struct buf *b, const struct lens_event *e)
 	const struct lens_conn *c = e->conn;
 
 	if (!c->datagrams)
-		put_number(b, "conn", c->number);
-	put_name(b, "src", lens_address_format(e->from_client ? &c->client : &c->server, text));
-	put_name(b, "dst", lens_address_format(e->from_client ? &c->server : &c->client, text));
-	put_text(b, "transport", e->transport);
-	put_text(b, "pipe", e->pipe);
-	put_text(b, "tls", c->tls);
-	put_name(b, "event", lens_kind_name(e->kind));
+		put_number(b, KEY("conn"), c->number);
+	put_name(b, KEY("src"), lens_address_format(e->from_client ? &c->client : &c->server, text));
+	put_name(b, KEY("dst"), lens_address_format(e->from_client ? &c->server : &c->client, text));
+	put_text(b, KEY("transport"), e->transport);
+	put_text(b, KEY("pipe"), e->pipe);
+	put_text(b, KEY("tls"), c->tls);
+	put_name(b, KEY("event"), lens_kind_name(e->kind));
 }
 
 static void put_what(struct buf *b, const struct lens_event *e)
@@ -89,41 +97,41 @@ static void put_what(struct buf *b, const struct lens_event *e)
 	static const char *const known[] = {NULL, "bind", "mapper", "port"};
 
 	if (e->has_call)
-		put_number(b, "call", e->call_id);
-	put_text(b, "iface", e->iface);
+		put_number(b, KEY("call"), e->call_id);
+	put_text(b, KEY("iface"), e->iface);
 	if (e->iface && e->known_by)
-		put_name(b, "known_by", known[e->known_by]);
+		put_name(b, KEY("known_by"), known[e->known_by]);
 	if (e->has_opnum)
-		put_number(b, "opnum", e->opnum);
-	put_text(b, "op", e->op);
-	put_text(b, "endpoint", e->endpoint);
-	put_text(b, "status", e->status);
+		put_number(b, KEY("opnum"), e->opnum);
+	put_text(b, KEY("op"), e->op);
+	put_text(b, KEY("endpoint"), e->endpoint);
+	put_text(b, KEY("status"), e->status);
 }
 
 /* Of RPC's own PDUs only: a TCP connection that opens has no security. */
 static void put_protection(struct buf *b, const struct lens_event *e)
 {
 	if (e->kind >= LENS_BIND && e->kind <= LENS_SHUTDOWN) {
-		put_name(b, "auth", auth_type_name(e->auth));
-		put_name(b, "level", auth_level_name(e->level));
+		put_name(b, KEY("auth"), auth_type_name(e->auth));
+		put_name(b, KEY("level"), auth_level_name(e->level));
 	}
 	if (e->sealed) {
-		put_flag(b, "sealed", true);
-		put_flag(b, "decrypted", e->decrypted);
+		put_flag(b, KEY("sealed"), true);
+		put_flag(b, KEY("decrypted"), e->decrypted);
 	}
-	put_text(b, "signature", lens_signature_name(e->signature));
-	put_text(b, "why_sealed", e->why_sealed);
+	put_text(b, KEY("signature"), lens_signature_name(e->signature));
+	put_text(b, KEY("why_sealed"), e->why_sealed);
 	if (e->encoding)
-		put_name(b, "encoding",
+		put_name(b, KEY("encoding"),
 		         e->encoding == (LENS_ENCODING_XOR | LENS_ENCODING_LZ) ? "lz+xor"
 		         : e->encoding & LENS_ENCODING_XOR                     ? "xor"
 		                                                               : "lz");
-	put_text(b, "user", e->user);
+	put_text(b, KEY("user"), e->user);
 }
 
 static void put_rop_names(struct buf *b, const struct lens_event *e)
 {
-	put_key(b, "rops");
+	put_key(b, KEY("rops"));
 	for (unsigned i = 0; i < e->rop_count; i++) {
 		buf_put_u8(b, i ? ',' : '[');
 		text_put_json(b, e->rops[i].name);
@@ -135,7 +143,7 @@ static void put_rop_statuses(struct buf *b, const struct lens_event *e)
 {
 	char hex[16];
 
-	put_key(b, "rop_status");
+	put_key(b, KEY("rop_status"));
 	for (unsigned i = 0; i < e->rop_count; i++) {
 		buf_put_u8(b, i ? ',' : '[');
 		if (e->rops[i].has_status)
@@ -150,14 +158,14 @@ static void put_rop_statuses(struct buf *b, const struct lens_event *e)
 static void put_times(struct buf *b, const struct lens_event *e)
 {
 	if (e->took_ns >= 0 && !lens_asks(e)) {
-		put_ms(b, "ms", e->took_ns);
+		put_ms(b, KEY("ms"), e->took_ns);
 		if (e->request && !e->parked) {
-			put_ms(b, "network_ms", e->network_ns);
-			put_ms(b, "server_ms", e->server_ns);
+			put_ms(b, KEY("network_ms"), e->network_ns);
+			put_ms(b, KEY("server_ms"), e->server_ns);
 		}
 	}
 	if (e->client_ns > 0)
-		put_ms(b, "client_ms", e->client_ns);
+		put_ms(b, KEY("client_ms"), e->client_ns);
 }
 
 /* The server's time, shared evenly by the ROPs of the call: the wire does not tell them apart. A Release has none. */
@@ -169,11 +177,12 @@ static void put_rop_times(struct buf *b, const struct lens_event *e)
 		shares += e->rops[i].has_status;
 	if (!shares || e->took_ns < 0)
 		return;
-	put_key(b, "rop_ms");
+	put_key(b, KEY("rop_ms"));
 	for (unsigned i = 0; i < e->rop_count; i++)
-		if (e->rops[i].has_status)
-			buf_printf(b, "%s%.3f", i ? "," : "[", lens_ms(e->server_ns / shares));
-		else
+		if (e->rops[i].has_status) {
+			buf_put_u8(b, i ? ',' : '[');
+			put_us(b, (e->server_ns / shares + 500) / 1000);
+		} else
 			buf_put_str(b, i ? ",null" : "[null");
 	buf_put_u8(b, ']');
 }
@@ -186,8 +195,8 @@ static void json_event(struct lens_view *v, const struct lens_event *e)
 		return;
 	buf_put_str(b, "{\"frame\":");
 	buf_put_decimal(b, e->frame);
-	put_number(b, "last_frame", e->last_frame);
-	put_time(b, "time", e->time_ns);
+	put_number(b, KEY("last_frame"), e->last_frame);
+	put_time(b, KEY("time"), e->time_ns);
 	put_where(b, e);
 	put_what(b, e);
 	put_protection(b, e);
@@ -199,12 +208,12 @@ static void json_event(struct lens_view *v, const struct lens_event *e)
 	if (e->rop_count && lens_answers(e))
 		put_rop_times(b, e);
 	if (e->kind == LENS_CONTEXT)
-		put_text(b, "what", e->summary);
+		put_text(b, KEY("what"), e->summary);
 	if (e->bytes)
-		put_number(b, "bytes", e->bytes);
-	put_text(b, "says", e->says);
-	put_text(b, "folder", e->folder);
-	put_text(b, "damaged", e->damaged);
+		put_number(b, KEY("bytes"), e->bytes);
+	put_text(b, KEY("says"), e->says);
+	put_text(b, KEY("folder"), e->folder);
+	put_text(b, KEY("damaged"), e->damaged);
 	buf_put_str(b, "}\n");
 }
 

@@ -42,6 +42,7 @@ struct lens_options {
 	const struct auth_keytab *keytab; /* for Kerberos; or NULL */
 	bool want_fields;                 /* fill lens_event.fields (tree, html, json with fields) */
 	bool heads_only;                  /* who, which call, how long, did it fail: no ROPs, no phrase (statistics) */
+	bool no_phrases;                  /* summary stays "" for RPC */
 	bool keep_events; /* events stay valid until lens_free (ladder, html); else until the callback returns
 	                     (a request that an answer points to stays until then) */
 	const struct idl_module *const *idl; /* further interfaces, from --idl */

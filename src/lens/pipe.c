@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define FIRST_REQUESTS 4
+
 /* ---- Requests ---- */
 
 static void clear_request(struct smb_request *r)
@@ -12,14 +14,31 @@ static void clear_request(struct smb_request *r)
 	*r = (struct smb_request){0};
 }
 
+/* The ring is twice as large then, its oldest first. */
+static bool grow_requests(struct lens_smb *s)
+{
+	unsigned old = s->request_room, room = old ? old * 2 : FIRST_REQUESTS;
+	struct smb_request *more = calloc(room, sizeof *more);
+	if (!more)
+		return false;
+	for (unsigned i = 0; i < old; i++)
+		more[i] = s->requests[(s->next_request + i) % old];
+	free(s->requests);
+	s->requests = more;
+	s->request_room = room;
+	s->next_request = old;
+	return true;
+}
+
 void smb_ask(struct lens_smb *s, uint64_t id, enum smb_what what, const struct smb_id *file, char *name)
 {
-	if (!s->requests && !(s->requests = calloc(SMB_MAX_REQUESTS, sizeof *s->requests))) {
+	bool full = !s->request_room || s->requests[s->next_request].id != 0;
+	if (full && s->request_room < SMB_MAX_REQUESTS && !grow_requests(s)) {
 		free(name);
 		return;
 	}
 	struct smb_request *r = &s->requests[s->next_request];
-	s->next_request = (s->next_request + 1) % SMB_MAX_REQUESTS;
+	s->next_request = (s->next_request + 1) % s->request_room;
 	clear_request(r);
 	*r = (struct smb_request){.id = id + 1, .what = what, .name = name};
 	if (file)
@@ -28,8 +47,8 @@ void smb_ask(struct lens_smb *s, uint64_t id, enum smb_what what, const struct s
 
 struct smb_request *smb_asked(struct lens_smb *s, uint64_t id)
 {
-	for (unsigned i = 1; s->requests && i <= SMB_MAX_REQUESTS; i++) {
-		struct smb_request *r = &s->requests[(s->next_request + SMB_MAX_REQUESTS - i) % SMB_MAX_REQUESTS];
+	for (unsigned i = 1; i <= s->request_room; i++) {
+		struct smb_request *r = &s->requests[(s->next_request + s->request_room - i) % s->request_room];
 		if (r->id && r->id == id + 1)
 			return r;
 	}
@@ -226,7 +245,7 @@ void smb_files_free(struct lens_smb *s)
 		s->files = f->next;
 		file_free(s, f);
 	}
-	for (unsigned i = 0; s->requests && i < SMB_MAX_REQUESTS; i++)
+	for (unsigned i = 0; i < s->request_room; i++)
 		clear_request(&s->requests[i]);
 	free(s->requests);
 }

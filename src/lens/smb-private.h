@@ -65,7 +65,7 @@ struct lens_smb {
 	struct smb_file *files, *latest;
 	unsigned file_count;
 	struct smb_request *requests; /* a ring */
-	unsigned next_request;
+	unsigned next_request, request_room;
 	struct smb_share shares[SMB_MAX_SHARES];
 	unsigned share_count;
 	bool told_sealed;

@@ -1,5 +1,6 @@
 #include "lens/lens-private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_ROPS_NAMED 4
@@ -116,12 +117,19 @@ static const char *bind_words(struct lens_making *m, const char *verb)
 static const char *rops_words(struct lens_making *m)
 {
 	const struct lens_event *e = m->event;
-	struct buf b MW_CLEANUP(buf_free) = {0};
-	for (unsigned i = 0; i < e->rop_count && i < MAX_ROPS_NAMED; i++)
-		buf_printf(&b, "%s%s", i ? ", " : "", e->rops[i].name);
-	if (e->rop_count > MAX_ROPS_NAMED)
-		buf_printf(&b, " and %u more", e->rop_count - MAX_ROPS_NAMED);
-	return arena_strndup(m->arena, (const char *)b.data, b.len);
+	const char *parts[MAX_ROPS_NAMED * 2 + 1];
+	char more[32];
+	size_t count = 0;
+	for (unsigned i = 0; i < e->rop_count && i < MAX_ROPS_NAMED; i++) {
+		if (i)
+			parts[count++] = ", ";
+		parts[count++] = e->rops[i].name;
+	}
+	if (e->rop_count > MAX_ROPS_NAMED) {
+		snprintf(more, sizeof more, " and %u more", e->rop_count - MAX_ROPS_NAMED);
+		parts[count++] = more;
+	}
+	return arena_join(m->arena, parts, count);
 }
 
 static const char *call_words(struct lens_making *m)
@@ -184,13 +192,13 @@ static const char *response_words(struct lens_making *m)
 	const struct lens_event *e = m->event;
 	const char *what = asked(m);
 	if (m->result && !e->failed)
-		return arena_printf(m->arena, "%s → %s", what, m->result);
+		return ARENA_JOIN(m->arena, what, " → ", m->result);
 	const char *how = "";
 	if (e->encoding & LENS_ENCODING_XOR && !e->sealed && !m->call && !m->talk->store_told) {
 		how = " (obfuscated, not sealed)";
 		m->talk->store_told = true;
 	}
-	return arena_printf(m->arena, "%s: %s%s", what, outcome(m), how);
+	return ARENA_JOIN(m->arena, what, ": ", outcome(m), how);
 }
 
 static const char *handshake_words(struct lens_making *m)
@@ -198,7 +206,7 @@ static const char *handshake_words(struct lens_making *m)
 	const struct lens_event *e = m->event;
 	if (e->kind == LENS_BIND_NAK || e->failed)
 		return arena_printf(m->arena, "%s: refused (%s)", asked(m), e->status);
-	return arena_printf(m->arena, "%s: %s", asked(m), e->status);
+	return ARENA_JOIN(m->arena, asked(m), ": ", e->status);
 }
 
 static const char *gap_words(struct lens_making *m)
@@ -251,6 +259,7 @@ static const char *words(struct lens_making *m)
 
 void lens_summarize(struct lens_making *m)
 {
-	const char *s = m->lens->options.heads_only ? NULL : words(m);
+	const struct lens_options *o = &m->lens->options;
+	const char *s = o->heads_only || o->no_phrases ? NULL : words(m);
 	m->event->summary = s ? s : "";
 }

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define FIRST_SIZE 16
+#define FIRST_SIZE 4
 #define MAX_SIZE 8192
 
 static struct lens_place *at(const struct lens_where *w, unsigned i)
