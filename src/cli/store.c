@@ -1,7 +1,6 @@
+#include "cli/store.h"
+
 #include "base/text.h"
-#include "cli/cli.h"
-#include "directory/snapshot.h"
-#include "store/check.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,80 +8,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Which mailboxes a command is about. */
+
 #define MAX_NAMED 1000
 #define SUFFIX ".sqlite"
+#define WAIT_S 10
 
-static const char *const command = "store";
+const char store_command[] = "store";
 
 const char store_help[] =
-        "Usage: mapiwire store check --state DIR [USER...]\n"
-        "       mapiwire store check FILE...\n\n"
-        "Looks whether mailboxes are whole: the pages of the file, as SQLite checks them, and what the\n"
-        "server relies on, such as counters of folders and the order of ids. Without USER every mailbox\n"
-        "in DIR is checked. USER is an address or the name before the @; FILE has a / in it or ends in\n"
-        ".sqlite. Nothing is written, and the server may run meanwhile. One line a mailbox, with what is\n"
-        "wrong below it; the exit code is 2 when one is damaged or cannot be read.\n";
+        "Usage: mapiwire store check --state DIR [USER...] | FILE...\n"
+        "       mapiwire store backup --state DIR [USER...] | FILE...  --to DIR|FILE\n"
+        "       mapiwire store restore --state DIR USER FILE [--force] [--adopt]\n"
+        "       mapiwire store compact --state DIR [USER...] | FILE...\n\n"
+        "check looks whether mailboxes are whole: the pages of the file, as SQLite checks them, and what the\n"
+        "server relies on, such as counters of folders and the order of ids. One line a mailbox, with what is\n"
+        "wrong below it; the exit code is 2 when one is damaged or cannot be read.\n"
+        "backup writes a copy of each mailbox as it is at one moment. restore checks such a copy and puts it in\n"
+        "the place of the user's mailbox, which nobody may use meanwhile. compact rewrites mailboxes without\n"
+        "the room of what was deleted; those that the server has open are waited for, and told if they stay so.\n"
+        "check and backup run beside the server. Without USER every mailbox in DIR is meant; USER is an address\n"
+        "or the name before the @; FILE has a / in it or ends in .sqlite.\n\n"
+        "  --state DIR       where the server keeps directory and mailboxes\n"
+        "  --to DIR|FILE     of backup: where to; in a folder a file is called as its user\n"
+        "  --force           of restore: in the place of a mailbox that is there\n"
+        "  --adopt           of restore: a backup of another mailbox, such as one of another server\n"
+        "  --wait SECONDS    of compact: for the server to let go of a mailbox; default 10\n";
 
-struct checker {
-	const char *state;
-	struct directory_snapshot *users; /* NULL: no directory is there */
-	struct buf out;
-	int code;
-};
-
-/* ---- One mailbox ---- */
-
-static void add_fault(void *user, const char *text)
-{
-	struct buf *faults = user;
-
-	buf_put_str(faults, "    ");
-	for (const char *line; (line = strchr(text, '\n')) != NULL; text = line + 1) {
-		char *one = strndup(text, (size_t)(line - text));
-		text_put_terminal(faults, one ? one : "");
-		buf_put_str(faults, "; ");
-		free(one);
-	}
-	text_put_terminal(faults, text);
-	buf_put_u8(faults, '\n');
-}
-
-static void check_file(struct checker *c, const char *label, const char *path)
-{
-	struct store_checked found;
-	struct store_why why = {0};
-	struct buf faults = {0};
-	int r = store_check(path, add_fault, &faults, &found, &why);
-
-	text_put_terminal(&c->out, label);
-	if (r == 0 && found.faults == 0) {
-		buf_printf(&c->out, ": whole, %llu folders, %llu messages\n", (unsigned long long)found.folders,
-		           (unsigned long long)found.messages);
-	} else if (r == 0) {
-		buf_printf(&c->out, ": DAMAGED, restore it from a backup (%s)\n", path);
-		buf_put(&c->out, faults.data, faults.len);
-	} else {
-		buf_put_str(&c->out, ": NOT CHECKED, ");
-		text_put_terminal(&c->out, *why.text ? why.text : mw_strerror(r));
-		buf_printf(&c->out, " (%s)\n", path);
-	}
-	if (r != 0 || found.faults > 0)
-		c->code = CLI_EXIT_FAILED;
-	buf_free(&faults);
-	cli_write(&c->out);
-}
-
-/* ---- Which ones ---- */
-
-static const char *owner_of(const struct checker *c, const char *file)
+static const char *owner_of(const struct stores *s, const char *file)
 {
 	char text[GUID_TEXT_SIZE];
 	struct guid guid;
 	const struct directory_user *u = NULL;
 
 	snprintf(text, sizeof text, "%.*s", GUID_TEXT_SIZE - 1, file);
-	if (c->users && guid_parse(text, &guid) == 0)
-		u = directory_by_mailbox(c->users, &guid);
+	if (s->users && guid_parse(text, &guid) == 0)
+		u = directory_by_mailbox(s->users, &guid);
 	return u ? u->address : file;
 }
 
@@ -93,25 +54,26 @@ static int is_mailbox(const struct dirent *entry)
 	return len > suffix && strcmp(entry->d_name + len - suffix, SUFFIX) == 0;
 }
 
-static int check_everything(struct checker *c)
+static int every_one(struct stores *s, stores_fn *fn)
 {
 	char folder[4096], path[4400];
 	struct dirent **entries = NULL;
-	int n;
+	int n, r = 0;
 
-	snprintf(folder, sizeof folder, "%s/mailboxes", c->state);
+	snprintf(folder, sizeof folder, "%s/mailboxes", s->state);
 	n = scandir(folder, &entries, is_mailbox, alphasort);
 	if (n < 0)
-		return cli_fail(command, CLI_EXIT_FAILED, "cannot read %s: %s.", folder, strerror(errno));
+		return cli_fail(store_command, CLI_EXIT_FAILED, "cannot read %s: %s.", folder, strerror(errno));
 	if (n == 0)
 		puts("There is no mailbox.");
 	for (int i = 0; i < n; i++) {
 		snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
-		check_file(c, owner_of(c, entries[i]->d_name), path);
+		if (r == 0)
+			r = fn(s, owner_of(s, entries[i]->d_name), path);
 		free(entries[i]);
 	}
 	free(entries);
-	return c->code;
+	return r != 0 ? r : s->code;
 }
 
 static bool is_file(const char *word)
@@ -121,78 +83,121 @@ static bool is_file(const char *word)
 	return strchr(word, '/') || (len > suffix && strcmp(word + len - suffix, SUFFIX) == 0);
 }
 
-static int check_user(struct checker *c, const char *who)
+const struct directory_user *stores_user(const struct stores *s, const char *who)
 {
-	char path[4400], guid[GUID_TEXT_SIZE];
-	const struct directory_user *u = directory_by_address(c->users, who);
+	const struct directory_user *u = s->users ? directory_by_address(s->users, who) : NULL;
 
-	if (!u)
-		u = directory_by_account(c->users, NULL, who);
-	if (!u)
-		return cli_fail(command, CLI_EXIT_USAGE, "there is no user %s: 'mapiwire user list' shows who exists.",
-		                who);
-	guid_format(&u->mailbox, guid);
-	snprintf(path, sizeof path, "%s/mailboxes/%s" SUFFIX, c->state, guid);
-	check_file(c, u->address, path);
-	return 0;
+	if (!u && s->users)
+		u = directory_by_account(s->users, NULL, who);
+	if (!u && s->state)
+		cli_usage(store_command, "there is no user %s: 'mapiwire user list' shows who exists.", who);
+	else if (!u)
+		cli_usage(store_command, "say where the users are kept that '%s' is one of: --state DIR.", who);
+	return u;
 }
 
-static int check_named(struct checker *c, const char *const *words, size_t count)
+static int one_user(struct stores *s, const char *who, stores_fn *fn)
+{
+	char path[4400], guid[GUID_TEXT_SIZE];
+	const struct directory_user *u = stores_user(s, who);
+
+	if (!u)
+		return CLI_EXIT_USAGE;
+	guid_format(&u->mailbox, guid);
+	snprintf(path, sizeof path, "%s/mailboxes/%s" SUFFIX, s->state, guid);
+	return fn(s, u->address, path);
+}
+
+int stores_each(struct stores *s, const char *const *words, size_t count, stores_fn *fn)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (is_file(words[i]))
-			check_file(c, words[i], words[i]);
-		else if (c->users)
-			r = check_user(c, words[i]);
-		else
-			r = cli_usage(command, "say where the users are kept that '%s' is one of: --state DIR.",
-			              words[i]);
-	}
-	return r != 0 ? r : c->code;
+	if (count == 0)
+		return every_one(s, fn);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = is_file(words[i]) ? fn(s, words[i], words[i]) : one_user(s, words[i], fn);
+	return r != 0 ? r : s->code;
+}
+
+void stores_size(uint64_t bytes, char out[24])
+{
+	if (bytes < 1000000)
+		snprintf(out, 24, "%.1f kB", (double)bytes / 1e3);
+	else
+		snprintf(out, 24, "%.1f MB", (double)bytes / 1e6);
 }
 
 /* Without a directory, mailboxes have their files' names. */
-static int open_users(struct checker *c, struct directory **d)
+static int open_users(struct stores *s)
 {
 	struct directory_why why = {0};
-	int r = directory_open(c->state, false, NULL, d, &why);
+	int r = s->state ? directory_open(s->state, false, NULL, &s->directory, &why) : 0;
 
-	if (r == 0)
-		r = directory_snapshot(*d, &c->users);
+	if (r == 0 && s->directory)
+		r = directory_snapshot(s->directory, &s->users);
 	if (r == 0 || r == MW_E_NOTFOUND)
 		return 0;
-	return cli_fail(command, CLI_EXIT_FAILED, "cannot open the directory in %s: %s", c->state,
-	                *d ? directory_error(*d) : why.text);
+	return cli_fail(store_command, CLI_EXIT_FAILED, "cannot open the directory in %s: %s", s->state,
+	                s->directory ? directory_error(s->directory) : why.text);
 }
 
-static int check(const char *state, const char *const *words, size_t count)
+/* ---- The commands ---- */
+
+static const struct command {
+	const char *name;
+	stores_fn *each; /* NULL: restore */
+} commands[] = {
+        {"check", store_check_one}, {"backup", store_backup_one}, {"compact", store_compact_one}, {"restore", NULL}};
+
+static const struct command *find(const char *name)
 {
-	struct checker c = {.state = state};
-	struct directory *d = NULL;
-	int r = state ? open_users(&c, &d) : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int check_words(const struct stores *s, const struct command *c, size_t count)
+{
+	if (!c->each && (count != 2 || !s->state))
+		return cli_usage(store_command,
+		                 "say whose mailbox, and from which file: store restore --state DIR USER FILE.");
+	if (c->each == store_backup_one && !s->to)
+		return cli_usage(store_command, "say where to: store backup --to DIR or FILE.");
+	if (c->each && count == 0 && !s->state)
+		return cli_usage(store_command, "say where the mailboxes are kept: --state DIR, or name files.");
+	return 0;
+}
+
+static int run(struct stores *s, const struct command *c, const char *const *words, size_t count)
+{
+	int r = check_words(s, c, count);
 
 	if (r == 0)
-		r = count > 0 ? check_named(&c, words, count) : check_everything(&c);
-	directory_snapshot_unref(&c.users);
-	directory_close(&d);
-	buf_free(&c.out);
+		r = open_users(s);
+	if (r == 0)
+		r = c->each ? stores_each(s, words, count, c->each) : store_restore_one(s, words[0], words[1]);
+	directory_snapshot_unref(&s->users);
+	directory_close(&s->directory);
+	buf_free(&s->out);
 	return r;
 }
 
 int cmd_store(int argc, char **argv)
 {
-	const char *state = NULL, *words[MAX_NAMED];
+	struct stores s = {.wait_s = WAIT_S};
+	const char *words[MAX_NAMED];
 	size_t count;
-	const struct cli_option options[] = {{"state", CLI_TEXT, &state}};
-	int r = cli_parse(command, argc, argv, options, ARRAY_SIZE(options), words, MAX_NAMED, &count);
+	const struct cli_option options[] = {{"state", CLI_TEXT, &s.state},
+	                                     {"to", CLI_TEXT, &s.to},
+	                                     {"force", CLI_FLAG, &s.force},
+	                                     {"adopt", CLI_FLAG, &s.adopt},
+	                                     {"wait", CLI_NUMBER, &s.wait_s}};
+	int r = cli_parse(store_command, argc, argv, options, ARRAY_SIZE(options), words, MAX_NAMED, &count);
 
 	if (r != 0)
 		return r - 1;
-	if (count == 0 || strcmp(words[0], "check") != 0)
-		return cli_usage(command, "say what to do: check.");
-	if (count == 1 && !state)
-		return cli_usage(command, "say where the mailboxes are kept: --state DIR, or name files.");
-	return check(state, words + 1, count - 1);
+	const struct command *c = count > 0 ? find(words[0]) : NULL;
+	return c ? run(&s, c, words + 1, count - 1)
+	         : cli_usage(store_command, "say what to do: check, backup, restore or compact.");
 }

@@ -1,6 +1,7 @@
 #include "store/check.h"
 
 #include "base/buf.h"
+#include "store/check_private.h"
 #include "store/schema.h"
 
 #include <sqlite3.h>
@@ -135,16 +136,16 @@ static int64_t pragma(sqlite3 *db, const char *sql)
 	return value;
 }
 
-static int identify(struct checking *c, struct store_why *why)
+int store_identify(sqlite3 *db, struct store_why *why)
 {
-	if (sqlite3_exec(c->db, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) != SQLITE_OK) {
-		int code = sqlite3_errcode(c->db);
+	if (sqlite3_exec(db, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) != SQLITE_OK) {
+		int code = sqlite3_errcode(db);
 		bool is_bytes = code == SQLITE_NOTADB || code == SQLITE_CORRUPT;
-		return say(why, is_bytes ? MW_E_MALFORMED : MW_E_IO, sqlite3_errmsg(c->db));
+		return say(why, is_bytes ? MW_E_MALFORMED : MW_E_IO, sqlite3_errmsg(db));
 	}
-	if (pragma(c->db, "PRAGMA application_id") != STORE_APPLICATION_ID)
+	if (pragma(db, "PRAGMA application_id") != STORE_APPLICATION_ID)
 		return say(why, MW_E_MALFORMED, "the file is no mailbox");
-	if (pragma(c->db, "PRAGMA user_version") != STORE_SCHEMA_VERSION)
+	if (pragma(db, "PRAGMA user_version") != STORE_SCHEMA_VERSION)
 		return say(why, MW_E_MALFORMED,
 		           "the mailbox is of another version; the server brings an older one up when it opens it");
 	return 0;
@@ -152,7 +153,7 @@ static int identify(struct checking *c, struct store_why *why)
 
 /* Opened as its owner opens it, or the log's index left by a crash could not be read; but nothing is written. A log
  * that is there stays: only closing the last connection would move it into the file. */
-static int open_file(const char *path, sqlite3 **db, struct store_why *why)
+int store_open_beside(const char *path, sqlite3 **db, struct store_why *why)
 {
 	struct stat file, log;
 	struct buf name = {0};
@@ -202,9 +203,9 @@ int store_check(const char *path, store_fault *fault, void *user, struct store_c
 	*out = (struct store_checked){0};
 	if (why)
 		why->text[0] = 0;
-	r = open_file(path, &c.db, why);
+	r = store_open_beside(path, &c.db, why);
 	if (r >= 0)
-		r = identify(&c, why);
+		r = store_identify(c.db, why);
 	if (r >= 0)
 		check_all(&c);
 	sqlite3_close(c.db);
