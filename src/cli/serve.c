@@ -46,7 +46,7 @@ const char serve_help[] =
         "  --connections N      most connections; default 16384. Who was silent longest makes room\n"
         "  --unauthenticated-memory MIB\n"
         "                       most that connections without a user may hold in all; default 256\n"
-        "  --patience SECONDS   for a bind, a handshake, each PDU, and a peer that does not read; default 60\n"
+        "  --patience SECONDS   for a bind, a handshake, each PDU or body, and a peer that does not read; default 60\n"
         "  --wait-end SECONDS   a wait for news ends after this, news or not; default 300\n"
         "  --session-expiry SECONDS\n"
         "                       a session of MAPI over HTTP that nobody uses ends after this; default 900\n"

@@ -47,7 +47,8 @@ struct server_config {
 	unsigned loops;                                 /* 0 = one per core */
 	unsigned max_connections;                       /* in all; 0 = 16,384; who makes room: server/crowd.h */
 	size_t max_unauthenticated; /* bytes that connections without a user may hold in all; 0 = 256 MiB */
-	unsigned patience_ms; /* for a bind, a handshake, each PDU, and whoever does not read what waits; 0 = 60,000 */
+	unsigned patience_ms; /* for a bind, a handshake, each PDU or body, and whoever does not read what waits; 0 =
+	                         60,000 */
 	unsigned wait_ms;     /* a wait for news ends without any after this; 0 = 300,000 */
 	unsigned context_ms;  /* a session of MAPI over HTTP that nobody uses ends after this; 0 = 900,000 */
 	unsigned pending_ms;  /* how often a client of MAPI over HTTP hears that its request is worked on; 0 = 15,000 */

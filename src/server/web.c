@@ -319,7 +319,9 @@ static void on_event(void *user, struct http_connection *http, const struct http
 		take_body(c, e->data, e->len);
 		break;
 	case HTTP_EV_END:
-		if (c->open && c->request.route->end)
+		if (c->open && c->moving)
+			c->end_waits = true;
+		else if (c->open && c->request.route->end)
 			c->request.route->end(&c->request);
 		break;
 	case HTTP_EV_DAMAGED:
@@ -520,7 +522,14 @@ static int start_tls(struct web_conn *c)
 void web_accept(struct server_stream *s)
 {
 	struct web_conn *c = (struct web_conn *)calloc(1, sizeof *c);
-	struct http_config config = {.role = HTTP_SERVER, .on_event = on_event, .user = c};
+	int64_t patience_ns = server_patience_ns(s->loop->server);
+	struct http_config config = {
+	        .role = HTTP_SERVER,
+	        .on_event = on_event,
+	        .user = c,
+	        /* A head comes in one go where nobody wants to hold the connection: half of what a body may take. */
+	        .limits = {.head_ns = patience_ns / 2, .body_ns = patience_ns},
+	};
 	if (!c) {
 		stream_close(s);
 		return;

@@ -37,6 +37,7 @@ struct web_conn {
 	char path[1024];
 	char address[48]; /* of who connected */
 	struct server_loop *moving;
+	bool end_waits; /* the request has no body, and its end was told before it had moved */
 	void (*moved)(struct web_request *r);
 	uint64_t bytes_seen;
 };

@@ -46,7 +46,11 @@ static void arrive(struct server_loop *loop, struct loop_message *message)
 		crowd_know(s);
 	http_pause(c->http, false);
 	c->in_feed = true;
+	bool ended = c->end_waits;
+	c->end_waits = false;
 	c->moved(&c->request);
+	if (ended && c->open && c->request.route->end)
+		c->request.route->end(&c->request);
 	web_feed_plain(c, NULL, 0);
 	c->in_feed = false;
 	web_settle(c);

@@ -34,9 +34,9 @@ def test_the_tests_are_there_and_build_the_rop():
             assert limits, f"Rop{name}: why is it not served?"
 
 
-def attack_rows():
-    text = (SOURCE_ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
-    table = text[text.index("\n## Attacks"):text.index("\n## Known differences")]
+def attack_rows(document="conformance.md"):
+    text = (SOURCE_ROOT / "docs" / document).read_text(encoding="utf-8")
+    table = text[text.index("\n## Attacks"):].split("\n## ")[1]
     return [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ")][1:]
 
 
@@ -58,3 +58,20 @@ def test_each_attack_has_its_tests():
             assert f"def {function}(" in attacks, function
         for path, function in machine_tests(machine.strip()):
             assert f"{function}(void **state)" in path.read_text(encoding="utf-8"), (path, function)
+
+
+def test_each_attack_on_http_has_its_tests():
+    """There the server's cells name their files as the machine's do; one of both may be empty."""
+    for document in "conformance-mapihttp.md", "conformance-rpch.md":
+        rows = attack_rows(document)
+        assert len(rows) > 7
+        for attack, _, machine, server in rows:
+            assert (machine + server).strip(), attack
+            for path, function in machine_tests(machine.strip()):
+                path = SOURCE_ROOT / "tests/unit/http" / path.name
+                assert f"{function}(void **state)" in path.read_text(encoding="utf-8"), (path, function)
+            for part in filter(None, map(str.strip, server.split(";"))):
+                name, functions = part.split(": ")
+                text = (SOURCE_ROOT / f"tests/peers/test_{name}.py").read_text(encoding="utf-8")
+                for function in functions.split(", "):
+                    assert f"def {function}(" in text, (name, function)

@@ -61,7 +61,7 @@ def web(serve):
     """impacket's client knows RPC proxies on ports 80 and 443 alone."""
     if os.geteuid() != 0:
         pytest.skip("port 443 is root's")
-    return serve("--listen", ADDRESS, "--https-port", "443", "--http-port", "0")
+    return serve("--listen", ADDRESS, "--https-port", "443", "--http-port", "0", "--loops", "2")
 
 
 def over_http(server, endpoint=6004, host="MAIL", user="alice", auth=AUTH_NTLM, path="/rpc/rpcproxy.dll",
@@ -228,8 +228,9 @@ def read_rts(s, rest=b""):
 
 @pytest.mark.parametrize("method", ["RPC_IN_DATA", "RPC_OUT_DATA"])
 @pytest.mark.parametrize("length", [0, 16])
-def test_echo(web, method, length):
-    with request(web, method, length=length, body=b"x" * length) as s:
+@pytest.mark.parametrize("user", ["alice", "bob"])  # whose connections live in different loops
+def test_echo(web, method, length, user):
+    with request(web, method, length=length, body=b"x" * length, user=user) as s:
         head, rest = head_of(s)
         assert head.startswith("HTTP/1.1 200 Success\r\n") and "content-type: application/rpc" in head.lower()
         assert read_rts(s, rest)[0] == rts(0x40)

@@ -102,6 +102,34 @@ def test_plain_http_on_the_tls_port(web):
     assert curl("--cacert", ca(web), https(web, "/"))[0] == 200
 
 
+@pytest.mark.parametrize("words, status, pattern", [
+    (["--http1.0"], 200, r"Connection: close\r\n"),
+    (["--http1.0", "-H", "Connection: keep-alive"], 200, r"Connection: keep-alive\r\n"),
+    (["-H", "Connection: close"], 200, r"Connection: close\r\n"),
+    (["-I"], 200, r"Content-Length: \d{3,4}\r\n(.*\r\n)*\r\n$"),
+    (["-X", "OPTIONS"], 405, r""),
+    (["-X", "TRACE"], 405, r""),
+    (["-X", "FROBNICATE"], 405, r""),
+    (["-X", "PUT", "-d", "x"], 405, r""),
+    (["-X", "POST", "-H", "Transfer-Encoding: chunked", "-d", "x"], 405, r""),
+    (["-d", "x" * 100], 413, r""),
+    (["-d", "x", "-H", "Expect: 200-maybe"], 417, r"Connection: close\r\n"),
+    (["-d", "x", "-H", "Expect: 100-continue"], 405, r"^HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 405"),
+    (["-H", "Host:"], 400, r"Connection: close\r\n"),
+    (["-H", "Host: a", "-H", "X: " + "x" * 70000], 431, r"Connection: close\r\n"),
+    (["-H", "Transfer-Encoding: gzip"], 501, r""),
+    (["-H", "Transfer-Encoding: gzip", "-d", "x"], 400, r"Content-Length and Transfer-Encoding at once"),
+    (["--request-target", "http://elsewhere.test/"], 200, r"A mail server"),  # ours, not fetched from anywhere
+    (["--request-target", "*"], 400, r""),
+    (["-X", "CONNECT", "--request-target", "evil.test:443"], 400, r""),
+])
+def test_rules(web, words, status, pattern):
+    """Of HTTP/1.1, in TLS and without: versions, connections, methods, expectations, limits, targets."""
+    for trust, url in (["--cacert", ca(web)], https(web, "/")), ([], http(web, "/")):
+        got, text = curl(*trust, *words, url)
+        assert got == status and re.search(pattern, text), text
+
+
 def test_requests_one_after_the_other(web):
     done = subprocess.run(["curl", "-s", "-v", *[http(web, f"/{i}") for i in range(5)]], capture_output=True, text=True)
     assert done.stderr.count("Re-using existing connection") == 4

@@ -1,7 +1,8 @@
 #include "server/mapihttp/private.h"
 #include "wire/mapihttp.h"
 
-/* Every request type, 2.2.3.3.1, and the method that it stands for. PING stands for none. */
+/* Every request type, 2.2.3.3.1, and the method that it stands for. PING stands for none. Two are named in one way
+ * where they are listed and in another where they are described (2.2.5.4, 2.2.5.6): both are taken. */
 
 const struct mapihttp_type mapihttp_types[] = {
         {"Connect", MAPIHTTP_EMSMDB, MAPIHTTP_MAKES_CONTEXT, false, &emsmdb_service, 10, &MapiConnectRequest_type,
@@ -16,8 +17,12 @@ const struct mapihttp_type mapihttp_types[] = {
          mapihttp_fill_bind, mapihttp_answer_bind},
         {"Unbind", MAPIHTTP_NSPI, MAPIHTTP_ENDS_CONTEXT, false, &nspi_service, 1, &BookUnbindRequest_type,
          mapihttp_fill_unbind, mapihttp_answer_unbind},
+        {"CompareMIds", MAPIHTTP_NSPI, MAPIHTTP_NEEDS_CONTEXT, false, &nspi_service, 10, &BookCompareMinIdsRequest_type,
+         mapihttp_fill_compare, mapihttp_answer_compare},
         {"CompareMinIds", MAPIHTTP_NSPI, MAPIHTTP_NEEDS_CONTEXT, false, &nspi_service, 10,
          &BookCompareMinIdsRequest_type, mapihttp_fill_compare, mapihttp_answer_compare},
+        {"DNToMId", MAPIHTTP_NSPI, MAPIHTTP_NEEDS_CONTEXT, false, &nspi_service, 7, &BookDnToMinIdRequest_type,
+         mapihttp_fill_dn_to_min_id, mapihttp_answer_dn_to_min_id},
         {"DNToMinId", MAPIHTTP_NSPI, MAPIHTTP_NEEDS_CONTEXT, false, &nspi_service, 7, &BookDnToMinIdRequest_type,
          mapihttp_fill_dn_to_min_id, mapihttp_answer_dn_to_min_id},
         {"GetMatches", MAPIHTTP_NSPI, MAPIHTTP_NEEDS_CONTEXT, false, &nspi_service, 5, &BookGetMatchesRequest_type,
