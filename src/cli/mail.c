@@ -28,7 +28,7 @@ const char mail_help[] =
         "MESSAGE is a number of 'list' or an id of 'search'; MESSAGES are 3, 3-7, 1,4-6 or all. They are in the\n"
         "inbox unless --folder says otherwise. FOLDER is inbox, outbox, sent, deleted, or a path of display names\n"
         "such as Projects/Old.\n\n"
-        "  --server HOST[:PORT]    the server; PORT is its endpoint mapper's\n" CLI_REMOTE_HELP
+        "  --server HOST[:PORT]    the server; PORT is its endpoint mapper's\n" CLI_REMOTE_HELP CLI_WEB_HELP
         "  --folder FOLDER         where the messages are; of save: where it goes\n"
         "  --subject TEXT          of send, save and search\n"
         "  --to, --cc, --bcc ADDRESS,...   of send and save\n"
@@ -168,17 +168,29 @@ int cmd_mail(int argc, char **argv)
 	size_t count;
 	struct cli_list attach = {mail.attach, ARRAY_SIZE(mail.attach), &mail.attach_count};
 	const struct cli_option options[] = {
-	        CLI_REMOTE_OPTIONS(&remote),          {"server", CLI_TEXT, &mail.server},
-	        {"folder", CLI_TEXT, &mail.folder},   {"subject", CLI_TEXT, &mail.subject},
-	        {"to", CLI_TEXT, &mail.to},           {"cc", CLI_TEXT, &mail.cc},
-	        {"bcc", CLI_TEXT, &mail.bcc},         {"html", CLI_FLAG, &mail.html},
-	        {"attach", CLI_LIST, &attach},        {"save", CLI_TEXT, &mail.save},
-	        {"hard", CLI_FLAG, &mail.hard},       {"from", CLI_TEXT, &mail.from},
-	        {"since", CLI_TEXT, &mail.since},     {"before", CLI_TEXT, &mail.before},
-	        {"unread", CLI_FLAG, &mail.unread},   {"flagged", CLI_FLAG, &mail.flagged},
-	        {"max", CLI_NUMBER, &mail.max},       {"attachments", CLI_FLAG, &mail.attachments},
-	        {"count", CLI_NUMBER, &mail.count},   {"format", CLI_TEXT, &mail.format},
-	        {"eml", CLI_TEXT, &mail.eml},         {"mbox", CLI_TEXT, &mail.mbox},
+	        CLI_REMOTE_OPTIONS(&remote),
+	        CLI_WEB_OPTIONS(&remote),
+	        {"server", CLI_TEXT, &mail.server},
+	        {"folder", CLI_TEXT, &mail.folder},
+	        {"subject", CLI_TEXT, &mail.subject},
+	        {"to", CLI_TEXT, &mail.to},
+	        {"cc", CLI_TEXT, &mail.cc},
+	        {"bcc", CLI_TEXT, &mail.bcc},
+	        {"html", CLI_FLAG, &mail.html},
+	        {"attach", CLI_LIST, &attach},
+	        {"save", CLI_TEXT, &mail.save},
+	        {"hard", CLI_FLAG, &mail.hard},
+	        {"from", CLI_TEXT, &mail.from},
+	        {"since", CLI_TEXT, &mail.since},
+	        {"before", CLI_TEXT, &mail.before},
+	        {"unread", CLI_FLAG, &mail.unread},
+	        {"flagged", CLI_FLAG, &mail.flagged},
+	        {"max", CLI_NUMBER, &mail.max},
+	        {"attachments", CLI_FLAG, &mail.attachments},
+	        {"count", CLI_NUMBER, &mail.count},
+	        {"format", CLI_TEXT, &mail.format},
+	        {"eml", CLI_TEXT, &mail.eml},
+	        {"mbox", CLI_TEXT, &mail.mbox},
 	        {"maildir", CLI_TEXT, &mail.maildir},
 	};
 	int r = cli_parse(mail_command, argc, argv, options, ARRAY_SIZE(options), words, MAIL_MAX_WORDS + 1, &count);

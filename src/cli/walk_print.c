@@ -18,18 +18,20 @@ static const enum cli_ink inks[STEPS] = {CLI_PLAIN, CLI_GREY,   CLI_GREEN,  CLI_
 /* "tcp://mail.demo.test:135", "https://mail.demo.test/mapi/emsmdb/" */
 static void put_where(struct buf *out, const struct walk *w, const struct walk_way *way)
 {
-	char text[512];
+	char text[512], port[8] = "";
 	bool web = way->transport != MAPIWIRE_TCP, v6 = strchr(web ? way->web_host : way->host, ':') != NULL;
 	const char *path = way->transport == MAPIWIRE_MAPI_HTTP
 	                           ? way->web.store_path ? way->web.store_path : "/mapi/emsmdb/"
 	                   : way->web.path ? way->web.path
 	                                   : "/rpc/rpcproxy.dll";
 	const char *open = v6 ? "[" : "", *close = v6 ? "]" : "";
+	if (way->web_port != (way->web.plain ? 80 : 443))
+		snprintf(port, sizeof port, ":%u", way->web_port);
 	if (!web)
 		snprintf(text, sizeof text, "%s%s%s:%u", open, way->host, close, w->r->epm_port ? w->r->epm_port : 135);
 	else
-		snprintf(text, sizeof text, "%s://%s%s%s:%u%.300s", way->web.plain ? "http" : "https", open,
-		         way->web_host, close, way->web_port, path);
+		snprintf(text, sizeof text, "%s://%s%s%s%s%.300s", way->web.plain ? "http" : "https", open,
+		         way->web_host, close, port, path);
 	text_put_terminal(out, text);
 }
 

@@ -132,6 +132,17 @@ def test_book_on_another_web_server(web, page, tmp_path):
     assert next(r for r in rows(done) if r.get("name") == "address book")["cause"] == "port-refused"
 
 
+@pytest.mark.parametrize("transport", ["rpc-http", "mapi-http"])
+def test_mail_and_ping(web, transport):
+    """The other commands that go to a server take the same options."""
+    secret = web.state / "alice.password"
+    there = [f"127.0.0.1:{web.web['https']}", "--transport", transport, *trusted(web), "-U", "DEMO\\alice", "--password-file", secret]
+    run("mail", "save", "--subject", "over HTTP", "--server", *there, stdin="body\n")
+    listed = run("mail", "list", "--server", *there, "--json").stdout.splitlines()
+    assert [json.loads(line)["subject"] for line in listed] == ["over HTTP"]
+    assert "answers: connected in" in run("ping", *there).stdout
+
+
 # ---- A server that is not ours ----
 
 def test_stranger(state):
