@@ -171,6 +171,22 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                                    "Start what is behind it, and look into its log; if it runs, look at its load.", 69},
         [CAUSE_NOT_OFFERED] = {"not-offered", "Autodiscover found settings for %s.",
                                "Switch it on at the server, or take another way: --transport, --all.", 71},
+        [CAUSE_HTTP_CHANNEL_REFUSED] = {"http-channel-refused",
+                                        "Something on the way does not let RPC over HTTP pass: %s.",
+                                        "Let proxies pass RPC_IN_DATA and RPC_OUT_DATA and requests of a gigabyte "
+                                        "(nginx: client_max_body_size 0).",
+                                        72},
+        [CAUSE_HTTP_BUFFERED] =
+                {"http-buffered", "A proxy holds back what goes through an HTTP channel: %s.",
+                 "Let it pass on at once what comes (nginx: proxy_buffering off, proxy_request_buffering off).", 73},
+        [CAUSE_HTTP_CHANNEL_CUT] =
+                {"http-channel-cut", "Something on the way, or the server, ended an HTTP channel in use: %s.",
+                 "Look for limits on the time and size of a request in the proxies on the way, and for a restart.", 74},
+        [CAUSE_HTTP_IDLE_TIMEOUT] =
+                {"http-idle-timeout", "An idle timeout on the way is shorter than the keep-alives: %s.",
+                 "Raise it for /rpc/ and /mapi/ above the server's keep-alives (nginx: proxy_read_timeout, "
+                 "proxy_send_timeout; HAProxy: timeout client, server).",
+                 75},
 };
 
 const struct cause_row *cause_get(enum cause cause)

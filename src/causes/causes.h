@@ -71,6 +71,11 @@ enum cause {
 	CAUSE_WEB_FORBIDDEN,     /* 403 */
 	CAUSE_WEB_UNAVAILABLE,   /* 502, 503, 504 */
 	CAUSE_NOT_OFFERED,       /* Autodiscover found settings, without this transport */
+	/* Proxies in the way of long requests */
+	CAUSE_HTTP_CHANNEL_REFUSED,
+	CAUSE_HTTP_BUFFERED,
+	CAUSE_HTTP_CHANNEL_CUT,
+	CAUSE_HTTP_IDLE_TIMEOUT,
 	CAUSE_COUNT,
 };
 

@@ -57,6 +57,16 @@ enum lens_service {
 	LENS_SVC_ASYNC
 };
 
+/* What becomes of a channel of RPC over HTTP, or of a parked wait in HTTP. */
+enum lens_channel {
+	LENS_CHANNEL_FINE,
+	LENS_CHANNEL_REFUSED,  /* its request is answered with an error */
+	LENS_CHANNEL_HELD_IN,  /* what the client says does not arrive */
+	LENS_CHANNEL_HELD_OUT, /* what the server says does not arrive, or late */
+	LENS_CHANNEL_CUT,
+	LENS_CHANNEL_IDLE /* cut after a silence */
+};
+
 #define LENS_ENCODING_XOR 1u
 #define LENS_ENCODING_LZ 2u
 
@@ -149,6 +159,7 @@ struct lens_event {
 	const char *folder; /* of a store's answer: the folder that it is about; NULL: not known */
 	const char *says; /* what it says besides its status: the client's version, the mailbox's other server, how long
 	                     to back off; NULL */
+	enum lens_channel channel;        /* of context: status says it in words */
 	const struct lens_event *request; /* of an answer: what it answers, on the same connection: conn is not to be
 	                                     asked of it any more; NULL */
 	const struct lens_rop *rops;

@@ -122,6 +122,9 @@ void finding_reach_end(struct lens_findings *f, const struct lens *lens);
 void finding_entrance_event(struct lens_findings *f, const struct lens_event *e);
 void finding_entrance_end(struct lens_findings *f);
 
+/* What HTTP is on the way there. */
+void finding_http_event(struct lens_findings *f, const struct lens_event *e);
+
 void finding_calls_answer(struct lens_findings *f, const struct lens_event *e);
 void finding_calls_request(struct lens_findings *f, const struct lens_event *e);
 /* A connection has ended. */

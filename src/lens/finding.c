@@ -167,6 +167,7 @@ void lens_findings_event(struct lens_findings *f, const struct lens_event *e)
 		break;
 	}
 	finding_entrance_event(f, e);
+	finding_http_event(f, e);
 	if (e->signature == RPC_SIG_BAD)
 		finding_add(f, CAUSE_BAD_SIGNATURE, e, "");
 	if (e->why_sealed)

@@ -456,6 +456,8 @@ struct ndr_tracer lens_rop_tracer(struct lens_opening *o);
 /* An event of this connection that is not RPC's: open, close, reset. */
 void lens_tell_plain(struct lens_flow *f, enum lens_kind kind, bool from_client, struct lens_stamp first,
                      struct lens_stamp last, int64_t took_ns, const char *status, const char *summary);
+/* An event of that connection, with the names of what it carries. */
+void lens_tell_made(struct lens_flow *f, const struct lens_event *made);
 /* The same as context, of what stays sealed. why: lives as long as the event, or is static. */
 void lens_tell_sealed(struct lens_flow *f, bool from_client, struct lens_stamp at, const char *why,
                       const char *summary);

@@ -123,7 +123,7 @@ static void put_iface(struct lens_flow *f, struct lens_event *e)
 	}
 }
 
-static void tell_made(struct lens_flow *f, const struct lens_event *made)
+void lens_tell_made(struct lens_flow *f, const struct lens_event *made)
 {
 	struct lens_event kept = *made, *e = &kept;
 	if (f->lens->options.keep_events && !(e = arena_copy(f->lens->kept, made, sizeof *made)))
@@ -150,7 +150,7 @@ void lens_tell_plain(struct lens_flow *f, enum lens_kind kind, bool from_client,
 	        .failed = status || kind == LENS_RESET,
 	        .summary = summary,
 	};
-	tell_made(f, &made);
+	lens_tell_made(f, &made);
 }
 
 void lens_tell_sealed(struct lens_flow *f, bool from_client, struct lens_stamp at, const char *why, const char *summary)
@@ -170,7 +170,7 @@ void lens_tell_sealed(struct lens_flow *f, bool from_client, struct lens_stamp a
 	        .why_sealed = why,
 	        .summary = summary,
 	};
-	tell_made(f, &made);
+	lens_tell_made(f, &made);
 }
 
 /* Byte offset and reason of the first damage of an event. */

@@ -40,6 +40,7 @@ struct lens_web {
 	struct http_connection *http;
 	struct lens_where stream[2]; /* places of the connection's bytes, from_client */
 	struct lens_stamp now;
+	int64_t last_ns;                   /* when the latest bytes came */
 	struct web_asked asked[WEB_ASKED]; /* a ring */
 	unsigned first_asked, asked_count;
 	bool answers_lost; /* bytes of the server are missing since the last request: among them may be answers */
@@ -52,6 +53,8 @@ struct lens_web {
 	bool is_channel;
 	struct rpch_seen *channel;
 	struct web_virtual *current; /* the latest, if it still is */
+	int64_t asked_ns;            /* when it was asked for */
+	bool heard, connected;       /* bytes of it came; CONN/C2 did */
 	unsigned lone;               /* number while the connection's is not known */
 	/* MAPI over HTTP. */
 	struct lens_conversation *talk;
@@ -100,6 +103,19 @@ void web_rpc_end(struct lens_web *w, const struct http_event *ev);
 void web_rpc_gap(struct lens_web *w, const struct http_event *ev);
 /* The connection is over. */
 void web_rpc_close(struct lens_web *w);
+
+/* ---- web_channel.c ---- */
+
+void web_channel_asked(struct lens_web *w);
+/* The server has said something in its channel's answer. */
+void web_channel_heard(struct lens_web *w);
+void web_channel_end(struct lens_web *w, const struct rpch_seen *channel);
+/* An answer's head. true: it is told. */
+bool web_channel_refused(struct lens_web *w, const struct http_event *ev, const struct lens_stamp *at);
+bool web_wait_refused(struct lens_web *w, const struct http_event *ev, const struct web_asked *asked,
+                      const struct lens_stamp *at);
+/* The connection is over. */
+void web_wait_end(struct lens_web *w);
 
 /* ---- web_mapi.c ---- */
 

@@ -90,6 +90,9 @@ static void take_response(struct lens_web *w, const struct http_event *ev)
 	struct web_asked asked = pop_asked(w);
 	if (web_mapi_response(w, ev, &asked))
 		return;
+	const struct lens_stamp at = place(w, ev, ev->first);
+	if (web_channel_refused(w, ev, &at))
+		return;
 	arena_reset(lens->scratch);
 	const char *code = arena_printf(a, "%u", ev->head->status);
 	const char *status = ev->head->status >= 400 ? code : web_response_code(a, ev->head);
@@ -210,6 +213,7 @@ void lens_web_data(struct lens_web *w, unsigned side, const uint8_t *data, size_
 	w->now = *stamp;
 	lens_where_add(places, len, stamp, places->end > WEB_PLACES ? places->end - WEB_PLACES : 0);
 	(void)http_feed(w->http, from, data, len, stamp->time_ns);
+	w->last_ns = stamp->time_ns;
 }
 
 void lens_web_gap(struct lens_web *w, unsigned side, uint64_t n, const struct lens_stamp *stamp)

@@ -331,7 +331,8 @@ bool web_mapi_response(struct lens_web *w, const struct http_event *ev, const st
 	if (ev->head->status != 200) {
 		if (asked->call)
 			forget_request(w, asked->call);
-		return false;
+		const struct lens_stamp at = lens_where_find(web_places(w, ev), ev->first);
+		return asked->mapi->iface == &wire_asyncemsmdb_interface && web_wait_refused(w, ev, asked, &at);
 	}
 	*b = (struct web_body){.type = asked->mapi, .call = asked->call, .first = ev->first};
 	b->session = asked->session;
@@ -386,6 +387,7 @@ void web_mapi_gap(struct lens_web *w, const struct http_event *ev)
 
 void web_mapi_close(struct lens_web *w)
 {
+	web_wait_end(w);
 	drop(&w->gathered[0]);
 	drop(&w->gathered[1]);
 	lens_talk_free(&w->talk);

@@ -98,6 +98,7 @@ static void take_pdu(struct lens *lens, struct lens_web *w, const struct rpch_si
 static void take_rts(struct lens *lens, struct lens_web *w, const struct rpch_sight *sight)
 {
 	enum rts_kind kind = sight->rts->kind;
+	w->connected |= kind == RTS_CONN_C2;
 	/* What only keeps the channels going says nothing. */
 	if (kind == RTS_FLOW_ACK || kind == RTS_FLOW_ACK_TO || kind == RTS_PING || kind == RTS_KEEP_ALIVE)
 		return;
@@ -172,6 +173,7 @@ static void end_channel(struct lens_web *w)
 	if (!all->inside)
 		rpch_observe_end(all->observer, channel);
 	channel->user = NULL;
+	web_channel_end(w, channel);
 }
 
 /* ---- What web.c tells ---- */
@@ -181,6 +183,7 @@ void web_rpc_request(struct lens_web *w, const struct http_head *head)
 	end_channel(w);
 	w->is_channel = strcmp(head->method, "RPC_IN_DATA") == 0 || strcmp(head->method, "RPC_OUT_DATA") == 0;
 	w->direction = strcmp(head->method, "RPC_IN_DATA") == 0 ? RPCH_IN : RPCH_OUT;
+	web_channel_asked(w);
 }
 
 void web_rpc_body(struct lens_web *w, const struct http_event *ev)
@@ -192,6 +195,8 @@ void web_rpc_body(struct lens_web *w, const struct http_event *ev)
 		begin_channel(w);
 	if (!w->channel)
 		return;
+	if (!from_client)
+		web_channel_heard(w);
 	struct lens_where *places = &w->body[from_client];
 	lens_where_add(places, ev->len, &w->now, places->end > WEB_PLACES ? places->end - WEB_PLACES : 0);
 	rpch_observe(w->flow->lens->webs->observer, w->channel, from_client, ev->data, ev->len);
