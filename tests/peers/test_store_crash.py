@@ -1,4 +1,4 @@
-"""kill -9 in the middle of saves: what a client was told is there afterwards."""
+"""kill -9 in the middle of saves, copies, deletions and marks: what a client was told is there afterwards."""
 import os
 import threading
 import time
@@ -9,6 +9,7 @@ pytest.importorskip("impacket", reason="python3-impacket is not installed")
 import sqlite3  # noqa: E402
 
 from conftest import Server  # noqa: E402
+import rops_more as more  # noqa: E402
 from rops import (MID, NO_HANDLE, SUBJECT_W, Store, contents_table, open_folder, query_rows,  # noqa: E402
                   set_columns)
 
@@ -23,6 +24,7 @@ class Writer(threading.Thread):
     def __init__(self, server, name):
         super().__init__(daemon=True)
         self.store, self.told, self.prefix = Store(server), {}, name
+        self.gone, self.maybe = set(), set()
         self.store.log_on()
 
     def run(self):
@@ -30,8 +32,24 @@ class Writer(threading.Thread):
             subject = f"{self.prefix}-{i}"
             try:
                 self.told[self.store.save_message(self.store.folders[INBOX], {SUBJECT_W: subject})] = subject
+                if i % 4 == 3:
+                    self.change(i)
             except Exception:  # pylint: disable=broad-except  # whatever impacket makes of a closed connection
                 return
+
+    def change(self, i):
+        """Something else with one of the last messages: marked unread, copied (its copy has the same subject), or deleted."""
+        mid = list(self.told)[-2]
+        inbox = self.store.one(open_folder(self.store.folders[INBOX]), [self.store.root, NO_HANDLE])[1][1]
+        if i % 16 == 7:
+            self.store.run([more.set_read_flags(4, [mid])], [inbox])
+        elif i % 16 == 11:
+            self.store.run([more.move_copy_messages([mid], copy=1)], [inbox, inbox])
+        else:
+            self.maybe.add(mid)
+            answer = self.store.run([more.delete_messages([mid])], [inbox])[0][0]
+            if (answer["status"], answer["partial"]) == (0, 0):
+                self.gone.add(mid)
 
     def end(self):
         """impacket reads the end of a connection over and over; a closed socket it understands."""
@@ -63,7 +81,7 @@ def check_files(state):
 
 
 def test_no_save_that_was_told_is_lost(state):
-    told, rounds, end = {}, 0, time.monotonic() + SECONDS
+    told, gone, maybe, rounds, end = {}, set(), set(), 0, time.monotonic() + SECONDS
     while (len(told) < SAVES or rounds < CRASHES) and time.monotonic() < end:
         server = Server(state, "--loops", "2")
         writers = [Writer(server, f"{rounds}.{n}") for n in range(3)]
@@ -76,12 +94,18 @@ def test_no_save_that_was_told_is_lost(state):
         for writer in writers:
             writer.end()
             told.update(writer.told)
+            gone |= writer.gone
+            maybe |= writer.maybe
         rounds += 1
         assert len(set(told.values())) == len(told)
     server = Server(state)
     found = everything(server)
     server.stop()
     assert rounds >= 2 and len(told) >= 200
-    assert {mid: found.get(mid) for mid in told} == told
-    assert len(found) <= len(told) + 3 * rounds  # at most what each writer was not told of
+    kept = {mid: subject for mid, subject in told.items() if mid not in maybe}
+    assert {mid: found.get(mid) for mid in kept} == kept
+    assert not gone & set(found)
+    copies = len(found) - len(set(found.values()))
+    assert copies <= len(told) // 8
+    assert len(set(found.values())) <= len(told) + 3 * rounds  # at most what each writer was not told of
     check_files(state)

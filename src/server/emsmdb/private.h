@@ -62,7 +62,8 @@ struct emsmdb_mailbox {
 	uint64_t quiet_at;                /* the newest commit when the clock last looked */
 	uint64_t indexed_at;              /* ... when all words were indexed */
 	struct loop_message index_slice;
-	bool searching; /* a slice of a search is on its way */
+	int64_t sliced_ns; /* when a ROP last asked for another slice, monotonic */
+	bool searching;    /* a slice of a search is on its way */
 	struct loop_message search_slice;
 	int64_t outbox_ns;                /* when to look there, since 1970 */
 	int64_t outbox_wait_ns;           /* how long it waited for the last try; 0: that one went well */

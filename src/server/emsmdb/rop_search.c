@@ -28,7 +28,8 @@
 /* Messages looked at in one go; a small mailbox is searched before the answer. */
 #define SLICE 200
 #define FIRST_SLICE 500
-#define INDEX_SLICE 24 /* messages, some milliseconds */
+#define BUSY_NS (NS_PER_S / 10)
+#define INDEX_SLICE 8 /* messages, some milliseconds */
 
 /* ---- In slices ---- */
 
@@ -67,13 +68,19 @@ void emsmdb_search(struct emsmdb_mailbox *m)
 
 static void index_more(struct emsmdb_mailbox *m);
 
+/* Nobody writes, and no ROP needs its time. */
+static bool is_quiet(const struct emsmdb_mailbox *m)
+{
+	return store_changes(m->store) == m->quiet_at && time_monotonic_ns() - m->sliced_ns > BUSY_NS;
+}
+
 static void run_index(struct server_loop *loop, struct loop_message *message)
 {
 	struct emsmdb_mailbox *m =
 	        (struct emsmdb_mailbox *)((char *)message - offsetof(struct emsmdb_mailbox, index_slice));
 	if (emsmdb_hold(m, message))
 		return;
-	bool more = false, quiet = store_changes(m->store) == m->quiet_at;
+	bool more = false, quiet = is_quiet(m);
 	int r = quiet ? store_words_step(m->store, INDEX_SLICE, &more) : 0;
 	if (r < 0)
 		log_line(loop->server->config.log, LOG_ERROR, "words cannot be indexed: %s",

@@ -12,7 +12,7 @@
 #define ROP_LOGON 0xFE
 #define FLAG_NO_COMPRESSION 0x1u
 #define FLAG_NO_XOR_MAGIC 0x2u
-#define SLICE_NS (INT64_C(4) * NS_PER_MS)
+#define SLICE_NS (INT64_C(2) * NS_PER_MS)
 #define TOO_SMALL_HEAD 3 /* bytes of RopBufferTooSmall before the requests that it hands back */
 
 static const struct rop_row *find_row(uint8_t id)
@@ -191,6 +191,8 @@ uint32_t rop_again(struct rop_call *rop, rop_fn go_on)
 	struct execution *x = rop->execution;
 	x->go_on = go_on;
 	x->again.run = run_again;
+	if (rop->on)
+		rop->on->mailbox->sliced_ns = time_monotonic_ns();
 	loop_post(rop->call->at, &x->again);
 	return ROP_LATER;
 }

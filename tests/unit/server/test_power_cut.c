@@ -196,7 +196,7 @@ static void nothing_is_told_before_its_sync(void **state)
 /* A sync that fails is no promise: the save is answered with an error, and so is the next. */
 static void a_failed_sync_is_an_error(void **state)
 {
-	struct client saver;
+	struct client saver, again;
 
 	(void)state;
 	start_on_this_disk();
@@ -207,6 +207,34 @@ static void a_failed_sync_is_an_error(void **state)
 	pc->fail_syncs = 0;
 	assert_true(save(&saver, 2, NULL) < 0);
 	close_client(&saver);
+	/* Its session has ended; whoever comes next finds the file opened anew. */
+	open_client(&again);
+	assert_int_equal(save(&again, 3, NULL), 0);
+	close_client(&again);
+	end_server();
+}
+
+/* A commit of several changes that fails is none for any of them. */
+static void a_failed_commit_is_an_error(void **state)
+{
+	struct client saver, again;
+	const uint32_t count_tag = PidTagContentCount;
+	struct mapiwire_rows rows;
+
+	(void)state;
+	start_on_this_disk();
+	open_client(&saver);
+	assert_int_equal(save(&saver, 0, NULL), 0);
+	pc->fail_writes = SQLITE_IOERR_WRITE;
+	assert_true(save(&saver, 1, NULL) < 0);
+	pc->fail_writes = 0;
+	close_client(&saver);
+	open_client(&again);
+	assert_int_equal(mapiwire_folder_get(again.store, again.inbox, &count_tag, 1, &rows), 0);
+	assert_int_equal(rows.values[0].integer, 1);
+	mapiwire_rows_free(&rows);
+	assert_int_equal(save(&again, 2, NULL), 0);
+	close_client(&again);
 	end_server();
 }
 
@@ -214,10 +242,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	        TEST(no_save_that_was_told_is_lost),
-	        TEST(a_disk_that_lies_loses_saves),
-	        TEST(nothing_is_told_before_its_sync),
-	        TEST(a_failed_sync_is_an_error),
+	        TEST(no_save_that_was_told_is_lost),   TEST(a_disk_that_lies_loses_saves),
+	        TEST(nothing_is_told_before_its_sync), TEST(a_failed_sync_is_an_error),
+	        TEST(a_failed_commit_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
