@@ -8,8 +8,10 @@ from rops import (MORE, Cursor, head, read_message, read_name, read_recipient, r
 
 def served():
     """The RopIds in the server's own table."""
-    table = (SOURCE_ROOT / "src" / "server" / "emsmdb" / "rop.c").read_text(encoding="utf-8")
-    return {int(found, 16) for found in re.findall(r"^\s*\{0x([0-9A-F]{2}), ", table, re.M)}
+    folder = SOURCE_ROOT / "src" / "server" / "emsmdb"
+    named = dict(re.findall(r"^#define (ROP_\w+) (0x[0-9A-Fa-f]{2})", "".join(f.read_text(encoding="utf-8") for f in folder.glob("*.h")), re.M))
+    table = (folder / "rop.c").read_text(encoding="utf-8")
+    return {int(named.get(found, found), 16) for found in re.findall(r"^\s*\{(0x[0-9A-F]{2}|ROP_\w+), ", table, re.M)}
 
 
 def nothing(cursor, out, columns):

@@ -107,7 +107,7 @@ def look(web, where, *trusted, address="alice@demo.invalid", words=()):
     """The tries: what a step says before its last colon, and the process. All certificates of `trusted` are believed."""
     bundle = web.state / "trusted.pem"
     bundle.write_text("".join(path.read_text() for path in (web.state / "tls-cert.pem", *trusted)))
-    done = walk(web.state, "--ldap", where, "--ca-file", bundle, "--epm-port", web.epm, "--timeout", "3", *words, address=address)
+    done = walk(web.state, "--ldap", where, "--ca-file", bundle, "--epm-port", web.epm, "--timeout", "15", *words, address=address)
     return [(step["where"], step["what"]) for step in steps(done) if "where" in step], done
 
 
