@@ -214,6 +214,8 @@ const char *cli_short_failure(const struct mapiwire_error *e)
 	        {"password-withheld", "password not sent"},
 	        {"rpc-proxy-refused", "refused by the RPC proxy"},
 	        {"session-gone", "session gone"},
+	        {"http-status", "refused by the web server"},
+	        {"channel-not-bound", "bound to another TLS channel"},
 	        {"not-mapi-http", "no MAPI over HTTP there"},
 	        {"web-redirect", "redirected"},
 	        {"web-forbidden", "forbidden"},

@@ -221,6 +221,7 @@ static void put_rpc_protection(struct buf *out, const struct walk *w)
 static void put_verdict(struct buf *out, const struct walk *w, int code)
 {
 	bool web = w->way->transport != MAPIWIRE_TCP, told = web || w->all;
+	bool nobody = w->knocked && strcmp(w->seen.auth, "none") == 0;
 	char tls[16];
 	cli_put(out, w->r->colored, code ? CLI_RED : CLI_GREEN,
 	        code ? "Outlook would not start" : "Outlook would start");
@@ -230,12 +231,13 @@ static void put_verdict(struct buf *out, const struct walk *w, int code)
 	put_failed(out, w);
 	buf_put_str(out, " Encryption: ");
 	if (web && w->knocked)
-		buf_printf(out, "%s, log-on by %s%s", walk_tls_name(&w->seen, tls), walk_auth_name(w->seen.auth),
+		buf_printf(out, "%s, %s%s%s", walk_tls_name(&w->seen, tls),
+		           nobody ? "nobody had to log on" : "log-on by ", nobody ? "" : walk_auth_name(w->seen.auth),
 		           w->way->transport == MAPIWIRE_RPC_HTTP ? "; of the RPC inside: " : "");
 	if (!web || w->way->transport == MAPIWIRE_RPC_HTTP)
 		put_rpc_protection(out, w);
 	else if (!w->knocked)
-		buf_put_str(out, "not seen, since the web server was not reached");
+		buf_put_str(out, "not seen, since step 2 failed");
 	buf_put_u8(out, '.');
 	if (code)
 		buf_printf(out, " Exit %d.", code);

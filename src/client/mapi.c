@@ -466,6 +466,12 @@ int client_mapi_ask_ping(struct mapiwire *m, struct client_web *w)
 	return r;
 }
 
+int client_mapi_fail_absent(struct mapiwire *m)
+{
+	return client_fail_on(m, MAPIWIRE_E_PROTOCOL, CAUSE_NOT_MAPI_HTTP, "%s (404 Not Found)",
+	                      path_of(m, CLIENT_EMSMDB));
+}
+
 int client_mapi_check_ping(struct mapiwire *m, const struct http_head *head)
 {
 	if (code_of(http_field(head, "X-ResponseCode")) >= 0)

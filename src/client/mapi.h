@@ -80,5 +80,6 @@ MW_NODISCARD int client_mapi_confirm(struct client_conn *c);
  * do. */
 MW_NODISCARD int client_mapi_ask_ping(struct mapiwire *m, struct client_web *w);
 MW_NODISCARD int client_mapi_check_ping(struct mapiwire *m, const struct http_head *head);
+int client_mapi_fail_absent(struct mapiwire *m);
 
 #endif

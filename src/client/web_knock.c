@@ -43,7 +43,10 @@ static int ask(struct client_web *w, struct mapiwire *m)
 	r = client_web_await(w, CLIENT_WEB_UNTIL_END, client_deadline(m), what);
 	if (r != 0)
 		return r;
-	if (client_web_answer(w)->status != 200)
+	unsigned status = client_web_answer(w)->status;
+	if (mapi && status == 404) /* as Exchange's, where it is not switched on */
+		return client_mapi_fail_absent(m);
+	if (status != 200)
 		return client_web_fail_status(w, what);
 	return mapi ? client_mapi_check_ping(m, client_web_answer(w)) : check_echo(m, w);
 }

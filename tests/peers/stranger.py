@@ -142,12 +142,15 @@ class Stranger:
         self.connections, self.open, self.lock = 0, [], threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()  # else it could accept for the next one, whose descriptor may be the same
         self.listener.close()
         self.cut()
 

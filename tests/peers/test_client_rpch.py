@@ -256,7 +256,7 @@ CHALLENGE = b"NTLMSSP\0\2\0\0\0" + b"\xff" * 36
     ([unauthorized("NTLM", more="Content-Length: 0\r\nTransfer-Encoding: chunked")], {33, 61}, ""),
     (["HTTP/1.1 401 No\r\n" + "X: y\r\n" * 5000 + "\r\n"], {33, 61}, ""),
     (["HTTP/1.1 401 No\r\nX: " + "y" * 100000], {33, 61}, ""),
-    (["HTTP/1.1 302 Found\r\nLocation: http://elsewhere.test/\r\nContent-Length: 0\r\n\r\n"], {62}, "302 Found"),
+    (["HTTP/1.1 302 Found\r\nLocation: http://elsewhere.test/\r\nContent-Length: 0\r\n\r\n"], {67}, "302 Found"),
     (["HTTP/1.1 503 RPC Error: 6ba, EEInfo: " + "A" * 900 + "\r\nContent-Length: 0\r\n\r\n"], {64}, "RPC Error: 6ba"),
     (["SSH-2.0-x\r\n"], {61}, "not with HTTP"),
     (["HTTP/1.1 100 Continue\r\n\r\n" * 1000 + "HTTP/1.1 404 \x1b[31mgone\r\nContent-Length: 0\r\n\r\n"], {33, 61, 62}, ""),

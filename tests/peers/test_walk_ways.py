@@ -113,10 +113,10 @@ def test_what_is_not_offered(web, page):
 
 def test_urls_that_are_not_followed(web, page):
     """Of MAPI over HTTP: without TLS, with something before an @, without a path."""
-    for url in ("http://127.0.0.1/mapi/emsmdb/", "https://demo.test@127.0.0.1/mapi/", "https://127.0.0.1"):
-        server = page((200, {}, offer(mapi(url, url))), name=str(len(url)))
-        done = walk(web.state, "alice@demo.test", "--server", f"127.0.0.1:{server.port}", "--ca-file", server.cert)
-        assert done.returncode == 58 and "web server" not in done.stdout, done.stdout
+    urls = ("http://127.0.0.1/mapi/emsmdb/", "https://demo.test@127.0.0.1/mapi/", "https://127.0.0.1", "https:///mapi/")
+    server = page((200, {}, offer(*(mapi(url, url) for url in urls))))
+    done = walk(web.state, "alice@demo.test", "--server", f"127.0.0.1:{server.port}", "--ca-file", server.cert)
+    assert done.returncode == 58 and "web server" not in done.stdout, done.stdout
 
 
 def test_book_on_another_web_server(web, page, tmp_path):
@@ -158,7 +158,8 @@ PAGE = b"<html>log on here</html>"
 WRONG = {  # what the web server answers to PING: exit code, words of the sentence and of what to try
     "401 Unauthorized": (20, "refused the user name or password", "Check user, domain and password"),
     "403 Forbidden": (68, "403 Forbidden", "rules for this path"),
-    "404 Not Found": (62, "404 Not Found", "path exists"),
+    "404 Not Found": (66, "/mapi/emsmdb/ (404 Not Found), but not with MAPI over HTTP", "Switch MAPI over HTTP on"),
+    "405 Method Not Allowed": (62, "405 Method Not Allowed", "logs"),
     "500 Oops": (62, "500 Oops", "logs"),
     "502 Bad Gateway": (69, "502 Bad Gateway", "Start what is behind it"),
     "503 Service Unavailable": (69, "503 Service Unavailable", "Start what is behind it"),
@@ -219,9 +220,9 @@ def test_names_ports_and_protocols(web, state):
         cases = [("nowhere.invalid", 10, "does not resolve"), ("127.0.0.1:1", 11, "Nothing listens"),
                  (f"127.0.0.1:{web.epm}", 59, "TLS"), (f"127.0.0.1:{silent.getsockname()[1]}", 59, "does not answer")]
         for where, code, words in cases:
-            done = walk(state, where, "--transport", "mapi-http", json=False)
+            done = walk(state, where, "--transport", "mapi-http", "--timeout", "1", json=False)
             assert done.returncode == code and words in done.stdout, done.stdout
-    done = walk(state, f"127.0.0.1:{web.epm}", "--transport", "mapi-http", "--plain-http", json=False)
+    done = walk(state, f"127.0.0.1:{web.epm}", "--transport", "mapi-http", "--plain-http", "--timeout", "1", json=False)
     assert done.returncode in (30, 31, 61), done.stdout
 
 
