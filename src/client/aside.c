@@ -4,7 +4,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
+
+/* How long those that were left behind are waited for at last. */
+#define PATIENCE_S 1
 
 /* Whoever changes RUNNING first decides who cleans up. */
 enum { RUNNING, FINISHED, LEFT };
@@ -27,16 +31,58 @@ static void *thread(void *arg)
 	return NULL;
 }
 
-static bool start(struct client_aside *a)
+/* ---- Threads that were left behind ---- */
+
+struct client_left {
+	struct client_left *next;
+	pthread_t thread;
+};
+
+/* Waits until the deadline (CLOCK_REALTIME; NULL: not at all) for each, and forgets those that have ended. */
+static void join_left(struct mapiwire *m, const struct timespec *deadline)
 {
-	pthread_attr_t attr;
-	pthread_t id;
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	bool ok = pthread_create(&id, &attr, thread, a) == 0;
-	pthread_attr_destroy(&attr);
-	return ok;
+	struct client_left **link = &m->left;
+	while (*link) {
+		struct client_left *l = *link;
+		if ((deadline ? pthread_timedjoin_np(l->thread, NULL, deadline)
+		              : pthread_tryjoin_np(l->thread, NULL)) != 0) {
+			link = &l->next;
+			continue;
+		}
+		*link = l->next;
+		free(l);
+	}
 }
+
+static void remember(struct mapiwire *m, pthread_t thread)
+{
+	struct client_left *l = (struct client_left *)calloc(1, sizeof *l);
+	if (!l) {
+		pthread_detach(thread);
+		return;
+	}
+	l->thread = thread;
+	l->next = m->left;
+	m->left = l;
+}
+
+void client_asides_free(struct mapiwire *m)
+{
+	struct timespec deadline;
+	if (m->left) {
+		clock_gettime(CLOCK_REALTIME, &deadline);
+		deadline.tv_sec += PATIENCE_S;
+		join_left(m, &deadline);
+	}
+	while (m->left) {
+		struct client_left *l = m->left;
+		m->left = l->next;
+		pthread_detach(l->thread);
+		free(l);
+	}
+}
+
+/* ---- Asides ---- */
 
 static struct client_aside *aside_new(struct mapiwire *m)
 {
@@ -85,7 +131,8 @@ struct client_aside *client_aside_begin(struct mapiwire *m, void (*run)(void *wo
 	a->run = run;
 	a->drop = drop;
 	a->work = work;
-	if (!start(a)) {
+	join_left(m, NULL);
+	if (pthread_create(&a->thread, NULL, thread, a) != 0) {
 		close(a->wake);
 		free(a);
 		drop(work);
@@ -99,11 +146,16 @@ struct client_aside *client_aside_begin(struct mapiwire *m, void (*run)(void *wo
 int client_aside_end(struct mapiwire *m, struct client_aside **aside, int error)
 {
 	struct client_aside *a = TAKE_PTR(*aside);
+	pthread_t id = a->thread;
 	unlink_aside(m, a);
 	int r = a->finished ? 0 : leave(a, error);
-	if (r == 0)
-		free(a);
-	return r;
+	if (r != 0) {
+		remember(m, id);
+		return r;
+	}
+	(void)pthread_join(id, NULL); /* it has nothing to do any more but to end */
+	free(a);
+	return 0;
 }
 
 int client_aside(struct mapiwire *m, void (*run)(void *work), void (*drop)(void *work), void *work, int64_t deadline)

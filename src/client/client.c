@@ -138,6 +138,7 @@ int mapiwire_free(struct mapiwire **client)
 		struct client_web *w = m->webs;
 		client_web_close(&w);
 	}
+	client_asides_free(m);
 	int r = m->capture && !m->capture_is_shared ? capture_finish(&m->capture) : 0;
 	if (m->wake >= 0)
 		close(m->wake);

@@ -47,7 +47,8 @@ struct mapiwire {
 	char *stale[2];           /* MAPI over HTTP, by endpoint: cookies of a session nobody took leave of; or NULL */
 	struct client_said own, *said; /* said: of the task that runs, else own */
 	struct client_aside *asides;
-	int wake; /* eventfd that their threads write; -1: not needed yet */
+	struct client_left *left; /* threads of asides that were given up */
+	int wake;                 /* eventfd that their threads write; -1: not needed yet */
 	struct mapiwire_task *tasks, *running;
 	bool ending;
 };

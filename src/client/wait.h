@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "mapiwire.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <ucontext.h>
 
@@ -40,7 +41,8 @@ struct client_aside {
 	struct client_aside *next;
 	atomic_int state;
 	bool finished; /* seen by the loop */
-	int wake;      /* the thread's own descriptor of the client's event */
+	pthread_t thread;
+	int wake; /* the thread's own descriptor of the client's event */
 	void (*run)(void *work);
 	void (*drop)(void *work);
 	void *work;
@@ -56,6 +58,9 @@ struct client_aside *client_aside_begin(struct mapiwire *m, void (*run)(void *wo
                                         void *work);
 /* Once it is finished, or to leave it behind with error (an MW_E_*), which is yielded then. */
 int client_aside_end(struct mapiwire *m, struct client_aside **a, int error);
+/* With the client: threads that were left behind are given a second to end. A program that ends right after would
+ * take the libraries away under them, which MIT krb5's answers by abort. */
+void client_asides_free(struct mapiwire *m);
 /* Which have finished since. */
 void client_asides_look(struct mapiwire *m);
 
