@@ -99,7 +99,7 @@ struct mapiwire_web {
 	uint16_t port;    /* 0: 443, 80 when plain */
 	bool plain;       /* without TLS */
 	bool insecure;    /* take whatever certificate comes; no Basic then */
-	const char *ca_file;   /* PEM: roots instead of the system's */
+	const char *ca_file;   /* PEM: roots instead of the system's; _E_ARGUMENT where there is none in it */
 	const char *principal; /* name that the certificate must have, "msstd:" before it or not; NULL: host */
 	const char *key_log;   /* file that TLS secrets are appended to, in SSLKEYLOGFILE's format */
 	const char *path;      /* RPC_HTTP: "/rpc/rpcproxy.dll" */
@@ -141,7 +141,8 @@ MAPIWIRE_API int mapiwire_new_over(struct mapiwire *m, const char *host, enum ma
                                    const struct mapiwire_web *web, struct mapiwire **out);
 /* From the next wait on; 0: 10,000. */
 MAPIWIRE_API void mapiwire_set_timeout(struct mapiwire *m, unsigned timeout_ms);
-/* Cancels the tasks that there are and runs them to their ends. 0; MAPIWIRE_E_FILE when the capture could not be
+/* Cancels the tasks that there are and runs them to their ends; waits, a second at most, for a resolver or a KDC whose
+ * answer nobody wants any more. 0; MAPIWIRE_E_FILE when the capture could not be
  * written in full; MAPIWIRE_E_ARGUMENT, and nothing is freed, inside a task. */
 MAPIWIRE_API int mapiwire_free(struct mapiwire **m);
 /* Never NULL. */
@@ -237,6 +238,8 @@ struct mapiwire_web_report {
 	int64_t connect_ns, tls_ns, auth_ns, answer_ns; /* each on its own; 0: there was none */
 	const char *tls;                                /* "TLS1.3"; NULL: none */
 	const char *auth;                               /* "basic", "ntlm", "kerberos", "none": nobody was asked */
+	char certificate[256]; /* "CN=mail.demo.test, issued by ..., until 2027-01-31"; "": none. Text of the server's
+	                        */
 };
 MAPIWIRE_API int mapiwire_web_knock(struct mapiwire *m, struct mapiwire_web_report *out);
 

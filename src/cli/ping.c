@@ -342,6 +342,7 @@ static void put_report(struct buf *out, const struct ping *p, const struct mapiw
 		buf_put_str(out, p->r->carried == MAPIWIRE_MAPI_HTTP ? "{\"endpoint\":" : "{\"proxy\":");
 		text_put_json(out, host);
 		cli_json_text(out, "tls", r->tls ? r->tls : "none");
+		cli_json_text(out, "certificate", r->certificate);
 		cli_json_text(out, "auth", r->auth);
 		cli_json_ms(out, "connect", r->connect_ns);
 		cli_json_ms(out, "handshake", r->tls_ns);
@@ -359,6 +360,11 @@ static void put_report(struct buf *out, const struct ping *p, const struct mapiw
 	if (r->auth_ns)
 		buf_printf(out, "logged on by %s in %.3f ms, ", r->auth, (double)r->auth_ns / (double)NS_PER_MS);
 	buf_printf(out, "%s in %.3f ms.\n", mapi ? "PING" : "echo", (double)r->answer_ns / (double)NS_PER_MS);
+	if (*r->certificate) {
+		buf_put_str(out, "Its certificate: ");
+		cli_put(out, false, CLI_PLAIN, r->certificate);
+		buf_put_str(out, ".\n");
+	}
 }
 
 /* The proxy itself, then the three services that Outlook looks for behind it. */

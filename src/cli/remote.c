@@ -133,6 +133,9 @@ static int make_client(const char *command, struct cli_remote *r, const char *pa
 	if (code == MAPIWIRE_E_FILE)
 		return cli_fail(command, CLI_EXIT_USAGE, "cannot write %s: %s. Name another file.", r->capture,
 		                strerror(errno));
+	if (code == MAPIWIRE_E_ARGUMENT && r->web.ca_file)
+		return cli_fail(command, CLI_EXIT_USAGE, "%s has no certificate in it: name a file in PEM.",
+		                r->web.ca_file);
 	return code < 0 ? cli_fail(command, CLI_EXIT_FAILED, "out of memory.") : 0;
 }
 

@@ -54,9 +54,20 @@ static int read_ca(const char *path, struct buf *out)
 	return n == 0 ? 0 : MAPIWIRE_E_FILE;
 }
 
+static int load_roots(struct client_site *s, const char *ca_file)
+{
+	struct buf pem MW_CLEANUP(buf_free) = {0};
+	if (!s->tls || s->insecure)
+		return 0;
+	int r = ca_file ? read_ca(ca_file, &pem) : 0;
+	if (r == 0)
+		r = tls_roots_load(ca_file ? pem.data : NULL, pem.len, &s->roots);
+	return r == MW_E_INVALID ? MAPIWIRE_E_ARGUMENT : r == MW_E_NOMEM ? MAPIWIRE_E_MEMORY : r;
+}
+
 static int open_files(struct client_site *s, const struct mapiwire_web *web)
 {
-	int r = web->ca_file ? read_ca(web->ca_file, &s->ca) : 0;
+	int r = load_roots(s, web->ca_file);
 	if (r != 0 || !web->key_log)
 		return r;
 	s->key_log = open(web->key_log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -124,8 +135,7 @@ int client_site_for(const struct client_site *from, const char *host, struct cli
 	int r = copy_texts(s, host ? host : from->host, host ? host : from->name, from->path);
 	if (r == 0)
 		r = copy_mapi_paths(s, from->mapi_paths[0], from->mapi_paths[1]);
-	if (r == 0 && buf_put(&s->ca, from->ca.data, from->ca.len) < 0)
-		r = MAPIWIRE_E_MEMORY;
+	s->roots = from->roots ? tls_roots_ref(from->roots) : NULL;
 	if (r != 0)
 		client_site_free(&s);
 	else
@@ -140,7 +150,7 @@ void client_site_free(struct client_site **site)
 		return;
 	if (s->key_log >= 0)
 		close(s->key_log);
-	buf_free(&s->ca);
+	tls_roots_unref(&s->roots);
 	free(s->host);
 	free(s->authority);
 	free(s->name);

@@ -1,8 +1,8 @@
 #ifndef MW_CLIENT_SITE_H
 #define MW_CLIENT_SITE_H
 
-#include "base/buf.h"
 #include "mapiwire.h"
+#include "tls/tls.h"
 
 /*
  * The web server that a client's HTTP goes to: its names, how its certificate is judged, how one logs on there. Made
@@ -14,8 +14,8 @@ struct client_site {
 	char *authority; /* of Host: host, and the port where it is not the scheme's own */
 	char *name;      /* that the certificate must prove */
 	bool tls, insecure;
-	struct buf ca; /* PEM; empty: the system's roots */
-	int key_log;   /* descriptor; -1: none */
+	struct tls_roots *roots; /* NULL: insecure, or no TLS */
+	int key_log;             /* descriptor; -1: none */
 	enum mapiwire_web_auth wanted;
 	/* What the server took last, so that the next connection begins with it; DEFAULT: not known, NONE: it asks
 	 * nobody. */

@@ -80,6 +80,8 @@ struct client_web {
 	bool up, ready, headed, whole;
 	struct web_end end;
 	struct client_web_times times;
+	const char *version; /* TLS's, of the last handshake */
+	char certificate[256];
 	int64_t since; /* of what is under way, monotonic */
 };
 

@@ -173,8 +173,7 @@ static bool begin_tls(struct client_web *w)
 	        .role = TLS_CLIENT,
 	        .server_name = s->name,
 	        .sni = is_name ? s->host : "",
-	        .ca_pem = s->ca.len > 0 ? s->ca.data : NULL,
-	        .ca_len = s->ca.len,
+	        .roots = s->roots,
 	        .insecure = s->insecure,
 	        .key_log = s->key_log >= 0 ? log_secret : NULL,
 	        .user = w->site,
@@ -184,14 +183,18 @@ static bool begin_tls(struct client_web *w)
 		r = tls_begin(w->tls);
 	if (r < 0)
 		web_lose(w, r == MW_E_NOMEM ? MAPIWIRE_E_MEMORY : MAPIWIRE_E_ARGUMENT, CAUSE_TLS_FAILED, 0, "%s: %s",
-		         s->authority, r == MW_E_INVALID ? "the CA file is not PEM" : mw_strerror(r));
+		         s->authority, mw_strerror(r));
 	return r == 0;
 }
 
 static void is_up(struct client_web *w)
 {
-	if (w->tls)
+	if (w->tls) {
 		w->times.tls_ns = time_monotonic_ns() - w->since;
+		w->version = tls_version(w->tls);
+		if (tls_certificate(w->tls, w->certificate, sizeof w->certificate) < 0)
+			w->certificate[0] = 0;
+	}
 	w->stage = WEB_UP;
 	w->up = true;
 }
@@ -552,7 +555,12 @@ struct client_web_times client_web_times(const struct client_web *w)
 	return w->times;
 }
 
+const char *client_web_certificate(const struct client_web *w)
+{
+	return w->certificate;
+}
+
 const char *client_web_tls(const struct client_web *w)
 {
-	return w->tls ? tls_version(w->tls) : NULL;
+	return w->version;
 }

@@ -95,6 +95,8 @@ int client_web_fail_late(struct client_web *w, const char *what);
 /* ---- What became of it ---- */
 
 struct client_web_times client_web_times(const struct client_web *w);
+/* "CN=mail.demo.test, issued by ..., until 2027-01-31", as it is; "": there is none. */
+const char *client_web_certificate(const struct client_web *w);
 const char *client_web_tls(const struct client_web *w);  /* "TLS1.3"; NULL: none */
 const char *client_web_auth(const struct client_web *w); /* "basic", "ntlm", "kerberos"; "none": the server asked
                                                           * nobody, or not yet. Static */

@@ -63,6 +63,7 @@ static int knock(struct client_web *w, struct mapiwire *m, struct mapiwire_web_r
 	                                    .answer_ns = times.first_byte_ns,
 	                                    .tls = client_web_tls(w),
 	                                    .auth = client_web_auth(w)};
+	snprintf(out->certificate, sizeof out->certificate, "%s", client_web_certificate(w));
 	return 0;
 }
 

@@ -17,11 +17,17 @@ struct tls_keys {
 	atomic_uint references;
 };
 
+struct tls_roots {
+	gnutls_certificate_credentials_t credentials;
+	atomic_uint references;
+};
+
 struct tls_session {
 	enum tls_role role;
 	gnutls_session_t gnutls;
 	struct tls_keys *keys;
-	gnutls_certificate_credentials_t own; /* a client's */
+	struct tls_roots *roots;              /* a client's */
+	gnutls_certificate_credentials_t own; /* or, of one that trusts anybody */
 	const uint8_t *in;                    /* what is being fed, and how much of it is left */
 	size_t in_left;
 	struct buf plain, output;

@@ -76,15 +76,15 @@ static int set_up_server(struct tls_session *t, const struct tls_config *config)
 
 static int set_up_client(struct tls_session *t, const struct tls_config *config)
 {
-	const gnutls_datum_t ca = {(unsigned char *)(uintptr_t)config->ca_pem, (unsigned)config->ca_len};
-	int r = gnutls_certificate_allocate_credentials(&t->own);
+	int r = 0;
 	t->insecure = config->insecure;
-	if (r >= 0 && config->ca_pem)
-		r = gnutls_certificate_set_x509_trust_mem(t->own, &ca, GNUTLS_X509_FMT_PEM);
-	else if (r >= 0 && !config->insecure)
-		r = gnutls_certificate_set_x509_system_trust(t->own);
+	if (config->roots)
+		t->roots = tls_roots_ref(config->roots);
+	else
+		r = config->insecure ? gnutls_certificate_allocate_credentials(&t->own) : GNUTLS_E_INVALID_REQUEST;
 	if (r >= 0)
-		r = gnutls_credentials_set(t->gnutls, GNUTLS_CRD_CERTIFICATE, t->own);
+		r = gnutls_credentials_set(t->gnutls, GNUTLS_CRD_CERTIFICATE,
+		                           t->roots ? t->roots->credentials : t->own);
 	if (r < 0 || !config->server_name)
 		return r;
 	t->server_name = strdup(config->server_name);
@@ -145,6 +145,7 @@ void tls_free(struct tls_session **session)
 		gnutls_deinit(t->gnutls);
 	if (t->own)
 		gnutls_certificate_free_credentials(t->own);
+	tls_roots_unref(&t->roots);
 	tls_keys_unref(&t->keys);
 	buf_free(&t->plain);
 	buf_free(&t->output);

@@ -25,6 +25,14 @@ void tls_keys_unref(struct tls_keys **keys);
  * now_ns on. PEM, appended. Wipe the key. */
 MW_NODISCARD int tls_make_self_signed(const char *host, int64_t now_ns, struct buf *cert_pem, struct buf *key_pem);
 
+/* ---- What a client trusts; read once, counted, and shared by its connections and threads ---- */
+
+struct tls_roots;
+/* PEM, or NULL: the system's. MW_E_INVALID: there is no certificate in it. */
+MW_NODISCARD int tls_roots_load(const void *pem, size_t len, struct tls_roots **out);
+struct tls_roots *tls_roots_ref(struct tls_roots *roots);
+void tls_roots_unref(struct tls_roots **roots);
+
 /* ---- A connection ---- */
 
 enum tls_role { TLS_CLIENT, TLS_SERVER };
@@ -38,11 +46,10 @@ struct tls_config {
 	/* Client: the name that its server must prove, which also goes into SNI; sni: another one does, "" none (RFC
 	 * 6066 has no addresses there). */
 	const char *server_name, *sni;
-	const void *ca_pem; /* roots instead of the system's; NULL: those */
-	size_t ca_len;
-	bool insecure;          /* take whatever certificate comes */
-	tls_key_log_fn key_log; /* NULL: secrets stay here */
-	void *user;             /* its */
+	struct tls_roots *roots; /* a reference is taken; NULL with insecure only */
+	bool insecure;           /* take whatever certificate comes */
+	tls_key_log_fn key_log;  /* NULL: secrets stay here */
+	void *user;              /* its */
 };
 
 struct tls_session;
@@ -67,6 +74,10 @@ bool tls_ended(const struct tls_session *t); /* the peer sends no more, and said
 const char *tls_why(const struct tls_session *t);
 /* "TLS1.3" and the like; NULL before the handshake. */
 const char *tls_version(const struct tls_session *t);
+
+/* Client: "CN=mail.demo.test, issued by CN=demo, until 2027-01-31": text of the peer's, be it trusted or not.
+ * MW_E_STATE: there is none. */
+MW_NODISCARD int tls_certificate(const struct tls_session *t, char *out, size_t size);
 
 /* The application data of RFC 5929's tls-server-end-point binding: its name, a colon, the certificate's hash. */
 #define TLS_BINDING_MAX 96

@@ -54,7 +54,8 @@ def test_proxy_and_services(web, how, shown):
 def test_reads_well(web):
     text = ping(web).stdout
     assert re.match(r"The RPC proxy 127\.0\.0\.1 answers: connected in \d+\.\d+ ms, TLS1\.3 in \d+\.\d+ ms, "
-                    r"logged on by ntlm in \d+\.\d+ ms, echo in \d+\.\d+ ms\.\n", text), text
+                    r"logged on by ntlm in \d+\.\d+ ms, echo in \d+\.\d+ ms\.\n"
+                    rf"Its certificate: CN={NAME}, issued by CN={NAME}, until 20\d\d-\d\d-\d\d\.\n", text), text
 
 
 def test_bound_to_its_channel(serve):
@@ -84,6 +85,14 @@ def test_what_goes_wrong(web, words, code, says):
         password_of(web, "bob").write_text("wrong\n", encoding="utf-8")
     done = ping(web, "rfr", check=False, **words)
     assert done.returncode == code and says in done.stderr, done.stderr
+
+
+def test_roots_that_are_none(web, tmp_path):
+    (tmp_path / "ca").write_text("nothing\n", encoding="utf-8")
+    done = ping(web, "rfr", trust=False, auth=("--ca-file", tmp_path / "ca"), check=False)
+    assert done.returncode == 1 and done.stderr == f"mapiwire ping: {tmp_path}/ca has no certificate in it: name a file in PEM.\n"
+    done = ping(web, "rfr", trust=False, auth=("--ca-file", tmp_path / "none"), check=False)
+    assert done.returncode == 1 and "No such file" in done.stderr
 
 
 def test_no_tls_there(web):

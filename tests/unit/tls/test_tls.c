@@ -18,12 +18,19 @@ struct pair {
 
 static struct buf cert, key;
 static struct tls_keys *keys;
+static struct tls_roots *roots, *none; /* of the server, of another */
 
 static int make_keys(void **state)
 {
 	char why[TLS_WHY];
 	(void)state;
 	assert_int_equal(tls_make_self_signed("mail.demo.test", time_now_ns(), &cert, &key), 0);
+	struct buf other = {0}, other_key = {0};
+	assert_int_equal(tls_make_self_signed("mail.demo.test", time_now_ns(), &other, &other_key), 0);
+	assert_int_equal(tls_roots_load(cert.data, cert.len, &roots), 0);
+	assert_int_equal(tls_roots_load(other.data, other.len, &none), 0);
+	buf_free(&other);
+	buf_free(&other_key);
 	return tls_keys_load(cert.data, cert.len, key.data, key.len, &keys, why);
 }
 
@@ -31,6 +38,8 @@ static int free_keys(void **state)
 {
 	(void)state;
 	tls_keys_unref(&keys);
+	tls_roots_unref(&roots);
+	tls_roots_unref(&none);
 	buf_free(&cert);
 	buf_free(&key);
 	return 0;
@@ -86,8 +95,7 @@ static const struct tls_config trusting = {.server_name = "mail.demo.test"};
 
 static struct tls_config with_ca(struct tls_config c)
 {
-	c.ca_pem = cert.data;
-	c.ca_len = cert.len;
+	c.roots = roots;
 	return c;
 }
 
@@ -164,13 +172,44 @@ static void judges_the_server(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		struct pair p = {0};
 		struct tls_config c = table[i].careless ? careless : table[i].other ? other_name : trusting;
-		open_pair(&p, table[i].ca ? with_ca(c) : c, false);
+		c.roots = table[i].careless ? NULL : table[i].ca ? roots : none;
+		open_pair(&p, c, false);
 		talk(&p, 0);
 		assert_int_equal(p.client_result, table[i].result);
 		assert_int_equal(strlen(tls_why(p.client)) > 0, table[i].result != 0);
 		assert_int_equal(tls_ready(p.client), table[i].result == 0);
 		close_pair(&p);
 	}
+}
+
+/* What a client trusts must be said, and be there. */
+static void loads_roots(void **state)
+{
+	struct tls_config config = {.role = TLS_CLIENT, .server_name = "mail.demo.test"};
+	struct tls_session *t = NULL;
+	struct tls_roots *r = NULL;
+	(void)state;
+	assert_int_equal(tls_roots_load("rubbish", 7, &r), MW_E_INVALID);
+	assert_int_equal(tls_roots_load("", 0, &r), MW_E_INVALID);
+	assert_null(r);
+	assert_int_equal(tls_roots_load(NULL, 0, &r), 0);
+	tls_roots_unref(&r);
+	assert_int_equal(tls_new(&config, &t), MW_E_INVALID);
+	assert_null(t);
+}
+
+static void describes_the_server(void **state)
+{
+	struct pair p = {0};
+	char text[256] = "";
+	(void)state;
+	open_pair(&p, with_ca(trusting), false);
+	assert_int_equal(tls_certificate(p.client, text, sizeof text), MW_E_STATE);
+	talk(&p, 0);
+	assert_int_equal(tls_certificate(p.client, text, sizeof text), 0);
+	assert_memory_equal(text, "CN=mail.demo.test, issued by CN=mail.demo.test, until 20", 56);
+	assert_int_equal(tls_certificate(p.server, text, sizeof text), MW_E_STATE);
+	close_pair(&p);
 }
 
 static void refuses_rubbish(void **state)
@@ -213,8 +252,13 @@ static void loads_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(speaks),          cmocka_unit_test(logs_secrets), cmocka_unit_test(judges_the_server),
-	        cmocka_unit_test(refuses_rubbish), cmocka_unit_test(loads_keys),
+	        cmocka_unit_test(loads_roots),
+	        cmocka_unit_test(describes_the_server),
+	        cmocka_unit_test(speaks),
+	        cmocka_unit_test(logs_secrets),
+	        cmocka_unit_test(judges_the_server),
+	        cmocka_unit_test(refuses_rubbish),
+	        cmocka_unit_test(loads_keys),
 	};
 	return cmocka_run_group_tests(tests, make_keys, free_keys);
 }
