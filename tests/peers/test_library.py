@@ -1,6 +1,7 @@
 """libmapiwire from outside: its symbols, and a program built on its header alone."""
 import json
 import os
+import random
 import shutil
 import subprocess
 
@@ -63,6 +64,17 @@ def test_header_is_cxx_too(tmp_path):
     (tmp_path / "p.cc").write_text("#include <mapiwire.h>\nint main() { mapiwire *m = nullptr; return mapiwire_free(&m); }\n")
     subprocess.run([compiler, "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{SOURCE_ROOT / 'include'}",
                     tmp_path / "p.cc"], check=True)
+
+
+def test_attachments_piece_by_piece(library, server, tmp_path):
+    """The other example: what goes in comes out again, through streams of 64 KiB pieces, and the file's last one too."""
+    attach = build(library, SOURCE_ROOT / "examples" / "attach.c", tmp_path / "attach")
+    data = random.Random(7).randbytes(1_234_567)
+    (tmp_path / "file").write_bytes(data)
+    done = subprocess.run([attach, "127.0.0.1", str(server.epm), "DEMO", "alice", USERS["alice"][1], tmp_path / "file"],
+                          capture_output=True)
+    assert done.returncode == 0 and b"Sanitizer" not in done.stderr, done.stderr
+    assert done.stdout == data
 
 
 # ---- The event-loop form ----
