@@ -43,6 +43,7 @@
 #define PidTagSelectable MAPI_TAG(0x3609, PTYP_BOOLEAN)
 #define PidTagHasNamedProperties MAPI_TAG(0x664A, PTYP_BOOLEAN)
 #define PidTagRights MAPI_TAG(0x6639, PTYP_INTEGER32)
+#define PidTagDeletedOn MAPI_TAG(0x668F, PTYP_TIME)
 #define PidTagMemberId MAPI_TAG(0x6671, PTYP_INTEGER64)
 #define PidTagMemberName MAPI_TAG(0x6672, PTYP_STRING)
 #define PidTagMemberRights MAPI_TAG(0x6673, PTYP_INTEGER32)

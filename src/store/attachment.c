@@ -13,6 +13,11 @@ size_t store_attachment_count(const struct store_message *msg)
 	return msg->part_count;
 }
 
+uint32_t store_attachment_number_at(const struct store_message *msg, size_t index)
+{
+	return msg->parts[index]->number;
+}
+
 uint32_t store_attachment_number(const struct store_message *attachment)
 {
 	return attachment->number;

@@ -18,6 +18,8 @@ size_t store_attachment_count(const struct store_message *msg);
 MW_NODISCARD int store_attachment_create(struct store_message *msg, int64_t now, struct store_message **out);
 MW_NODISCARD int store_attachment_open(struct store_message *msg, uint32_t number, bool writable,
                                        struct store_message **out);
+/* index < count */
+uint32_t store_attachment_number_at(const struct store_message *msg, size_t index);
 uint32_t store_attachment_number(const struct store_message *attachment);
 MW_NODISCARD int store_attachment_save(struct store_message *attachment, int64_t now);
 MW_NODISCARD int store_attachment_delete(struct store_message *msg, uint32_t number);

@@ -61,12 +61,17 @@ static bool concerns(const struct store_observer *o, const struct store_change *
 	return o->folder == c->folder || (c->old_folder && o->folder == c->old_folder);
 }
 
-void store_tell(struct store_mailbox *m, const struct store_change *change)
+void store_tell_observers(struct store_mailbox *m, const struct store_change *change)
 {
-	store_table_hear(m, change);
 	for (const struct store_observer *o = m->observers; o; o = o->next)
 		if (concerns(o, change))
 			o->heard(o->user, change);
+}
+
+void store_tell(struct store_mailbox *m, const struct store_change *change)
+{
+	store_table_hear(m, change);
+	store_tell_observers(m, change);
 	if (!change->counts_only)
 		store_searches_tell(m, change->ticket);
 }

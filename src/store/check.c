@@ -37,11 +37,11 @@ static const struct rule rules[] = {
          "SELECT count(*) FROM folder WHERE parent <> 0 AND parent NOT IN (SELECT id FROM folder)"},
         {"folders that count other messages than they hold",
          "SELECT count(*) FROM folder AS f WHERE (contents, unread, associated) IS NOT"
-         " (SELECT ifnull(sum(a = 0), 0), ifnull(sum(a = 0 AND r & 1 = 0), 0), ifnull(sum(a <> 0), 0)"
+         " (SELECT ifnull(sum(a = 0), 0), ifnull(sum(a = 0 AND r & 1 = 0), 0), ifnull(sum(a = 1), 0)"
          " FROM (" COUNTED "))"},
         {"folders with another size than their messages",
          "SELECT count(*) FROM folder AS f WHERE id NOT IN (SELECT folder FROM search)"
-         " AND size <> (SELECT ifnull(sum(size), 0) FROM message WHERE folder = f.id)"},
+         " AND size <> (SELECT ifnull(sum(size), 0) FROM message WHERE folder = f.id AND associated < 2)"},
         {"large values of a message that does not exist",
          "SELECT count(*) FROM value WHERE message <> 0 AND message NOT IN (SELECT id FROM message)"},
         {"pieces of a large value that does not exist",

@@ -4,14 +4,13 @@
 #include "mapi/entry_id.h"
 #include "mapi/tags.h"
 #include "store/folder.h"
+#include "store/message_private.h"
 #include "store/permission_private.h"
 
 #include <string.h>
 
 /* Properties that no one stores: they follow from what the store knows. */
 
-#define MF_READ 0x1u
-#define MF_HAS_ATTACH 0x10u
 #define MF_FAI 0x40u
 
 static int bytes(uint32_t tag, const uint8_t *data, uint32_t size, struct mapi_value *out)
@@ -215,6 +214,17 @@ static int access_level(const struct store_object *o, struct arena *arena, uint3
 	return r;
 }
 
+static int deleted_on(const struct store_object *o, struct arena *arena, uint32_t tag, struct mapi_value *out)
+{
+	uint64_t when;
+	int r = store_deleted_on(o, &when);
+
+	(void)arena;
+	if (r >= 0)
+		*out = mapi_i64(tag, (int64_t)when);
+	return r;
+}
+
 /* Who made a message, where nothing else is kept: the mailbox's owner. */
 static int owner_name(const struct store_object *o, struct arena *arena, uint32_t tag, struct mapi_value *out)
 {
@@ -374,6 +384,7 @@ const struct store_computed store_computed[] = {
         {PidTagSubjectPrefix, M, STORE_FALLBACK, false, subject_prefix},
         {PidTagNormalizedSubject, M, STORE_FALLBACK, false, normalized_subject},
         {PidTagDisplayTo, M, STORE_KEPT, false, NULL},
+        {PidTagDeletedOn, M, STORE_ALWAYS, false, deleted_on},
         {PidTagCreatorName, M, STORE_KEPT, false, owner_name},
         {PidTagCreatorEntryId, M, STORE_KEPT, false, owner_entry_id},
         {PidTagLastModifierName, M, STORE_KEPT, false, owner_name},

@@ -50,6 +50,8 @@ MW_NODISCARD int store_folder_delete_begin(struct store_mailbox *m, uint64_t fol
                                            struct store_removal **out);
 MW_NODISCARD int store_folder_empty_begin(struct store_mailbox *m, uint64_t folder, bool associated,
                                           struct store_removal **out);
+/* Of a folder that is emptied: its own messages are kept as deleted (store/deleted.h). */
+void store_removal_keep(struct store_removal *x, int64_t now);
 MW_NODISCARD int store_removal_step(struct store_removal *x, bool *more);
 const struct store_progress *store_removal_progress(const struct store_removal *x);
 void store_removal_free(struct store_removal **x);

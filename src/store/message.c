@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "mapi/tags.h"
+#include "store/deleted.h"
 #include "store/folder.h"
 #include "store/part.h"
 #include "store/permission_private.h"
@@ -41,6 +42,7 @@ struct store_object store_message_object(const struct store_message *msg)
 	                             .modified = msg->modified,
 	                             .size = msg->kind == STORE_AN_ATTACHMENT ? store_message_size(msg) : msg->size,
 	                             .associated = msg->associated,
+	                             .gone = msg->gone,
 	                             .flags = msg->flags,
 	                             .status = msg->status,
 	                             .read_only = !msg->writable,
@@ -53,7 +55,8 @@ int store_message_row(struct store_mailbox *m, sqlite3_stmt *s, struct store_obj
 
 	o.id = (uint64_t)sqlite3_column_int64(s, 0);
 	o.parent = (uint64_t)sqlite3_column_int64(s, 1);
-	o.associated = sqlite3_column_int(s, 2);
+	o.associated = sqlite3_column_int(s, 2) & 1;
+	o.gone = sqlite3_column_int(s, 2) & 2;
 	o.change = (uint64_t)sqlite3_column_int64(s, 3);
 	store_split_flags(sqlite3_column_int64(s, 4), &o.flags, &o.status);
 	o.size = (uint64_t)sqlite3_column_int64(s, 5);
@@ -161,11 +164,14 @@ static int load(struct store_message *msg, uint64_t folder, uint64_t id)
 	r = store_message_row(msg->m, s, &o);
 	if (r >= 0 && folder != 0 && o.parent != folder)
 		r = store_found_has(msg->m, folder, id) > 0 ? 0 : MW_E_NOTFOUND;
+	if (r >= 0 && o.gone && !msg->gone)
+		r = MW_E_NOTFOUND;
+	msg->gone = o.gone;
 	return r < 0 ? r : fill(msg, &o, s);
 }
 
-int store_message_open(struct store_mailbox *m, uint64_t folder, uint64_t message, bool writable,
-                       struct store_message **out)
+static int open_message(struct store_mailbox *m, uint64_t folder, uint64_t message, bool writable, bool gone,
+                        struct store_message **out)
 {
 	struct store_message *msg;
 	uint64_t in = 0, id;
@@ -179,12 +185,24 @@ int store_message_open(struct store_mailbox *m, uint64_t folder, uint64_t messag
 	msg->m = m;
 	msg->kind = STORE_A_MESSAGE;
 	msg->writable = writable;
+	msg->gone = gone;
 	r = load(msg, in, id);
 	if (r < 0)
 		store_message_close(&msg);
 	else
 		*out = msg;
 	return r;
+}
+
+int store_message_open(struct store_mailbox *m, uint64_t folder, uint64_t message, bool writable,
+                       struct store_message **out)
+{
+	return open_message(m, folder, message, writable, false, out);
+}
+
+int store_message_open_deleted(struct store_mailbox *m, uint64_t folder, uint64_t message, struct store_message **out)
+{
+	return open_message(m, folder, message, false, true, out);
 }
 
 /* Large values that no save has taken have no one left. */

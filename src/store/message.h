@@ -63,6 +63,10 @@ MW_NODISCARD int store_message_save(struct store_message *msg, bool force, int64
  */
 MW_NODISCARD int store_message_deliver(struct store_message *msg, int64_t now, uint64_t *ticket);
 
+/* Observers hear of the message as of new mail. */
+MW_NODISCARD int store_message_announce(struct store_mailbox *m, uint64_t folder, uint64_t message,
+                                        const char *message_class, uint32_t flags);
+
 /* Sets or clears mfRead and keeps the folder's unread count. Takes effect at once. *changed may be NULL. */
 MW_NODISCARD int store_message_set_read(struct store_mailbox *m, uint64_t folder, uint64_t message, bool read,
                                         int64_t now, bool *changed, uint64_t *ticket);
@@ -90,7 +94,8 @@ MW_NODISCARD int store_message_move(struct store_mailbox *m, uint64_t folder, ui
                                     int64_t now, uint64_t *moved, uint64_t *ticket);
 MW_NODISCARD int store_message_copy(struct store_mailbox *m, uint64_t folder, uint64_t message, uint64_t to,
                                     int64_t now, uint64_t *copy, uint64_t *ticket);
-/* For good. MW_E_STATE: it waits to be sent. */
+/* For good, also what was deleted and kept (store/deleted.h), which the two above bring back. MW_E_STATE: it waits to
+ * be sent. */
 MW_NODISCARD int store_message_delete(struct store_mailbox *m, uint64_t folder, uint64_t message, int64_t now,
                                       uint64_t *ticket);
 

@@ -31,6 +31,7 @@ struct store_message {
 	uint64_t size;
 	uint32_t flags, status;
 	bool associated, writable;
+	bool gone;        /* deleted, and kept for a while; before it is read: may be so */
 	bool flags_given; /* by the client, before the first save */
 	bool had_values;  /* the saved message owns values in chunks */
 	bool display_due; /* PidTagDisplayTo and its like are behind the recipients */
@@ -85,6 +86,14 @@ int store_message_write(struct store_message *msg, bool force, const struct stor
 int store_message_write_flags(struct store_mailbox *m, const struct store_object *o, uint32_t flags, uint32_t status);
 /* Inside a transaction: the row and its large values. */
 int store_message_delete_row(struct store_mailbox *m, uint64_t id);
+/* ---- deleted.c ---- */
+/* Inside a transaction: the row is kept as deleted; what was deleted in a folder goes for good. */
+int store_discard_row(struct store_mailbox *m, uint64_t id, int64_t now);
+int store_deleted_drop(struct store_mailbox *m, uint64_t folder);
+/* MW_E_NOTFOUND: it was not. */
+int store_deleted_on(const struct store_object *o, uint64_t *when);
+/* As store_message_find, but it may be one that was deleted. */
+int store_message_find_any(struct store_mailbox *m, uint64_t folder, uint64_t message, struct store_object *out);
 /* The message's row; MW_E_NOTFOUND when it is not in that folder. Without its record. */
 int store_message_find(struct store_mailbox *m, uint64_t folder, uint64_t message, struct store_object *out);
 /* The folder's counters have changed because of that message. */

@@ -15,7 +15,7 @@ struct store_object {
 	uint64_t id;     /* 0: not saved yet */
 	uint64_t parent; /* the message's folder, or the folder's parent (0: none) */
 	uint64_t change, modified, size;
-	bool associated;        /* messages */
+	bool associated, gone;  /* messages; gone: deleted, and kept for a while */
 	uint32_t flags, status; /* PidTagMessageFlags, PidTagMessageStatus */
 	uint32_t type, contents, unread, associated_count, deleted, children; /* folders */
 	uint32_t depth, instance;                                             /* rows */

@@ -103,6 +103,8 @@ uint8_t *store_message_entry_id(struct store_mailbox *m, struct arena *arena, ui
 uint8_t *store_source_key(struct store_mailbox *m, struct arena *arena, uint64_t counter);
 
 /* ---- change.c ---- */
+/* Of what changes nothing that is kept: tables need not hear of it. */
+void store_tell_observers(struct store_mailbox *m, const struct store_change *change);
 void store_tell(struct store_mailbox *m, const struct store_change *change);
 
 /* ---- keys.c ---- */

@@ -100,6 +100,7 @@ struct store_removal {
 	struct store_mailbox *m;
 	unsigned flags;
 	bool empty, associated; /* the first folder itself stays; what is associated with it goes */
+	int64_t keeps;          /* its messages are kept as deleted then; 0: they go for good */
 	uint64_t folder;
 	struct buf folders; /* u64, the leaves first; the last is the one asked for */
 	size_t at;
@@ -136,7 +137,8 @@ static int drop_rows(struct store_removal *x, uint64_t folder, bool associated, 
 	for (size_t i = 0; r >= 0 && i < count; i++) {
 		r = store_found_drop(x->m, rows[i].id, rows[i].flags, rows[i].size);
 		if (r >= 0)
-			r = store_message_delete_row(x->m, rows[i].id);
+			r = x->keeps && folder == x->folder ? store_discard_row(x->m, rows[i].id, x->keeps)
+			                                    : store_message_delete_row(x->m, rows[i].id);
 		by.size -= (int64_t)rows[i].size;
 		by.unread -= !associated && !(rows[i].flags & MF_READ);
 	}
@@ -193,6 +195,8 @@ static int drop_folder(struct store_removal *x, const struct store_object *o)
 	sqlite3_reset(s);
 	if (r >= 0)
 		r = store_permissions_drop(x->m, o->id);
+	if (r >= 0)
+		r = store_deleted_drop(x->m, o->id);
 	if (r >= 0 && o->type == STORE_FOLDER_SEARCH)
 		r = store_search_remove(x->m, o->id);
 	if (r < 0) {
@@ -306,6 +310,11 @@ int store_removal_step(struct store_removal *x, bool *more)
 	}
 	*more = r >= 0 && x->at < count;
 	return r;
+}
+
+void store_removal_keep(struct store_removal *x, int64_t now)
+{
+	x->keeps = now;
 }
 
 const struct store_progress *store_removal_progress(const struct store_removal *x)

@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "mapi/tags.h"
+#include "store/deleted.h"
 #include "store/part.h"
 #include "store/permission_private.h"
 #include "store/search_private.h"
@@ -332,6 +333,13 @@ int store_message_deliver(struct store_message *msg, int64_t now, uint64_t *tick
 
 int store_message_find(struct store_mailbox *m, uint64_t folder, uint64_t message, struct store_object *out)
 {
+	int r = store_message_find_any(m, folder, message, out);
+
+	return r >= 0 && out->gone ? MW_E_NOTFOUND : r;
+}
+
+int store_message_find_any(struct store_mailbox *m, uint64_t folder, uint64_t message, struct store_object *out)
+{
 	STORE_STMT s = NULL;
 	uint64_t in, id;
 	int r;
@@ -386,17 +394,17 @@ int store_message_delete_row(struct store_mailbox *m, uint64_t id)
 	return r < 0 ? r : store_values_drop(m, id, NULL, NULL);
 }
 
-/* The row's change and the folder's counters as one; flags: the new ones, or with gone the row's end. */
-static int change_row(struct store_mailbox *m, const struct store_object *o, uint32_t flags, uint32_t status, bool gone,
+/* The row's change and the folder's counters as one; flags: the new ones. */
+static int change_row(struct store_mailbox *m, const struct store_object *o, uint32_t flags, uint32_t status,
                       const struct store_counts *by, struct store_change *change)
 {
 	int r = store_reserve_ids(m, 1);
 
 	if (r >= 0)
-		r = store_begin_together(m, gone ? o->size : 0);
+		r = store_begin_together(m, 0);
 	if (r < 0)
 		return r;
-	r = gone ? delete_found_row(m, o) : store_message_write_flags(m, o, flags, status);
+	r = store_message_write_flags(m, o, flags, status);
 	if (r >= 0)
 		r = store_folder_count(m, o->parent, by, &change->content_count, &change->unread_count);
 	if (r < 0) {
@@ -429,7 +437,7 @@ int store_message_set_read(struct store_mailbox *m, uint64_t folder, uint64_t me
 	change.message_flags = read ? o.flags | MF_READ | MF_EVER_READ : o.flags & ~MF_READ;
 	change.message_class = "";
 	change.change_number = store_id(STORE_REPLID, o.change);
-	r = change_row(m, &o, change.message_flags, o.status, false, &by, &change);
+	r = change_row(m, &o, change.message_flags, o.status, &by, &change);
 	if (r < 0)
 		return r;
 	if (ticket)
@@ -439,33 +447,97 @@ int store_message_set_read(struct store_mailbox *m, uint64_t folder, uint64_t me
 	return 0;
 }
 
-int store_message_delete(struct store_mailbox *m, uint64_t folder, uint64_t message, int64_t now, uint64_t *ticket)
+/* What goes from the folder's counters; of one that was deleted before, nothing is left in them. */
+static struct store_counts counts_gone(const struct store_object *o)
 {
-	struct store_change change = {.kind = STORE_DELETED, .folder = folder, .message = message, .message_class = ""};
-	struct store_counts by = {.deleted = 1};
-	struct store_object o;
-	int r = store_message_find(m, folder, message, &o);
+	struct store_counts by = {.deleted = 1, .size = -(int64_t)o->size};
 
-	(void)now;
-	if (r >= 0 && o.flags & MF_SUBMITTED)
-		r = MW_E_STATE;
+	if (o->gone)
+		return (struct store_counts){0};
+	by.contents = o->associated ? 0 : -1;
+	by.associated = o->associated ? -1 : 0;
+	by.unread = !o->associated && !(o->flags & MF_READ) ? -1 : 0;
+	return by;
+}
+
+static int discard_found_row(struct store_mailbox *m, const struct store_object *o, int64_t now)
+{
+	int r = store_found_drop(m, o->id, o->flags, o->size);
+
+	return r < 0 ? r : store_discard_row(m, o->id, now);
+}
+
+/* now: it is kept as deleted then; 0: for good. */
+static int take_away(struct store_mailbox *m, const struct store_object *o, int64_t now, uint64_t *ticket)
+{
+	struct store_change change = {.kind = STORE_DELETED, .message_class = ""};
+	struct store_counts by = counts_gone(o);
+	int r = store_begin_together(m, o->size);
+
 	if (r < 0)
 		return r;
-	change.folder = store_id(STORE_REPLID, o.parent);
-	by.contents = o.associated ? 0 : -1;
-	by.associated = o.associated ? -1 : 0;
-	by.unread = !o.associated && !(o.flags & MF_READ) ? -1 : 0;
-	by.size = -(int64_t)o.size;
-	change.associated = o.associated;
-	change.message_flags = o.flags;
-	r = change_row(m, &o, 0, 0, true, &by, &change);
+	r = now ? discard_found_row(m, o, now) : delete_found_row(m, o);
+	if (r >= 0)
+		r = store_folder_count(m, o->parent, &by, &change.content_count, &change.unread_count);
+	if (r < 0) {
+		store_rollback(m);
+		return r;
+	}
+	r = store_commit(m, &change.ticket);
 	if (r < 0)
 		return r;
 	if (ticket)
 		*ticket = change.ticket;
-	store_tell(m, &change);
-	store_tell_counts(m, &change);
+	change.folder = store_id(STORE_REPLID, o->parent);
+	change.message = store_id(STORE_REPLID, o->id);
+	change.associated = o->associated;
+	change.message_flags = o->flags;
+	if (!o->gone) {
+		store_tell(m, &change);
+		store_tell_counts(m, &change);
+	}
 	return 0;
+}
+
+int store_message_delete(struct store_mailbox *m, uint64_t folder, uint64_t message, int64_t now, uint64_t *ticket)
+{
+	struct store_object o;
+	int r = store_message_find_any(m, folder, message, &o);
+
+	(void)now;
+	if (r >= 0 && o.flags & MF_SUBMITTED)
+		r = MW_E_STATE;
+	return r < 0 ? r : take_away(m, &o, 0, ticket);
+}
+
+int store_message_discard(struct store_mailbox *m, uint64_t folder, uint64_t message, int64_t now, uint64_t *ticket)
+{
+	struct store_object o;
+	int r = store_message_find(m, folder, message, &o);
+
+	if (r >= 0 && o.flags & MF_SUBMITTED)
+		r = MW_E_STATE;
+	return r < 0 ? r : take_away(m, &o, now, ticket);
+}
+
+int store_message_announce(struct store_mailbox *m, uint64_t folder, uint64_t message, const char *message_class,
+                           uint32_t flags)
+{
+	struct store_object o = {0};
+	int r = store_message_find(m, folder, message, &o);
+	const struct store_change change = {.kind = STORE_NEW_MAIL,
+	                                    .folder = folder,
+	                                    .message = message,
+	                                    .associated = o.associated,
+	                                    .message_flags = flags,
+	                                    .message_class = message_class ? message_class : "",
+	                                    .content_count = -1,
+	                                    .unread_count = -1,
+	                                    .ticket = store_committed(m)};
+
+	if (r >= 0)
+		store_tell_observers(m, &change);
+	return r;
 }
 
 int store_message_status(struct store_mailbox *m, uint64_t folder, uint64_t message, uint32_t *status)
@@ -493,7 +565,7 @@ int store_message_set_status(struct store_mailbox *m, uint64_t folder, uint64_t 
 	status = (o.status & ~mask) | (status & mask);
 	if (status == o.status)
 		return 0;
-	r = change_row(m, &o, o.flags, status, false, &by, &change);
+	r = change_row(m, &o, o.flags, status, &by, &change);
 	if (r < 0)
 		return r;
 	*ticket = change.ticket;

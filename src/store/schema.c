@@ -47,6 +47,13 @@
 	"CREATE INDEX permission_member ON permission(member);"                                                        \
 	"INSERT INTO permission VALUES(14, 0, 0x800);"
 
+/* What is deleted is kept for a while, with 2 more in its column associated, where nothing but what looks for it finds
+ * it: store/deleted.h. */
+#define DELETED "CREATE INDEX message_deleted ON message(deleted) WHERE associated > 1;"
+/* What the owner has read of folders elsewhere: store/per_user.h. */
+#define PER_USER                                                                                                       \
+	"CREATE TABLE per_user(folder BLOB PRIMARY KEY, replica BLOB NOT NULL, data BLOB NOT NULL) WITHOUT ROWID;"
+
 const char store_schema[] =
         "CREATE TABLE mailbox("
         " one INTEGER PRIMARY KEY CHECK(one = 1), guid BLOB NOT NULL, replica BLOB NOT NULL,"
@@ -71,7 +78,7 @@ const char store_schema[] =
         " delivered INTEGER NOT NULL, importance INTEGER NOT NULL,"
         " subject BLOB NOT NULL, sender BLOB NOT NULL, class BLOB NOT NULL,"
         " record BLOB NOT NULL, recipients BLOB NOT NULL, attachments BLOB NOT NULL DEFAULT x'',"
-        " words INTEGER);"
+        " words INTEGER, deleted INTEGER NOT NULL DEFAULT 0);"
         "CREATE INDEX message_natural ON message(folder, associated);"
         "CREATE INDEX message_delivered ON message(folder, associated, delivered);"
         /* message 0: of no saved message yet; left over after a crash, and then swept. */
@@ -85,7 +92,9 @@ const char store_schema[] =
                         /* Words of messages: store/words.h. */
                         WORDS ORDERS
                                 /* Who may do what: store/permission.h. */
-                                PERMISSION;
+                                PERMISSION
+                                        /* What was deleted when. */
+                                        DELETED PER_USER;
 
 const char *const store_upgrades[STORE_SCHEMA_VERSION] = {
         [1] = "ALTER TABLE message ADD COLUMN attachments BLOB NOT NULL DEFAULT x''",
@@ -97,6 +106,7 @@ const char *const store_upgrades[STORE_SCHEMA_VERSION] = {
               "DROP INDEX message_importance; DROP INDEX message_subject; DROP INDEX message_sender;"
               "DROP INDEX message_class;" ORDERS,
         [7] = PERMISSION,
+        [8] = "ALTER TABLE message ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;" DELETED PER_USER,
 };
 
 #define FOLDER_COLUMNS                                                                                                 \
@@ -150,7 +160,9 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
                 " recipients = ?14, attachments = ?15, words = NULL WHERE id = ?1 AND folder = ?2 AND associated = ?3",
         [STMT_MESSAGE_READ] = "UPDATE message SET flags = ?2, read_change = ?3 WHERE id = ?1",
         [STMT_MESSAGE_DELETE] = "DELETE FROM message WHERE id = ?1",
-        [STMT_MESSAGE_MOVE] = "UPDATE message SET id = ?2, folder = ?3, change = ?4 WHERE id = ?1",
+        [STMT_MESSAGE_MOVE] =
+                "UPDATE message SET id = ?2, folder = ?3, change = ?4, associated = associated & 1, deleted = 0"
+                " WHERE id = ?1",
         [STMT_MESSAGE_CHANGE] = "SELECT change, flags, size FROM message WHERE id = ?1",
         [STMT_VALUE_ADD] = "INSERT INTO value(message, size) VALUES(0, 0)",
         [STMT_VALUE_ADOPT] = "UPDATE value SET message = ?2, size = ?3 WHERE id = ?1",
@@ -217,6 +229,17 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
         [STMT_PERMISSIONS_REPLACE] = "DELETE FROM permission WHERE folder = ?1 AND member <> 0",
         [STMT_PERMISSIONS_INHERIT] = "INSERT OR REPLACE INTO permission SELECT ?1, member, rights FROM permission"
                                      " WHERE folder = ?2",
+        [STMT_DELETED_SET] = "UPDATE message SET associated = associated | 2, deleted = ?2 WHERE id = ?1",
+        [STMT_DELETED_ON] = "SELECT deleted FROM message WHERE id = ?1",
+        [STMT_DELETED_COUNT] = "SELECT count(*) FROM message WHERE folder = ?1 AND associated = ?2",
+        [STMT_DELETED_OF] = "SELECT id FROM message WHERE folder = ?1 AND associated IN (2, 3)",
+        [STMT_DELETED_BEFORE] = "SELECT id FROM message INDEXED BY message_deleted WHERE associated > 1"
+                                " AND deleted < ?1 LIMIT ?2",
+        [STMT_PER_USER_PUT] = "INSERT OR REPLACE INTO per_user SELECT ?1, ?3, ?4"
+                              " WHERE (SELECT count(*) FROM per_user WHERE folder <> ?1) < ?2",
+        [STMT_PER_USER_DELETE] = "DELETE FROM per_user WHERE folder = ?1",
+        [STMT_PER_USER_GET] = "SELECT replica, data FROM per_user WHERE folder = ?1",
+        [STMT_PER_USER_OF] = "SELECT folder FROM per_user WHERE replica = ?1 ORDER BY folder",
         [STMT_PERMISSIONS_DROP] = "DELETE FROM permission WHERE folder = ?1",
 };
 

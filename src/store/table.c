@@ -2,6 +2,7 @@
 #include "store/attachment.h"
 #include "store/category.h"
 #include "store/condition.h"
+#include "store/deleted.h"
 #include "store/folder.h"
 #include "store/listing.h"
 #include "store/message_private.h"
@@ -55,6 +56,13 @@ static int open_table(struct store_mailbox *m, uint64_t folder, struct store_tab
 int store_contents_table(struct store_mailbox *m, uint64_t folder, bool associated, struct store_table **out)
 {
 	struct store_table model = {.associated = associated, .walked = true};
+
+	return open_table(m, folder, &model, out);
+}
+
+int store_deleted_table(struct store_mailbox *m, uint64_t folder, bool associated, struct store_table **out)
+{
+	struct store_table model = {.associated = associated ? 3 : 2, .walked = true};
 
 	return open_table(m, folder, &model, out);
 }
@@ -459,11 +467,31 @@ static int choose_way(struct store_table *t)
 
 /* ---- Position ---- */
 
-static int total(struct store_table *t, uint32_t *count)
+/* What was deleted has no counter. */
+static int count_deleted(const struct store_table *t, uint32_t *count)
+{
+	STORE_STMT s = store_statement(t->m, STMT_DELETED_COUNT);
+	int r;
+
+	if (!s)
+		return MW_E_IO;
+	sqlite3_bind_int64(s, 1, (int64_t)t->folder);
+	sqlite3_bind_int(s, 2, t->associated);
+	r = store_step(t->m, s, "Reading a table");
+	if (r > 0)
+		*count = (uint32_t)sqlite3_column_int64(s, 0);
+	return r < 0 ? r : 0;
+}
+
+int store_table_total(const struct store_table *t, uint32_t *count)
 {
 	STORE_ARENA arena = arena_new(0);
 	struct store_object f;
-	int r = arena ? store_folder_load(t->m, arena, t->folder, &f) : MW_E_NOMEM;
+	int r;
+
+	if (t->associated > 1)
+		return count_deleted(t, count);
+	r = arena ? store_folder_load(t->m, arena, t->folder, &f) : MW_E_NOMEM;
 
 	if (r >= 0)
 		*count = t->associated ? f.associated_count : f.contents;
@@ -472,7 +500,7 @@ static int total(struct store_table *t, uint32_t *count)
 
 int store_table_position(struct store_table *t, uint32_t *position, uint32_t *count)
 {
-	uint32_t before, all;
+	uint32_t before, all = 0;
 	int r = choose_way(t);
 
 	if (r < 0)
@@ -484,7 +512,7 @@ int store_table_position(struct store_table *t, uint32_t *position, uint32_t *co
 	} else {
 		r = store_walk_position(t, &before);
 		if (r >= 0)
-			r = total(t, &all);
+			r = store_table_total(t, &all);
 	}
 	if (r < 0)
 		return r;
@@ -629,7 +657,7 @@ int store_table_rows(struct store_table *t, struct arena *arena, bool forward, b
 	if (r < 0)
 		return r;
 	/* No more rows than there are, whatever a client asks for. */
-	r = t->walked ? total(t, &all) : store_list(t);
+	r = t->walked ? store_table_total(t, &all) : store_list(t);
 	if (r < 0)
 		return r;
 	if (!t->walked)

@@ -45,12 +45,13 @@ struct store_fixed {
 struct store_table {
 	struct store_mailbox *m;
 	struct store_table *next;
-	uint64_t folder;                          /* counter */
-	bool hierarchy, deep, associated, search; /* search: of a search folder */
-	struct store_message *of;                 /* a table of its attachments */
-	struct store_fixed *fixed;                /* a table of rows that are what they were at its opening */
-	const struct store_caller *caller;        /* who opened it */
-	bool guarded;                             /* not every message in it is for the caller to read */
+	uint64_t folder;                   /* counter */
+	bool hierarchy, deep, search;      /* search: of a search folder */
+	uint8_t associated;                /* as the column: 0, 1, and with 2 more of what was deleted */
+	struct store_message *of;          /* a table of its attachments */
+	struct store_fixed *fixed;         /* a table of rows that are what they were at its opening */
+	const struct store_caller *caller; /* who opened it */
+	bool guarded;                      /* not every message in it is for the caller to read */
 	uint32_t *columns;
 	size_t column_count;
 	struct store_sort sort[STORE_MAX_SORT_KEYS];
@@ -89,6 +90,9 @@ void store_table_tell(struct store_table *t, const struct store_change *change);
 
 /* Notes that tables of that folder are behind. */
 void store_table_hear(struct store_mailbox *m, const struct store_change *change);
+
+/* How many rows there are without filter and headings. */
+int store_table_total(const struct store_table *t, uint32_t *count);
 
 /* ---- walk.c ---- */
 /* Called for a row: 1 to stop behind it, 0 to go on, negative to fail. The row's columns begin as

@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "base/utf16.h"
+#include "store/deleted.h"
 #include "store/folder.h"
 #include "store/search_private.h"
 
@@ -19,6 +20,8 @@ static struct store_counts counts_of(const struct store_object *o, int sign)
 {
 	struct store_counts by = {.size = sign * (int64_t)o->size};
 
+	if (o->gone && sign < 0) /* nothing counts it where it was deleted */
+		return (struct store_counts){0};
 	by.contents = o->associated ? 0 : sign;
 	by.associated = o->associated ? sign : 0;
 	by.unread = !o->associated && !(o->flags & MF_READ) ? sign : 0;
@@ -115,7 +118,7 @@ int store_message_move(struct store_mailbox *m, uint64_t folder, uint64_t messag
 
 	(void)now; /* the time of last modification stays */
 	if (r >= 0)
-		r = store_message_find(m, folder, message, &o);
+		r = store_message_find_any(m, folder, message, &o);
 	if (r >= 0 && o.flags & MF_SUBMITTED)
 		r = MW_E_STATE;
 	if (r >= 0)
@@ -123,6 +126,10 @@ int store_message_move(struct store_mailbox *m, uint64_t folder, uint64_t messag
 	if (r < 0)
 		return r;
 	there.old_folder = here.folder = store_id(STORE_REPLID, o.parent);
+	if (o.gone) { /* it comes back from nowhere */
+		there.kind = STORE_CREATED;
+		there.old_folder = there.old_message = 0;
+	}
 	there.associated = o.associated;
 	there.message_flags = o.flags;
 	here.ticket = *ticket = there.ticket;
@@ -138,7 +145,7 @@ int store_message_copy(struct store_mailbox *m, uint64_t folder, uint64_t messag
 {
 	const struct store_arrival how = {.kind = STORE_COPIED, .old_folder = folder, .old_message = message};
 	struct store_message *from = NULL, *msg = NULL;
-	int r = store_message_open(m, folder, message, false, &from);
+	int r = store_message_open_deleted(m, folder, message, &from);
 
 	if (r >= 0)
 		r = store_message_create(m, to, from->associated, now, &msg);

@@ -253,10 +253,9 @@ static int backward(struct store_table *t, uint64_t rows, uint64_t *moved)
 
 static int to_end(struct store_table *t)
 {
-	STORE_ARENA arena = arena_new(0);
-	struct store_object f;
-	int r = arena ? store_folder_load(t->m, arena, t->folder, &f) : MW_E_NOMEM;
 	struct count c = {.t = t, .want = 1, .anchor = true};
+	uint32_t all;
+	int r = store_table_total(t, &all);
 
 	if (r < 0)
 		return r;
@@ -265,7 +264,7 @@ static int to_end(struct store_table *t)
 	t->descending = !t->descending;
 	r = store_walk(t, true, false, count_row, &c);
 	t->descending = !t->descending;
-	t->before = c.seen > 0 ? (t->associated ? f.associated_count : f.contents) : 0;
+	t->before = c.seen > 0 ? all : 0;
 	return r;
 }
 

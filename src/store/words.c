@@ -139,7 +139,7 @@ int store_words_step(struct store_mailbox *m, unsigned max, bool *more)
 	return store_commit(m, NULL);
 }
 
-int store_words_behind(struct store_mailbox *m, uint64_t folder, bool associated, unsigned max, unsigned *count)
+int store_words_behind(struct store_mailbox *m, uint64_t folder, int associated, unsigned max, unsigned *count)
 {
 	STORE_STMT s = store_statement(m, STMT_WORDS_COUNT);
 	int r;

@@ -23,7 +23,7 @@ char *store_words_query(struct arena *arena, const struct mapi_restriction *r, b
 
 /* How many messages of the folder are behind, max at most: neither their words nor the orders other than by arrival and
  * delivery are indexed. */
-MW_NODISCARD int store_words_behind(struct store_mailbox *m, uint64_t folder, bool associated, unsigned max,
+MW_NODISCARD int store_words_behind(struct store_mailbox *m, uint64_t folder, int associated, unsigned max,
                                     unsigned *count);
 
 #endif

@@ -18,7 +18,7 @@ USERS = {"alice": ("Alice Arnold", "Wonderland-1"), "bob": ("Bob Berger", "Build
 # Whose the other side of a test is, for the sum that tests/run shows: said by @pytest.mark.peer("name", ...), else known from
 # what the test's file imports.
 PEER_OF_IMPORT = {"impacket": "impacket", "peer": "impacket", "rops": "impacket", "rops_more": "impacket",
-                  "rops_permission": "impacket",
+                  "rops_permission": "impacket", "rops_rest": "impacket",
                   "samba": "Samba's client library"}
 
 

@@ -446,6 +446,8 @@ def read_response(cursor, request, columns):
     assert rop == expected or 0x50 in (rop, expected), f"{rop:#x} answers {request[0]:#x}"
     if rop == 0x2C:
         out["data"] = cursor.take(cursor.get("H"))
+    elif rop == 0xA3:
+        out["written"] = cursor.get("I")
     elif rop in (0x2D, 0x90):
         out["written"] = cursor.get("H")
     elif rop == 0x3A:

@@ -120,6 +120,7 @@ static void finish(struct emsmdb_logon *l)
 	}
 	emsmdb_mailbox_unref(&l->mailbox);
 	buf_free(&l->memory);
+	buf_free(&l->pieces);
 	free(l);
 }
 

@@ -1,5 +1,6 @@
 #include "server/accounts.h"
 #include "server/emsmdb/outbox.h"
+#include "store/deleted.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,20 @@ struct server_loop *service_loop_of_account(struct server *server, uint64_t acco
 	struct server_loop *loop = u ? emsmdb_owner_of(server, &u->mailbox) : otherwise;
 	directory_snapshot_unref(&book);
 	return loop;
+}
+
+#define DELETED_NS (INT64_C(24) * 3600 * NS_PER_S * STORE_KEEP_DELETED_DAYS)
+#define EXPIRE_STEPS 5
+
+static void expire_deleted(struct emsmdb_mailbox *m)
+{
+	bool more = true;
+	int r = 0;
+	for (int i = 0; r == 0 && more && i < EXPIRE_STEPS; i++)
+		r = store_deleted_expire(m->store, time_now_ns() - DELETED_NS, &more);
+	if (r < 0)
+		log_line(m->loop->server->config.log, LOG_WARNING, "what was deleted long ago stays: %s",
+		         store_mailbox_error(m->store));
 }
 
 int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct emsmdb_mailbox **out)
@@ -56,7 +71,8 @@ int emsmdb_mailbox_ref(struct server_loop *loop, const struct guid *guid, struct
 	m->references++;
 	m->retiring = false;
 	*out = m;
-	if (opened) { /* what a crash has left there */
+	if (opened) { /* what a crash has left there, and what was deleted long ago */
+		expire_deleted(m);
 		emsmdb_outbox_look(m);
 		emsmdb_search(m);
 	}

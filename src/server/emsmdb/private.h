@@ -139,6 +139,9 @@ struct emsmdb_logon {
 	bool owner;                 /* it is the caller's own mailbox; else what he may is */
 	struct store_caller caller; /* a matter of permissions. Its memory is memory */
 	struct buf memory;
+	struct buf pieces; /* of RopWritePerUserInformation, so far */
+	struct LongTermID pieces_of;
+	struct guid pieces_replica;
 	uint32_t handle;
 	uint8_t id; /* LogonId */
 };

@@ -130,3 +130,17 @@ uint32_t rop_open_embedded_message(struct rop_call *rop)
 	o->code_page = q->CodePageId;
 	return 0;
 }
+
+/* [MS-OXCROPS] 2.2.6.18: the numbers of the attachments as they are saved in the message. */
+uint32_t rop_get_valid_attachments(struct rop_call *rop)
+{
+	struct RopGetValidAttachmentsResponse *a = (struct RopGetValidAttachmentsResponse *)rop->response;
+	size_t count = store_attachment_count(rop->in->u.message);
+	a->AttachmentIdArray = arena_new_array(rop->arena, uint32_t, count);
+	if (!a->AttachmentIdArray)
+		return ecServerOOM;
+	a->AttachmentIdCount = (uint16_t)count;
+	for (size_t i = 0; i < count; i++)
+		a->AttachmentIdArray[i] = store_attachment_number_at(rop->in->u.message, i);
+	return 0;
+}

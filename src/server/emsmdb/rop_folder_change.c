@@ -1,10 +1,12 @@
 #include "server/emsmdb/work.h"
 
+#include "store/deleted.h"
 #include "store/search.h"
 
-/* Folders made and deleted, and what is in them: [MS-OXCFOLD]. What is deleted is gone for good: there is no store of
- * soft-deleted things. */
+/* Folders made and deleted, and what is in them: [MS-OXCFOLD]. Messages that are deleted are kept for a while
+ * (store/deleted.h); folders, and what is in folders that go, are gone for good. */
 
+#define ROP_HARD_DELETE 0x91
 #define FOLDER_GENERIC 1 /* FolderType, [MS-OXCFOLD] 2.2.1.2.1 */
 #define FOLDER_SEARCH 2
 #define DELETE_FLAGS (STORE_DELETE_MESSAGES | STORE_DELETE_FOLDERS | 0x10) /* DELETE_HARD_DELETE */
@@ -112,10 +114,12 @@ uint32_t rop_delete_folder(struct rop_call *rop)
 	return begin_removal(rop, w, r, false);
 }
 
-static uint32_t empty(struct rop_call *rop, bool associated, bool asynchronous, size_t partial_at)
+static uint32_t empty(struct rop_call *rop, bool associated, bool keeps, bool asynchronous, size_t partial_at)
 {
 	struct rop_work *w = rop_work_new(rop, NULL, 0, partial_at);
 	int r = w ? store_folder_empty_begin(rop_store(rop), rop->in->u.folder, associated, &w->removal) : MW_E_NOMEM;
+	if (r == 0 && keeps)
+		store_removal_keep(w->removal, rop->now);
 	return begin_removal(rop, w, r, asynchronous);
 }
 
@@ -123,7 +127,7 @@ static uint32_t empty(struct rop_call *rop, bool associated, bool asynchronous, 
 uint32_t rop_empty_folder(struct rop_call *rop)
 {
 	const struct RopEmptyFolderRequest *q = (const struct RopEmptyFolderRequest *)rop->request;
-	return empty(rop, q->WantDeleteAssociated, q->WantAsynchronous,
+	return empty(rop, q->WantDeleteAssociated, true, q->WantAsynchronous,
 	             offsetof(struct RopEmptyFolderResponse, PartialCompletion));
 }
 
@@ -132,7 +136,7 @@ uint32_t rop_hard_delete_messages_and_subfolders(struct rop_call *rop)
 {
 	const struct RopHardDeleteMessagesAndSubfoldersRequest *q =
 	        (const struct RopHardDeleteMessagesAndSubfoldersRequest *)rop->request;
-	return empty(rop, q->WantDeleteAssociated, q->WantAsynchronous,
+	return empty(rop, q->WantDeleteAssociated, false, q->WantAsynchronous,
 	             offsetof(struct RopHardDeleteMessagesAndSubfoldersResponse, PartialCompletion));
 }
 
@@ -143,7 +147,8 @@ static int delete_one(struct rop_work *w, uint64_t id)
 	uint64_t ticket = 0;
 	if (!rop_may(rop, rop->in->u.folder, id, STORE_ACCESS_DELETE))
 		return MW_E_STATE;
-	int r = store_message_delete(rop_store(rop), rop->in->u.folder, id, rop->now, &ticket);
+	int r = (rop->id == ROP_HARD_DELETE ? store_message_delete : store_message_discard)(
+	        rop_store(rop), rop->in->u.folder, id, rop->now, &ticket);
 	rop_promise(rop, ticket);
 	return r;
 }

@@ -1,10 +1,13 @@
 #include "server/emsmdb/rops.h"
 
+#include "store/deleted.h"
+
 #include <stddef.h>
 
 /* OpenModeFlags, [MS-OXCMSG] 2.2.3.1.1: 0 read-only, 1 read-write, 3 best access */
 #define OPEN_READ_WRITE 0x01
 #define OPEN_BEST_ACCESS 0x03
+#define OPEN_SOFT_DELETED 0x04
 /* SaveFlags, [MS-OXCMSG] 2.2.3.3.1 */
 #define SAVE_THEN_READ_ONLY 0x01
 #define SAVE_THEN_READ_WRITE 0x02
@@ -89,6 +92,8 @@ uint32_t rop_open_message(struct rop_call *rop)
 		writable = false;
 	}
 	int r = store_message_open(rop_store(rop), folder, q->MessageId, writable, &msg);
+	if (r == MW_E_NOTFOUND && q->OpenModeFlags & OPEN_SOFT_DELETED && rop->on->owner)
+		r = store_message_open_deleted(rop_store(rop), folder, q->MessageId, &msg);
 	if (r < 0)
 		return rop_status(rop, r);
 	r = rop_describe_message(rop, msg, a);

@@ -81,6 +81,20 @@ uint32_t rop_write_stream(struct rop_call *rop)
 	return 0;
 }
 
+/* [MS-OXCROPS] 2.2.9.4: the same with a larger count in its answer. */
+uint32_t rop_write_stream_extended(struct rop_call *rop)
+{
+	const struct RopWriteStreamExtendedRequest *q = (const struct RopWriteStreamExtendedRequest *)rop->request;
+	struct RopWriteStreamResponse written = {0};
+	const struct RopWriteStreamRequest request = {.DataSize = q->DataSize, .Data = q->Data};
+	struct rop_call same = *rop;
+	same.request = &request;
+	same.response = &written;
+	uint32_t status = rop_write_stream(&same);
+	((struct RopWriteStreamExtendedResponse *)rop->response)->WrittenSize = written.WrittenSize;
+	return status;
+}
+
 /* [MS-OXCPRPT] 3.2.5.15 */
 uint32_t rop_commit_stream(struct rop_call *rop)
 {

@@ -217,3 +217,11 @@ uint32_t rop_options_data(struct rop_call *rop)
 	((struct RopOptionsDataResponse *)rop->response)->Reserved = 1;
 	return 0;
 }
+
+/* [MS-OXOMSG] 2.2.5.6: a client's transport has put a message there, of which those who wait for new mail hear. */
+uint32_t rop_transport_new_mail(struct rop_call *rop)
+{
+	const struct RopTransportNewMailRequest *q = (const struct RopTransportNewMailRequest *)rop->request;
+	int r = store_message_announce(rop_store(rop), q->FolderId, q->MessageId, q->MessageClass, q->MessageFlags);
+	return r < 0 ? rop_status(rop, r) : 0;
+}

@@ -5,6 +5,12 @@
 
 /* Each ROP that is served: a row of the table in rop.c and a function here, by the file it stands in. */
 
+/* ---- rop_per_user.c ---- */
+uint32_t rop_get_per_user_long_term_ids(struct rop_call *rop);
+uint32_t rop_get_per_user_guid(struct rop_call *rop);
+uint32_t rop_read_per_user_information(struct rop_call *rop);
+uint32_t rop_write_per_user_information(struct rop_call *rop);
+
 /* ---- rop_permission.c ---- */
 uint32_t rop_get_permissions_table(struct rop_call *rop);
 uint32_t rop_modify_permissions(struct rop_call *rop);
@@ -24,6 +30,7 @@ uint32_t rop_set_receive_folder(struct rop_call *rop);
 uint32_t rop_get_receive_folder_table(struct rop_call *rop);
 
 /* ---- rop_folder.c ---- */
+uint32_t rop_public_folder_is_ghosted(struct rop_call *rop);
 uint32_t rop_open_folder(struct rop_call *rop);
 uint32_t rop_get_hierarchy_table(struct rop_call *rop);
 uint32_t rop_get_contents_table(struct rop_call *rop);
@@ -96,6 +103,7 @@ uint32_t rop_open_attachment(struct rop_call *rop);
 uint32_t rop_create_attachment(struct rop_call *rop);
 uint32_t rop_delete_attachment(struct rop_call *rop);
 uint32_t rop_save_changes_attachment(struct rop_call *rop);
+uint32_t rop_get_valid_attachments(struct rop_call *rop);
 uint32_t rop_get_attachment_table(struct rop_call *rop);
 uint32_t rop_open_embedded_message(struct rop_call *rop);
 
@@ -120,6 +128,7 @@ uint32_t rop_copy_to(struct rop_call *rop);
 uint32_t rop_open_stream(struct rop_call *rop);
 uint32_t rop_read_stream(struct rop_call *rop);
 uint32_t rop_write_stream(struct rop_call *rop);
+uint32_t rop_write_stream_extended(struct rop_call *rop);
 uint32_t rop_commit_stream(struct rop_call *rop);
 
 /* ---- rop_stream_place.c ---- */
@@ -137,6 +146,7 @@ uint32_t rop_transport_send(struct rop_call *rop);
 uint32_t rop_abort_submit(struct rop_call *rop);
 uint32_t rop_set_spooler(struct rop_call *rop);
 uint32_t rop_spooler_lock_message(struct rop_call *rop);
+uint32_t rop_transport_new_mail(struct rop_call *rop);
 uint32_t rop_get_transport_folder(struct rop_call *rop);
 uint32_t rop_options_data(struct rop_call *rop);
 

@@ -202,7 +202,9 @@ static void test_a_message_in_itself_does_not_grow_for_ever(void **state)
 }
 
 /* What the versions after 7 have added. */
-#define UNDO_8 "DROP TABLE permission; DROP TABLE member;"
+#define UNDO_8                                                                                                         \
+	"DROP TABLE permission; DROP TABLE member; DROP TABLE per_user; DROP INDEX message_deleted;"                   \
+	"ALTER TABLE message DROP COLUMN deleted;"
 /* The indexes of version 6 in place of the newest. */
 #define ORDERS_OF_6                                                                                                    \
 	"DROP INDEX message_behind; DROP INDEX message_modified; DROP INDEX message_size;"                             \
