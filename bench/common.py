@@ -26,19 +26,19 @@ def build():
                     [["meson", "setup", str(BUILD), "--buildtype=debugoptimized"]]) + [
             ["ninja", "-C", str(BUILD), "mapiwire", "bench/bench-generator", "bench/bench-echo",
              "bench/bench-multiply", "bench/bench-micro", "bench/bench-replay", "bench/bench-store",
-             "bench/bench-rops", "bench/bench-http", "bench/bench-transport"]]:
+             "bench/bench-rops", "bench/bench-opened", "bench/bench-http", "bench/bench-transport"]]:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             raise Failure(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
 
 
-def on_core(core, first=True):
-    """For a child: that core alone, before other programs where that is wished and allowed, and all descriptors."""
+def on_core(*cores, first=True):
+    """For a child: these cores alone, before other programs where that is wished and allowed, and all descriptors."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
     def prepare():
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, cores)
         try:
             if first:
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))

@@ -1,7 +1,8 @@
 /*
  * A capture file from a stranger, up to the events of the lens. The first byte says how it is looked at:
  * bit 0 keeps events, bit 1 opens fields, bit 2 looks first, bit 3 brings a password, bit 4 small limits, bit 5 says
- * the calls again with other words (which opens fields), bit 6 shows it in all views.
+ * the calls again with other words (which opens fields), bit 6 shows it in all views, bit 7 records batches and plays
+ * them.
  */
 #include "fuzz.h"
 
@@ -113,8 +114,31 @@ static void pass(const char *path, struct lens *lens, bool learn)
 	capture_close(&r);
 }
 
+/* Those of a batch, by whoever waits for it. */
+static struct {
+	lens_task task;
+	void *arg;
+	unsigned count;
+} batch;
+
+static void begin_batch(void *user, lens_task task, void *arg, unsigned count)
+{
+	(void)user;
+	batch.task = task;
+	batch.arg = arg;
+	batch.count = count;
+}
+
+static void finish_batch(void *user)
+{
+	(void)user;
+	while (batch.count)
+		batch.task(batch.arg, --batch.count);
+}
+
 static void look(const char *path, uint8_t how)
 {
+	static const struct lens_workers workers = {begin_batch, finish_batch, NULL};
 	static const struct auth_secret secret = {
 	        .kind = AUTH_SECRET_PASSWORD, .domain = "DEMO", .user = "alice", .password = "secret"};
 	struct looking l = {0};
@@ -127,6 +151,7 @@ static void look(const char *path, uint8_t how)
 	        .scrub = scrub,
 	        .secrets = &secret,
 	        .secret_count = how & 8 ? 1 : 0,
+	        .workers = how & 128 ? &workers : NULL,
 	        .stream_limit = how & 16 ? 4096 : 0,
 	        .total_limit = how & 16 ? 8192 : 0,
 	};

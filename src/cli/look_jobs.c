@@ -7,9 +7,11 @@
 /*
  * Each worker is one piece of work of libuv's pool that lasts as long as the lens does: it waits for a batch, takes
  * tasks of it until there are none, and waits again. They come into being with the first batch. A worker takes the
- * same tasks first each time: what they are about is near its core. Whoever calls takes none, for it reads and writes
- * meanwhile.
+ * same tasks first each time: what they are about is near its core. Whoever calls reads and writes meanwhile, and then
+ * takes what is left, the last ones first.
  */
+#define CALLERS UINT32_C(0xC0C0C0C0)
+
 struct worker {
 	struct look_jobs *jobs;
 	uint32_t own; /* a bit for each task that it takes first */
@@ -107,7 +109,10 @@ static void begin(void *user, lens_task task, void *arg, unsigned count)
 static void finish(void *user)
 {
 	struct look_jobs *j = user;
+	struct worker caller = {.jobs = j, .own = CALLERS};
 	uv_mutex_lock(&j->lock);
+	while (take(&caller))
+		;
 	while (j->left)
 		uv_cond_wait(&j->done, &j->lock);
 	uv_mutex_unlock(&j->lock);
