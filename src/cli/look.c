@@ -374,6 +374,7 @@ static struct lens_options options_of(const struct look *l)
 	        .idl = l->idl,
 	        .idl_count = l->idl_count,
 	        .said = l->export ? look_export_said : NULL,
+	        .text = l->export && !l->scrub ? look_export_text : NULL,
 	        .said_user = l->export,
 	        .scrub = l->scrub,
 	        .workers = l->jobs ? look_jobs_workers(l->jobs) : NULL,

@@ -26,6 +26,8 @@ struct talk {
 struct connect {
 	int64_t syn_ns, answered_ns; /* 0: not captured */
 	unsigned talks;              /* the latest */
+	unsigned web;                /* the writer's, of its HTTP */
+	bool web_open;
 };
 
 struct look_export {
@@ -286,6 +288,35 @@ void look_export_said(void *user, const struct lens_said *said)
 	capture_data(x->w, t->written, e->from_client, x->pdu.data, x->pdu.len, e->last_time_ns);
 }
 
+/* ---- HTTP ---- */
+
+#define HTTP_PORT 80
+
+static void open_web(struct look_export *x, struct connect *c, const struct lens_text *t)
+{
+	struct capture_endpoint client = endpoint_of(x, &t->conn->client), server = endpoint_of(x, &t->conn->server);
+
+	if (t->conn->tls)
+		server.port = HTTP_PORT;
+	c->web = capture_connected(x->w, &client, &server, c->syn_ns ? c->syn_ns : t->time_ns,
+	                           c->syn_ns ? c->answered_ns : t->time_ns);
+	c->web_open = true;
+}
+
+void look_export_text(void *user, const struct lens_text *t)
+{
+	struct look_export *x = (struct look_export *)user;
+	struct connect *c = connect_of(x, t->conn);
+
+	if (!c)
+		return;
+	if (!c->web_open)
+		open_web(x, c, t);
+	snprintf(x->note, sizeof x->note, "from frame %" PRIu64, t->frame);
+	capture_comment(x->w, x->note);
+	capture_data(x->w, c->web, t->from_client, t->data, t->len, t->time_ns);
+}
+
 /* ---- Connections ---- */
 
 static void note_open(struct look_export *x, const struct lens_event *e)
@@ -296,13 +327,21 @@ static void note_open(struct look_export *x, const struct lens_event *e)
 	if (e->failed)
 		capture_refused(x->w, &client, &server, e->time_ns, e->last_time_ns, e->took_ns >= 0);
 	else if (c)
-		*c = (struct connect){.syn_ns = e->time_ns, .answered_ns = e->last_time_ns, .talks = c->talks};
+		*c = (struct connect){.syn_ns = e->time_ns,
+		                      .answered_ns = e->last_time_ns,
+		                      .talks = c->talks,
+		                      .web = c->web,
+		                      .web_open = c->web_open};
 }
 
 static void note_close(struct look_export *x, const struct lens_event *e)
 {
 	struct connect *c = connect_of(x, e->conn);
 
+	if (c && c->web_open)
+		capture_closed(x->w, c->web, e->from_client, e->last_time_ns);
+	if (c)
+		c->web_open = false;
 	for (unsigned i = c ? c->talks : 0; i; i = x->talks[i].next)
 		if (x->talks[i].open) {
 			x->talks[i].open = false;

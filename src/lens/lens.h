@@ -36,6 +36,16 @@ struct lens_workers {
 	void *user;
 };
 
+/* What was said in HTTP, in the clear or opened, but for the channels of RPC over HTTP: their RPC is said by itself. */
+struct lens_text {
+	const struct lens_conn *conn;
+	bool from_client;
+	const uint8_t *data; /* valid during the call */
+	size_t len;
+	uint64_t frame;
+	int64_t time_ns;
+};
+
 struct lens_options {
 	const struct auth_secret *secrets;
 	size_t secret_count;
@@ -48,6 +58,7 @@ struct lens_options {
 	const struct idl_module *const *idl; /* further interfaces, from --idl */
 	size_t idl_count;
 	void (*said)(void *user, const struct lens_said *said); /* before the event itself; or NULL */
+	void (*text)(void *user, const struct lens_text *text); /* likewise; or NULL */
 	void *said_user;
 	struct lens_scrub *scrub;           /* said with other words (scrub.h); wants want_fields; or NULL */
 	const struct lens_workers *workers; /* or NULL; not used with keep_events or said. Events are told later then,

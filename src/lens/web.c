@@ -201,6 +201,15 @@ static enum http_side http_side_of(const struct lens_web *w, unsigned side)
 	return side == w->flow->client ? HTTP_FROM_CLIENT : HTTP_FROM_SERVER;
 }
 
+/* A channel is known by its first head. */
+static void say(const struct lens_web *w, bool from_client, const uint8_t *data, size_t len)
+{
+	const struct lens_options *o = &w->flow->lens->options;
+	const struct lens_text text = {w->flow->conn, from_client, data, len, w->now.frame, w->now.time_ns};
+	if (o->text && !w->is_channel)
+		o->text(o->said_user, &text);
+}
+
 void lens_web_data(struct lens_web *w, unsigned side, const uint8_t *data, size_t len, const struct lens_stamp *stamp)
 {
 	enum http_side from = http_side_of(w, side);
@@ -214,6 +223,7 @@ void lens_web_data(struct lens_web *w, unsigned side, const uint8_t *data, size_
 	lens_where_add(places, len, stamp, places->end > WEB_PLACES ? places->end - WEB_PLACES : 0);
 	(void)http_feed(w->http, from, data, len, stamp->time_ns);
 	w->last_ns = stamp->time_ns;
+	say(w, from == HTTP_FROM_CLIENT, data, len);
 }
 
 void lens_web_gap(struct lens_web *w, unsigned side, uint64_t n, const struct lens_stamp *stamp)

@@ -10,6 +10,7 @@ from conftest import USERS, Server, run
 from mapihttp import Book, Endpoint, HttpStore, execute_body
 from peer import dn_of
 from rops import EMSMDB, NORMALIZED_W, NO_HANDLE, Store, connect_stub, extended, group_of, read_connect, register_notification, rop_buffer
+from test_look_export import needs_tshark, tshark
 from test_look_tls import Wire, look
 from test_rpch import ADDRESS, over_http
 
@@ -214,3 +215,31 @@ def test_hostile_bodies(serve, tmp_path):
     events = look(wire.stop(), "--tls-keys", tmp_path / "keys")
     assert sum(1 for e in events if e["event"] == "request" and e.get("damaged")) == 4
     assert [e["rops"] for e in events if e["event"] == "response" and e.get("rops")][-1] == ["Logon"]
+
+
+@needs_tshark
+def test_export(state_template, tmp_path, secrets):
+    """The copy needs no keys: HTTP as it was inside of TLS, the calls of RPC over HTTP as RPC."""
+    for name, make, options in (("mapi-http", HttpStore, ("--https-port", "0")),
+                                ("rpc-http", RpcHttpStore, ("--listen", ADDRESS, "--https-port", "443"))):
+        if name == "rpc-http" and os.geteuid() != 0:
+            pytest.skip("port 443 is root's")
+        state, keys, copy = tmp_path / name, tmp_path / f"{name}.keys", tmp_path / f"{name}.pcapng"
+        subprocess.run(["cp", "-a", state_template, state], check=True)
+        server = Server(state, *options, "--tls-key-log", keys)
+        try:
+            wire = Wire(tmp_path / f"{name}.pcap", server.web["https"])
+            session(make(server))
+            capture = wire.stop()
+        finally:
+            server.stop()
+        opened = ("--secrets", secrets, "--tls-keys", keys)
+        run("look", *opened, "--export", copy, capture)
+        assert calls(look(copy)) == calls(look(capture, *opened))
+        assert not any(e.get("tls") or e.get("sealed") for e in look(copy, "--all"))
+        assert not tshark(copy, "_ws.malformed or tcp.analysis.flags or tls", "frame.number")
+        if name == "mapi-http":
+            kinds = [row[0] for row in tshark(copy, "http.request.method == POST", "http.request.line")]
+            assert sum("X-RequestType: Execute" in k for k in kinds) == 4
+        else:
+            assert len(tshark(copy, "dcerpc.pkt_type == 0 and dcerpc.opnum == 11", "dcerpc.opnum")) == 4
