@@ -402,7 +402,8 @@ static int run(struct store_removal *x, bool *partial, uint64_t *ticket)
 
 	while (r >= 0 && more)
 		r = store_removal_step(x, &more);
-	*ticket = x->progress.ticket;
+	if (ticket)
+		*ticket = x->progress.ticket;
 	if (r >= 0)
 		*partial = x->progress.partial;
 	store_removal_free(&x);

@@ -137,6 +137,23 @@ static void smaller(void **state)
 	assert_int_equal(store_compact("/no/such/file", &kept, &why), MW_E_NOTFOUND);
 }
 
+/* store/folder.h: who does not wait for the disk gives no ticket. */
+static void without_a_ticket(void **state)
+{
+	bool partial = true;
+	uint64_t folder = 0;
+
+	(void)state;
+	save_subject(inbox(), "goes");
+	assert_int_equal(store_folder_empty(fixture_m, inbox(), false, NOW, &partial, NULL), 0);
+	assert_false(partial);
+	assert_int_equal(messages(), 0);
+	assert_int_equal(store_folder_create(fixture_m, inbox(), "below", NULL, NOW, &folder, NULL), 0);
+	assert_int_equal(store_folder_delete(fixture_m, folder, 0, NOW, &partial, NULL), 0);
+	assert_false(partial);
+	assert_int_equal(store_folder_find(fixture_m, inbox(), "below", &folder), MW_E_NOTFOUND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +161,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(of_another, setup, teardown),
 	        cmocka_unit_test_setup_teardown(no_mailbox, setup, teardown),
 	        cmocka_unit_test_setup_teardown(smaller, setup, teardown),
+	        cmocka_unit_test_setup_teardown(without_a_ticket, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
