@@ -233,6 +233,18 @@ def test_status_and_abort(store):
     assert store.run([rops.head(0x38, 0)], [table])[0][0]["status"] == UNABLE_TO_ABORT
 
 
+def test_what_may_be_asynchronous_is_done_at_once(store):
+    """TBL_ASYNC, [MS-OXCTABL] 3.2.5.1: TBLSTAT_COMPLETE from each (the readers assert it), nothing goes on (3.2.5.7) or can be ended (3.2.5.6)."""
+    table = open_table(store)
+    narrow = content("apple", PREFIX)
+    for rop in (rops.head(0x12, 0) + b"\1" + rops.tag_list([SUBJECT_W]),
+                rops.head(0x13, 0) + struct.pack("<BHHHIB", 1, 1, 0, 0, SUBJECT_W, 1),
+                rops.head(0x14, 0) + struct.pack("<BH", 1, len(narrow)) + narrow):
+        responses = store.run([rop, rops.head(0x16, 0), rops.head(0x38, 0)], [table])[0]
+        assert [r["status"] for r in responses] == [0, 0, UNABLE_TO_ABORT]
+    assert subjects(store, table) == ["apple pie"]
+
+
 def test_reset_table(store):
     """2.2.2.15: columns, order and restriction go; the table is asked for columns again."""
     table = open_table(store)

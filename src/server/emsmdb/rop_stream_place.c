@@ -154,8 +154,8 @@ uint32_t rop_write_and_commit_stream(struct rop_call *rop)
 	return write_status(rop, r);
 }
 
-/* [MS-OXCPRPT] 3.2.5.19, 3.2.5.20: a stream's bytes are its own until they are committed, so there is nothing to lock;
- * the answer is that of servers that do not lock. */
+/* [MS-OXCPRPT] 3.2.5.21, 3.2.5.22: a server may lock, and need not. A stream's bytes are its own until they are
+ * committed, so there is nothing to lock; the answer is that of servers that do not. */
 uint32_t rop_lock_region_stream(struct rop_call *rop)
 {
 	(void)rop;
