@@ -184,12 +184,17 @@ static int presence(struct ndr *n, const char *name, bool *there)
 	return r;
 }
 
+static bool may_be_null(const struct ndr *n, uint16_t type)
+{
+	return shape_context(n)->address_book && (type == PTYP_STRING8 || type == PTYP_STRING || type == PTYP_BINARY);
+}
+
 static int book_datum(struct ndr *n, const char *name, uint16_t type, union mapi_datum *d)
 {
 	bool there = type == PTYP_STRING8  ? d->str8 != NULL
 	             : type == PTYP_STRING ? d->str16 != NULL
 	                                   : d->bin.data != NULL;
-	if (!shape_context(n)->address_book || (type != PTYP_STRING8 && type != PTYP_STRING && type != PTYP_BINARY))
+	if (!may_be_null(n, type))
 		return datum(n, name, type, d);
 	int r = presence(n, name, &there);
 	return r < 0 || !there ? r : datum(n, name, type, d);
@@ -203,7 +208,8 @@ static int multiple(struct ndr *n, const char *name, uint16_t type, struct mapi_
 	if (r >= 0 && there)
 		r = ndr_u32(n, "Count", &v->count);
 	if (r >= 0 && there)
-		r = ndr_array(n, (void **)&v->u.multi, v->count, sizeof *v->u.multi, least_size(type));
+		r = ndr_array(n, (void **)&v->u.multi, v->count, sizeof *v->u.multi,
+		              may_be_null(n, type) ? 1 : least_size(type));
 	for (uint32_t i = 0; r >= 0 && i < v->count; i++)
 		r = book_datum(n, shape_index(n, i), type, &v->u.multi[i]);
 	ndr_leave(n);

@@ -1,20 +1,18 @@
 """look --jobs: what is shown does not depend on how many cores read the file."""
-import os
-import pathlib
 import struct
 import subprocess
 
 import pytest
 
-CAPTURES = pathlib.Path(os.environ.get("CAPTURES", "/nonexistent"))
-PROGRAM = os.environ["MAPIWIRE"]
+from conftest import CAPTURES, program
+
 FILES = sorted(p for p in CAPTURES.glob("*.pcap*") if p.suffix in (".pcap", ".pcapng")) if CAPTURES.is_dir() else []
 VIEWS = [[], ["--all"], ["--json"], ["--stats"], ["--problems"], ["--top", "time"], ["--json", "-Y", "ms > 1"]]
 START = "outlook2000-start.pcap"
 
 
 def shown(file, jobs, *options):
-    done = subprocess.run([PROGRAM, "look", "--jobs", str(jobs), *options, str(file)], capture_output=True,
+    done = subprocess.run([program(), "look", "--jobs", str(jobs), *options, str(file)], capture_output=True,
                           timeout=120)
     return done.returncode, done.stdout, done.stderr
 
