@@ -32,6 +32,8 @@ struct web_body {
 	struct buf data, heads; /* heads: lens_call's */
 	uint64_t first;         /* of its head */
 	bool cut;               /* too large, or bytes are missing */
+	bool bare;              /* a request without one: its answer will tell whether it is a call */
+	uint64_t end;           /* then */
 };
 
 struct lens_web {

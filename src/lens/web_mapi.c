@@ -312,6 +312,25 @@ static void forget_request(struct lens_web *w, uint32_t call)
 	lens_pending_free(w->flow->lens, p);
 }
 
+static void tell_request(struct lens_web *w, struct web_body *b, uint64_t end)
+{
+	tell(w, HTTP_FROM_CLIENT, b, end, cursor_of(b->data.data, b->data.len), RPC_EV_REQUEST, NULL,
+	     b->cut ? "parts of the body are missing, or it is too large" : NULL);
+}
+
+/* Without a body: a request that was taken for a call; else a step of the dance of authorization (RFC 4559 5). */
+static void judge_bare(struct lens_web *w, bool is_call)
+{
+	struct web_body *b = body_of(w, HTTP_FROM_CLIENT);
+	struct web_body held = *b;
+	if (!b->bare)
+		return;
+	*b = (struct web_body){.type = NULL};
+	if (is_call)
+		tell_request(w, &held, held.end);
+	drop(&held);
+}
+
 /* What is answered: 2.2.3.3.1 has the answer repeat its request's type, so that none is taken for another's. */
 static struct web_asked match(const struct lens_web *w, const struct http_head *head, const struct web_asked *asked)
 {
@@ -328,6 +347,7 @@ bool web_mapi_response(struct lens_web *w, const struct http_event *ev, const st
 	drop(b);
 	if (!asked->mapi)
 		return false;
+	judge_bare(w, ev->head->status == 200);
 	if (ev->head->status != 200) {
 		if (asked->call)
 			forget_request(w, asked->call);
@@ -361,13 +381,17 @@ void web_mapi_body(struct lens_web *w, const struct http_event *ev)
 void web_mapi_end(struct lens_web *w, const struct http_event *ev)
 {
 	struct web_body *b = body_of(w, ev->from);
-	if (!b->type)
+	if (!b->type || b->bare)
 		return;
+	if (ev->from == HTTP_FROM_CLIENT && !b->data.len && !b->cut) {
+		b->bare = true;
+		b->end = ev->end;
+		return;
+	}
 	struct web_body whole = *b;
 	*b = (struct web_body){.type = NULL};
 	if (ev->from == HTTP_FROM_CLIENT)
-		tell(w, ev->from, &whole, ev->end, cursor_of(whole.data.data, whole.data.len), RPC_EV_REQUEST, NULL,
-		     whole.cut ? "parts of the body are missing, or it is too large" : NULL);
+		tell_request(w, &whole, ev->end);
 	else
 		tell_answer(w, &whole, ev->end);
 	drop(&whole);
@@ -377,7 +401,7 @@ void web_mapi_end(struct lens_web *w, const struct http_event *ev)
 void web_mapi_gap(struct lens_web *w, const struct http_event *ev)
 {
 	struct web_body *b = body_of(w, ev->from);
-	if (!b->type)
+	if (!b->type || b->bare)
 		return;
 	b->cut = true;
 	struct http_event end = *ev;
@@ -388,6 +412,7 @@ void web_mapi_gap(struct lens_web *w, const struct http_event *ev)
 void web_mapi_close(struct lens_web *w)
 {
 	web_wait_end(w);
+	judge_bare(w, true);
 	drop(&w->gathered[0]);
 	drop(&w->gathered[1]);
 	lens_talk_free(&w->talk);

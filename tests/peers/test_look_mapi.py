@@ -217,6 +217,21 @@ def test_hostile_bodies(serve, tmp_path):
     assert [e["rops"] for e in events if e["event"] == "response" and e.get("rops")][-1] == ["Logon"]
 
 
+def test_dance_of_authorization(serve, tmp_path):
+    """Empty requests that the server answers with 401 are no calls, and nothing is wrong with them."""
+    web, capture = serve("--http-port", "0", "--encryption", "optional"), tmp_path / "walk.pcap"
+    run("walk", f"127.0.0.1:{web.web['http']}", "--transport", "mapi-http", "--plain-http", "-U", "DEMO\\alice",
+        "--password-file", web.state / "alice.password", "-w", capture)
+    events = look(capture)
+    assert any(e["event"] == "context" and e.get("status") == "401" for e in events)
+    assert not [e for e in events if e.get("damaged") or e.get("unanswered")]
+    assert sum(1 for e in events if e["event"] == "request" and e["op"] == "Bind") == 1
+    for view in "--problems", "--story":
+        said = run("look", capture, view).stdout
+        assert "damaged" not in said and "no answer" not in said, said
+    assert run("look", capture, "--problems", "--json").stdout.count("evidence") == 0
+
+
 @needs_tshark
 def test_export(state_template, tmp_path, secrets):
     """The copy needs no keys: HTTP as it was inside of TLS, the calls of RPC over HTTP as RPC."""
