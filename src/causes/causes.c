@@ -187,6 +187,13 @@ static const struct cause_row rows[CAUSE_COUNT] = {
                  "Raise it for /rpc/ and /mapi/ above the server's keep-alives (nginx: proxy_read_timeout, "
                  "proxy_send_timeout; HAProxy: timeout client, server).",
                  75},
+        [CAUSE_AUTODISCOVER_TICKET_REFUSED] =
+                {"autodiscover-ticket-refused",
+                 "Autodiscover's server took no Kerberos ticket%s: there is none for its name (HTTP/HOST), it was "
+                 "refused, or the server wants it bound to the TLS channel.",
+                 "Look with klist whether there is a ticket for HTTP/HOST, and into the server's log; where it wants "
+                 "channels bound (0xC000035B) walk to it by its name, mapiwire walk HOST, or with -U and a password.",
+                 76},
 };
 
 const struct cause_row *cause_get(enum cause cause)

@@ -152,7 +152,7 @@ int cli_remote_open(const char *command, struct cli_remote *r, const char *host,
 	if (need_user && !tickets && cli_password(r->password_file, prompt, password, why) < 0)
 		return cli_usage(command, "%s", why);
 	if (r->find_host)
-		code = r->find_host(command, r, tickets ? "" : password);
+		code = r->find_host(command, r, tickets ? NULL : password);
 	if (code == 0)
 		code = make_client(command, r, tickets ? NULL : password);
 	secret_wipe(password, sizeof password);

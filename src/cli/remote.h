@@ -14,8 +14,8 @@ struct cli_remote {
 	const char *transport, *proxy, *http_auth; /* with CLI_WEB_OPTIONS, as web is */
 	struct mapiwire_web web;
 	bool ways; /* the command goes several ways: it makes of --transport and HOST:PORT what they mean */
-	/* NULL, or: what was given is no host but something that leads to one. Called once the password is known; sets
-	 * host, or yields an exit code after a sentence. */
+	/* NULL, or: what was given is no host but something that leads to one. Called once the password is known (NULL:
+	 * by tickets); sets host, or yields an exit code after a sentence. */
 	int (*find_host)(const char *command, struct cli_remote *r, const char *password);
 	bool given_host; /* it was a host after all, and is split already: find_host may look at the rest */
 	void *finder;    /* its own */

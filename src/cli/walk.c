@@ -39,8 +39,8 @@ const char walk_help[] =
         "10 name, 11 and 12 port refused or silent, 13 and 14 a port that the mapper hands out refused or silent,\n"
         "15 no RPC, 16 not registered, 17 to 19 bind refused, 20 user or password, 21 and 37 account, 22 clocks,\n"
         "24 encryption required, 25 unknown mailbox, 26 no access to it, 27 another server, 30 no answer, 31\n"
-        "connection cut, 35 no notification, 38, 41 and 53 to 56 Kerberos, 57, 58 and 71 Autodiscover, 59 to 70\n"
-        "TLS and HTTP; 1 for a mistake in the command line. The manual lists them all.\n";
+        "connection cut, 35 no notification, 38, 41 and 53 to 56 Kerberos, 57, 58, 71 and 76 Autodiscover, 59 to\n"
+        "70 TLS and HTTP; 1 for a mistake in the command line. The manual lists them all.\n";
 
 /* ---- Ways ---- */
 

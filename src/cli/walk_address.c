@@ -4,6 +4,7 @@
 #include "cli/walk.h"
 #include "discover/discover.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -154,6 +155,18 @@ static int fail(const char *command, enum cause cause, const char *detail)
 	return cli_fail(command, cause_get(cause)->exit_code, "%s %s", sentence, attempt);
 }
 
+/* libcurl's GSSAPI knows the process's cache alone. No other thread runs yet. */
+static int take_tickets(const char *command, const struct cli_remote *r)
+{
+	if (r->web.insecure)
+		return cli_usage(command,
+		                 "with tickets Autodiscover needs a certificate that can be verified (--ca-file), "
+		                 "not --insecure.");
+	if (r->ccache && setenv("KRB5CCNAME", r->ccache, 1) != 0)
+		return cli_fail(command, CLI_EXIT_FAILED, "out of memory.");
+	return 0;
+}
+
 int walk_discover(const char *command, struct cli_remote *r, const char *password)
 {
 	struct walk *w = (struct walk *)r->finder;
@@ -168,6 +181,7 @@ int walk_discover(const char *command, struct cli_remote *r, const char *passwor
 	        .domain = r->domain,
 	        .user = r->name,
 	        .password = password,
+	        .tickets = password == NULL,
 	        .timeout_ns = r->timeout_ns ? r->timeout_ns : DEFAULT_TIMEOUT_NS,
 	        .tried = on_try,
 	        .told = w,
@@ -177,13 +191,16 @@ int walk_discover(const char *command, struct cli_remote *r, const char *passwor
 	if (w->https_port)
 		return cli_usage(command, "--https-port goes with a HOST; Autodiscover names its own.");
 	int code = cli_remote_proxy(command, r);
+	if (code == 0 && !password)
+		code = take_tickets(command, r);
 	if (code != 0)
 		return code;
 	int e = discover(r->arena, &config, &found);
 	if (e == MW_E_INVALID)
 		return cli_usage(command, "'%s' is no mail address.", r->host);
 	if (e == MW_E_AUTH)
-		return fail(command, CAUSE_CREDENTIALS_REFUSED, "");
+		return password ? fail(command, CAUSE_CREDENTIALS_REFUSED, "")
+		                : fail(command, CAUSE_AUTODISCOVER_TICKET_REFUSED, "");
 	if (e != 0)
 		return fail(command, CAUSE_NO_AUTODISCOVER, r->host);
 	put_found(w, &found);

@@ -72,6 +72,8 @@ static void put_json_seen(struct buf *out, const struct mapiwire_web_report *see
 {
 	cli_json_text(out, "tls", seen->tls ? seen->tls : "none");
 	cli_json_text(out, "auth", seen->auth);
+	if (*seen->certificate)
+		cli_json_text(out, "certificate", seen->certificate);
 	cli_json_ms(out, "connect_ms", seen->connect_ns);
 	cli_json_ms(out, "tls_ms", seen->tls_ns);
 	cli_json_ms(out, "logon_ms", seen->auth_ns);
@@ -122,7 +124,7 @@ static int same_cause(const struct walk *w, enum step_number i)
 	return 0;
 }
 
-/* Where the time at the web server went. */
+/* Where the time at the web server went, and who it says it is. */
 static void put_times(struct buf *out, const struct mapiwire_web_report *seen)
 {
 	buf_printf(out, "                connected in %.1f ms", (double)seen->connect_ns / (double)NS_PER_MS);
@@ -131,6 +133,11 @@ static void put_times(struct buf *out, const struct mapiwire_web_report *seen)
 	if (seen->auth_ns)
 		buf_printf(out, ", log-on in %.1f", (double)seen->auth_ns / (double)NS_PER_MS);
 	buf_printf(out, ", answer in %.1f\n", (double)seen->answer_ns / (double)NS_PER_MS);
+	if (!*seen->certificate)
+		return;
+	buf_put_str(out, "                certificate: ");
+	text_put_terminal(out, seen->certificate);
+	buf_put_u8(out, '\n');
 }
 
 static void put_cause(struct buf *out, const struct walk *w, enum step_number i)

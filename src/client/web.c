@@ -294,9 +294,10 @@ static void tls_failed(struct client_web *w, int r)
 	while (len > 0 && (why[len - 1] == ' ' || why[len - 1] == '.')) /* our sentence goes on, or has its own */
 		len--;
 	flush(w); /* the alert */
+	bool shown = r == MW_E_AUTH && tls_certificate(w->tls, w->certificate, sizeof w->certificate) == 0;
 	if (r == MW_E_AUTH)
-		web_lose(w, MAPIWIRE_E_REFUSED, CAUSE_CERTIFICATE_UNTRUSTED, 0, "%s is not trusted. %.*s",
-		         w->site->authority, len, why);
+		web_lose(w, MAPIWIRE_E_REFUSED, CAUSE_CERTIFICATE_UNTRUSTED, 0, "%s is not trusted. %.*s%s%s",
+		         w->site->authority, len, why, shown ? ": " : "", shown ? w->certificate : "");
 	else
 		web_lose(w, MAPIWIRE_E_PROTOCOL, first ? CAUSE_TLS_FAILED : CAUSE_PROTOCOL_ERROR, 0, "%s%s: %.*s",
 		         first ? "" : "TLS of ", w->site->authority, len, why);

@@ -106,6 +106,15 @@ static int read_answer(struct search *s, enum discover_step step, const char *ur
 	return 0;
 }
 
+/* A 401 says nothing of why; with tickets there are more reasons. */
+static const char *refusal(const struct discover_config *c)
+{
+	if (!c->tickets)
+		return "401: user or password refused";
+	return c->insecure ? "401: no ticket is shown to a server whose certificate was not verified"
+	                   : "401: no ticket for it, ticket refused, or channel binding required";
+}
+
 /* trusted: the user named this host, or it follows from the address; else only below the domain is it given a password.
  */
 static int ask(struct search *s, enum discover_step step, const char *url, bool trusted)
@@ -126,6 +135,7 @@ static int ask(struct search *s, enum discover_step step, const char *url, bool 
 	                        .domain = c->domain,
 	                        .user = c->user,
 	                        .password = c->password,
+	                        .tickets = c->tickets,
 	                        .ca_file = c->ca_file,
 	                        .insecure = c->insecure,
 	                        .timeout_ns = c->timeout_ns};
@@ -138,7 +148,7 @@ static int ask(struct search *s, enum discover_step step, const char *url, bool 
 		r = ask(s, step, answer.location, false);
 	} else {
 		const char *what = r != 0                 ? answer.why
-		                   : answer.status == 401 ? "401: user or password refused"
+		                   : answer.status == 401 ? refusal(c)
 		                                          : arena_printf(s->arena, "%u: no settings", answer.status);
 		tell(s, step, url, false, what, began_ns);
 		r = r == 0 && answer.status == 401 ? MW_E_AUTH : MW_E_NOTFOUND;
@@ -157,7 +167,7 @@ static int try_directory(struct search *s, const char *uri, bool named, const ch
 	                                .mail_domain = s->domain,
 	                                .domain = c->domain,
 	                                .user = c->user,
-	                                .password = named ? c->password : NULL,
+	                                .password = named && !c->tickets ? c->password : NULL,
 	                                .ca_file = c->ca_file,
 	                                .insecure = c->insecure,
 	                                .timeout_ns = c->timeout_ns};

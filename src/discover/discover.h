@@ -36,14 +36,15 @@ struct discover_config {
 	const char *ca_file;   /* NULL: the system's */
 	bool insecure;         /* certificates are not looked at; then no password is sent that could be read (Basic) */
 	const char *domain, *user, *password;
+	bool tickets;       /* not the password: Kerberos tickets of the process's default cache (KRB5CCNAME) */
 	int64_t timeout_ns; /* of a try */
 	/* Told of each try as it ends. */
 	void (*tried)(void *user, const struct discover_try *t);
 	void *told;
 };
 
-/* MW_E_NOTFOUND: all tries failed. MW_E_INVALID: no mail address. MW_E_AUTH: a server refused the password, and looking
- * ended there. What was found lives in the arena. */
+/* MW_E_NOTFOUND: all tries failed. MW_E_INVALID: no mail address. MW_E_AUTH: a server refused the password or the
+ * ticket, and looking ended there. What was found lives in the arena. */
 MW_NODISCARD int discover(struct arena *arena, const struct discover_config *config, struct autodiscover_found *out);
 
 /* Whether host is domain or below it. */

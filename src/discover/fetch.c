@@ -19,9 +19,23 @@ static const char *login(struct arena *arena, const struct fetch *f)
 	                               : arena_strdup(arena, f->user);
 }
 
+/* Tickets of the process's default cache, for the host's HTTP service (RFC 4559); nothing is delegated. They are shown
+ * to nobody whose certificate was not verified. */
+static void set_tickets(CURL *curl, const struct fetch *f)
+{
+	if (f->insecure)
+		return;
+	curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_NEGOTIATE);
+	curl_easy_setopt(curl, CURLOPT_GSSAPI_DELEGATION, (long)CURLGSSAPI_DELEGATION_NONE);
+	curl_easy_setopt(curl, CURLOPT_USERNAME, "");
+	curl_easy_setopt(curl, CURLOPT_PASSWORD, "");
+}
+
 static void set_user(CURL *curl, struct arena *arena, const struct fetch *f)
 {
-	if (!f->user)
+	if (f->tickets)
+		set_tickets(curl, f);
+	if (!f->user || f->tickets)
 		return;
 	curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)(f->insecure ? CURLAUTH_NTLM : CURLAUTH_NTLM | CURLAUTH_BASIC));
 	curl_easy_setopt(curl, CURLOPT_USERNAME, login(arena, f));

@@ -13,6 +13,8 @@ struct fetch {
 	const struct buf *post; /* text/xml; NULL: GET */
 	/* With TLS alone: NTLM, or, where the certificate was verified, Basic. */
 	const char *domain, *user, *password;
+	bool tickets; /* instead: Negotiate with Kerberos tickets of the default cache, where the certificate was
+	                 verified */
 	const char *ca_file;
 	bool insecure;
 	int64_t timeout_ns;

@@ -53,7 +53,7 @@ static void put_name(int (*get)(gnutls_x509_crt_t, char *, size_t *), gnutls_x50
 int tls_certificate(const struct tls_session *t, char *out, size_t size)
 {
 	unsigned count = 0;
-	const gnutls_datum_t *der = t->ready ? gnutls_certificate_get_peers(t->gnutls, &count) : NULL;
+	const gnutls_datum_t *der = gnutls_certificate_get_peers(t->gnutls, &count);
 	gnutls_x509_crt_t cert;
 	char subject[200], issuer[200], until[16] = "";
 	struct tm tm;

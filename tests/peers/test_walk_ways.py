@@ -208,9 +208,12 @@ def test_certificates(serve, tmp_path, name, days, words):
     done = walk(web.state, f"127.0.0.1:{web.web['https']}", "--transport", "mapi-http", "--ca-file", tmp_path / "c.pem")
     step = next(r for r in rows(done) if r["name"] == "web server")
     assert done.returncode == 60 and words in step["sentence"], step
+    until = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)).strftime("%F")
+    told = f"CN={name}, issued by CN={name}, until {until}"
+    assert told in step["sentence"], step
     assert "authentication" not in web.errors()  # no password was tried
     done = walk(web.state, f"127.0.0.1:{web.web['https']}", "--transport", "mapi-http", "--insecure")
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0 and next(r for r in rows(done) if r["name"] == "web server")["certificate"] == told, done.stdout
 
 
 # ---- What else is not as it should be ----
