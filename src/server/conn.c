@@ -150,7 +150,8 @@ bool conn_feed(struct server_conn *c, const void *data, size_t size)
 	c->in_feed = true;
 	rpc_feed(c->rpc, RPC_FROM_CLIENT, data, size, c->last_ns);
 	if (!c->closing)
-		loop_send_later(c->loop, &c->unsent, c->last_ns); /* may send at once, which may close */
+		loop_send_later(c->loop, &c->unsent, rpc_output(c->rpc)->len,
+		                c->last_ns); /* may send at once, which may close */
 	c->in_feed = false;
 	if (!c->closing)
 		return true;

@@ -17,6 +17,7 @@
 /* Answers wait for the rest of their round this long, and in this number of connections, at most. */
 #define UNSENT_NS (NS_PER_MS / 10)
 #define UNSENT_MOST 32
+#define UNSENT_BYTES ((size_t)256 << 10)
 
 /* A flush may give others something to send: they are sent by the same loop, not one inside the other. */
 static void send_unsent(struct server_loop *loop)
@@ -34,16 +35,19 @@ static void send_unsent(struct server_loop *loop)
 	loop->sending = false;
 }
 
-void loop_send_later(struct server_loop *loop, struct loop_unsent *u, int64_t now_ns)
+void loop_send_later(struct server_loop *loop, struct loop_unsent *u, size_t bytes, int64_t now_ns)
 {
-	if (u->waiting)
+	if (u->waiting && bytes <= UNSENT_BYTES)
 		return;
 	if (!loop->unsent)
 		loop->unsent_ns = now_ns;
-	u->waiting = true;
-	u->next = loop->unsent;
-	loop->unsent = u;
-	if (++loop->unsent_count >= UNSENT_MOST || now_ns - loop->unsent_ns > UNSENT_NS)
+	if (!u->waiting) {
+		u->waiting = true;
+		u->next = loop->unsent;
+		loop->unsent = u;
+		loop->unsent_count++;
+	}
+	if (loop->unsent_count >= UNSENT_MOST || bytes > UNSENT_BYTES || now_ns - loop->unsent_ns > UNSENT_NS)
 		send_unsent(loop);
 }
 

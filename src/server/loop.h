@@ -81,8 +81,10 @@ void loop_post(struct server_loop *to, struct loop_message *m);
 /*
  * Sends at the end of the round: answers that leave together wake a peer that has many
  * connections once, not once each, and a wake-up costs as much as the rest of a short call.
+ * bytes: how many of u's wait; many of them leave at once, so that a peer that does not read is noticed. 0: never for
+ * that.
  */
-void loop_send_later(struct server_loop *loop, struct loop_unsent *u, int64_t now_ns);
+void loop_send_later(struct server_loop *loop, struct loop_unsent *u, size_t bytes, int64_t now_ns);
 /* Before what it is embedded in is freed. */
 void loop_send_never(struct server_loop *loop, struct loop_unsent *u);
 /* A call's memory; given back empty. */

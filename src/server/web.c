@@ -78,7 +78,7 @@ static void tell_gone(struct web_conn *c)
 static void send_later(struct web_conn *c)
 {
 	if (!c->in_feed)
-		loop_send_later(c->request.loop, &c->unsent, time_monotonic_ns());
+		loop_send_later(c->request.loop, &c->unsent, 0, time_monotonic_ns());
 }
 
 static void check(struct web_conn *c, int result)

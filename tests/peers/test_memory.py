@@ -131,8 +131,7 @@ def test_a_peer_that_does_not_read(plain_server):
         with pytest.raises(TimeoutError):
             for _ in range(1000):
                 peer.sendall(request() * 1000)
-    # 4 MiB wait for each, and the answers to one read; what the allocator holds beside that differs from run to run.
-    assert memory_of(plain_server) - before < 8 * 8 * MIB
+    assert memory_of(plain_server) - before < 8 * 5 * MIB
     with connect(plain_server) as other:
         answered(bind())(other)
     for peer in peers:
