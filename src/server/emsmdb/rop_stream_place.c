@@ -2,7 +2,7 @@
 
 /* Places and sizes of streams, and one stream from another: [MS-OXCPRPT]. */
 
-#define ecStreamSeekError 0x80030019u /* [MS-OXCPRPT] 3.2.5.17 */
+#define ecStreamSeekError 0x80030019u /* StreamSeekError, [MS-OXCDATA] 2.4 */
 #define SEEK_BEGIN 0
 #define SEEK_CURRENT 1
 #define SEEK_END 2
@@ -38,7 +38,7 @@ static uint32_t write_status(const struct rop_call *rop, int r)
 	return r == MW_E_STATE ? ecAccessDenied : r == MW_E_LIMIT ? ecTooBig : r < 0 ? rop_status(rop, r) : 0;
 }
 
-/* [MS-OXCPRPT] 3.2.5.17 */
+/* [MS-OXCPRPT] 2.2.21 */
 uint32_t rop_seek_stream(struct rop_call *rop)
 {
 	const struct RopSeekStreamRequest *q = (const struct RopSeekStreamRequest *)rop->request;
@@ -57,7 +57,7 @@ uint32_t rop_seek_stream(struct rop_call *rop)
 	return 0;
 }
 
-/* [MS-OXCPRPT] 3.2.5.16 */
+/* [MS-OXCPRPT] 2.2.20 */
 uint32_t rop_set_stream_size(struct rop_call *rop)
 {
 	const struct RopSetStreamSizeRequest *q = (const struct RopSetStreamSizeRequest *)rop->request;
@@ -66,7 +66,7 @@ uint32_t rop_set_stream_size(struct rop_call *rop)
 	                                 : store_stream_set_size(o->u.stream, q->StreamSize));
 }
 
-/* [MS-OXCPRPT] 3.2.5.15 */
+/* [MS-OXCPRPT] 2.2.19 */
 uint32_t rop_get_stream_size(struct rop_call *rop)
 {
 	struct RopGetStreamSizeResponse *a = (struct RopGetStreamSizeResponse *)rop->response;
@@ -83,7 +83,7 @@ static int copy_piece(struct rop_call *rop, struct emsmdb_object *to, uint64_t l
 	return write_all(to, piece, *done);
 }
 
-/* [MS-OXCPRPT] 3.2.5.18 */
+/* [MS-OXCPRPT] 2.2.22 */
 uint32_t rop_copy_to_stream(struct rop_call *rop)
 {
 	const struct RopCopyToStreamRequest *q = (const struct RopCopyToStreamRequest *)rop->request;
@@ -124,7 +124,7 @@ static int open_again(struct rop_call *rop, struct emsmdb_object *o)
 	return go_to(o, position_of(from));
 }
 
-/* [MS-OXCPRPT] 3.2.5.23 */
+/* [MS-OXCPRPT] 2.2.23 */
 uint32_t rop_clone_stream(struct rop_call *rop)
 {
 	struct emsmdb_object *o;
@@ -142,7 +142,7 @@ uint32_t rop_clone_stream(struct rop_call *rop)
 	return 0;
 }
 
-/* [MS-OXCPRPT] 3.2.5.22 */
+/* [MS-OXCPRPT] 2.2.26 */
 uint32_t rop_write_and_commit_stream(struct rop_call *rop)
 {
 	const struct RopWriteAndCommitStreamRequest *q = (const struct RopWriteAndCommitStreamRequest *)rop->request;
@@ -154,7 +154,7 @@ uint32_t rop_write_and_commit_stream(struct rop_call *rop)
 	return write_status(rop, r);
 }
 
-/* [MS-OXCPRPT] 3.2.5.21, 3.2.5.22: a server may lock, and need not. A stream's bytes are its own until they are
+/* [MS-OXCPRPT] 2.2.24, 3.2.5.22: a server may lock, and need not. A stream's bytes are its own until they are
  * committed, so there is nothing to lock; the answer is that of servers that do not. */
 uint32_t rop_lock_region_stream(struct rop_call *rop)
 {
