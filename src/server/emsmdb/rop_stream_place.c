@@ -2,7 +2,7 @@
 
 /* Places and sizes of streams, and one stream from another: [MS-OXCPRPT]. */
 
-#define ecStreamSeekError 0x80030019u /* StreamSeekError, [MS-OXCDATA] 2.4 */
+#define ecStreamSeekError 0x80030019u /* StreamSeekError; STG_E_SEEKERROR of [MS-ERREF] 2.1.1 */
 #define SEEK_BEGIN 0
 #define SEEK_CURRENT 1
 #define SEEK_END 2
