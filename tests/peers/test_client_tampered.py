@@ -163,7 +163,8 @@ def test_what_is_offered(server, tmp_path):
     capture = tmp_path / "a.pcapng"
     run("ping", f"127.0.0.1:{server.epm}", "store", "-U", "DEMO\\alice", "--password-file",
         server.state / "alice.password", "--level", "integrity", "-w", capture)
-    text = subprocess.run([tshark, "-r", capture, "-V"], capture_output=True, text=True, check=True, timeout=60).stdout
+    ports = [word for port in (server.epm, server.store) for word in ("-d", f"tcp.port=={port},dcerpc")]  # else it guesses by them
+    text = subprocess.run([tshark, "-r", capture, *ports, "-V"], capture_output=True, text=True, check=True, timeout=60).stdout
     assert text.count("Bind Time Features: 0x0003") == 4  # asked and answered, mapper and store
     assert text.count("Ctx Item[2]: Acceptance, 64bit NDR") == 3
     assert "SEC_VT_SIGNATURE" in text and "CLIENT_SUPPORT_HEADER_SIGNING: True" in text and "Cmd: PCONTEXT" in text

@@ -276,8 +276,9 @@ echo private > "$6/Personal Folders/contacts"
 
 
 @pytest.mark.parametrize("words", [["import"], ["export"], ["export", "--eml", "a", "--mbox", "b"], ["export", "x", "--mbox", "b"],
-                                   ["import", "/no/such"], ["import", "/proc/self/fd", "--format", "nonsense"], ["import", "/tmp"]])
-def test_usage(mail, words):
+                                   ["import", "/no/such"], ["import", "/proc/self/fd", "--format", "nonsense"], ["import", "."]])
+def test_usage(mail, words, monkeypatch, tmp_path_factory):
+    monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
     done = mail(*words, check=False)
     assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
 
